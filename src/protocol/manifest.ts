@@ -1,0 +1,102 @@
+/**
+ * What a release contains, as data. Written by `release/`, compared by `plan/`, loaded by `runtime/`.
+ * All paths are POSIX paths relative to the release's root; nothing in here depends on where that root is.
+ */
+
+export const moduleKinds = ['esm', 'cjs', 'json'] as const;
+/** How a module is evaluated. */
+export type ModuleKind = (typeof moduleKinds)[number];
+
+/** Where a specifier of one module leads. */
+export type RequestTarget =
+  | { readonly kind: 'module'; readonly path: string }
+  /** A file that Node itself loads; `path` is relative to the release's root (mostly `node_modules/...`, may start with `../`). */
+  | { readonly kind: 'external'; readonly path: string }
+  /** `node:fs` and so on, always with the `node:` prefix. */
+  | { readonly kind: 'builtin'; readonly name: string }
+  /** The package `midflight` itself, answered by the runtime that runs. */
+  | { readonly kind: 'midflight'; readonly subpath: string }
+  /** Nothing was found: an error where the request is static, an error at run time where it is not. */
+  | { readonly kind: 'missing'; readonly reason: string };
+
+export const requestPhases = ['static', 'dynamic', 'require'] as const;
+/** `static`: import/export from. `dynamic`: import() with a literal. `require`: require() with a literal. */
+export type RequestPhase = (typeof requestPhases)[number];
+
+export interface ModuleRequest {
+  readonly specifier: string;
+  readonly phase: RequestPhase;
+  readonly target: RequestTarget;
+}
+
+/** One parameter of the compiled module function: the binding `name` of the module that `specifier` leads to. `*` is the namespace. */
+export interface ImportBinding {
+  readonly specifier: string;
+  readonly name: string;
+}
+
+/** `export { imported as name } from 'specifier'`; `imported` is `*` for `export * as name`. */
+export interface IndirectExport {
+  readonly name: string;
+  readonly specifier: string;
+  readonly imported: string;
+}
+
+/** Something in a module that a swap can't undo or carry, found by analysis. */
+export interface Hazard {
+  readonly kind: 'module-state' | 'timer' | 'process-listener' | 'worker-entry' | 'cluster' | 'native-addon';
+  readonly line: number;
+  readonly detail: string;
+}
+
+export interface ManifestModule {
+  readonly path: string;
+  readonly kind: ModuleKind;
+  /** Hex digest of the compiled code and of everything below but `requests`; names the file in the store. */
+  readonly hash: string;
+  /** True when the module itself contains top-level await. */
+  readonly hasTopLevelAwait: boolean;
+  readonly requests: readonly ModuleRequest[];
+  /** ES modules: the parameters of the compiled function after `$m` and `$e`, in order. */
+  readonly imports: readonly ImportBinding[];
+  /** ES modules: names that the module writes on its own environment. CommonJS: the names its `module.exports` is known to have. */
+  readonly localExports: readonly string[];
+  readonly indirectExports: readonly IndirectExport[];
+  /** Specifiers of `export * from`. CommonJS: of `module.exports = require()` re-exports. */
+  readonly starExports: readonly string[];
+  readonly hazards: readonly Hazard[];
+}
+
+/** The module part of a manifest, by path. */
+export type ManifestModules = Readonly<Record<string, ManifestModule>>;
+
+export interface ManifestFile {
+  readonly hash: string;
+  readonly sizeBytes: number;
+}
+
+export interface Manifest {
+  readonly formatVersion: 1;
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** The commit that it was built from; null for a working tree outside git. */
+  readonly commit: string | null;
+  /** True when built from the working tree as it stood. */
+  readonly isDirty: boolean;
+  readonly kind: 'node' | 'command';
+  /** Node apps: the entry module's path. */
+  readonly entry: string | null;
+  readonly command: readonly string[] | null;
+  readonly listen: readonly string[];
+  readonly modules: ManifestModules;
+  /** Every file of the tree that is not a module, dependency or build leftover. */
+  readonly assets: Readonly<Record<string, ManifestFile>>;
+  /** Digest of the lockfile and of package.json's dependency fields; null without dependencies. */
+  readonly dependenciesHash: string | null;
+  readonly nodeVersion: string;
+  readonly nodeOptions: readonly string[];
+  /** Digest of the environment file's content; null without one. */
+  readonly environmentHash: string | null;
+  readonly workers: number;
+}

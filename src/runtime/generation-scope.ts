@@ -1,0 +1,29 @@
+/**
+ * Which generation the running code belongs to. Every generation is evaluated, and every request handled, inside the
+ * async context of its scope, so that whatever it creates later can be attributed.
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** `preparing → current → previous → retired`; `preparing → aborted`; a rollback takes `previous → current` and `current → aborted`. */
+export type GenerationStatus = 'preparing' | 'current' | 'previous' | 'retired' | 'aborted';
+
+export interface GenerationScope {
+  readonly generation: number;
+  readonly release: string;
+  status: GenerationStatus;
+  /** Requests that this generation is answering now. */
+  inFlightCount: number;
+}
+
+const storage = new AsyncLocalStorage<GenerationScope>();
+
+/** The scope of the code that runs now; undefined outside any generation. */
+export function currentScope(): GenerationScope | undefined {
+  return storage.getStore();
+}
+
+/** Runs `callback` as part of a generation. */
+export function runInScope<Result>(scope: GenerationScope, callback: () => Result): Result {
+  return storage.run(scope, callback);
+}
