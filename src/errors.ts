@@ -33,10 +33,107 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_SYNTAX: row((file, line, column, problem) => `${file}:${line}:${column}: ${problem}`, 3),
   ERR_MIDFLIGHT_MODULE_REQUIRES_ASYNC: row(
-    (importer, path) => `${importer} requires ${path}, which uses top-level await; load it by import() instead`,
+    (importer, path) =>
+      `${importer} requires ${path}, which uses top-level await; load it by import() instead`,
   ),
   ERR_MIDFLIGHT_GENERATION_EXITED: row(
     (exitCode) => `The new code called process.exit(${exitCode}) before it was proved; it was not let in`,
+    3,
+  ),
+  ERR_MIDFLIGHT_CONFIG_INVALID: row((file, problem) => `${file}: ${problem}`, 2),
+  ERR_MIDFLIGHT_CONFIG_UNREADABLE: row((file, problem) => `${file} can't be read: ${problem}`, 2),
+  ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY: row(
+    (directory) =>
+      `${directory} is not inside a git repository; run "git init" and commit, or deploy the tree as it stands with --dirty`,
+    2,
+  ),
+  ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN: row(
+    (ref, directory) =>
+      `"${ref}" names no commit in the repository of ${directory}; see "git log" for what there is`,
+    2,
+  ),
+  ERR_MIDFLIGHT_SOURCE_FETCH_FAILED: row((what, output) => `${what} can't be read by git: ${output}`),
+  ERR_MIDFLIGHT_ENTRY_UNKNOWN: row(
+    () => 'No entry: set "entry" in midflight.config.json, or "main" or "scripts.start" in package.json',
+    2,
+  ),
+  ERR_MIDFLIGHT_ENTRY_MISSING: row(
+    (entry) =>
+      `The entry ${entry} is not in the release; commit it, or correct "entry" in midflight.config.json`,
+    3,
+  ),
+  ERR_MIDFLIGHT_ENVIRONMENT_MISSING: row(
+    (file) => `envFile ${file} does not exist in the app's directory`,
+    2,
+  ),
+  ERR_MIDFLIGHT_INSTALL_FAILED: row(
+    (command, output) => `"${command}" failed; mend the lockfile or package.json:\n${output}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_BUILD_FAILED: row((command, output) => `The build "${command}" failed:\n${output}`, 3),
+  ERR_MIDFLIGHT_DISK_FULL: row(
+    (directory) =>
+      `The disk of ${directory} is full; free some space and deploy again, what ran before runs on`,
+  ),
+  ERR_MIDFLIGHT_NOT_RUNNING: row(
+    (directory) => `Nothing runs in ${directory}; start it with "midflight start"`,
+    4,
+  ),
+  ERR_MIDFLIGHT_ALREADY_RUNNING: row(
+    (directory, pid) =>
+      `A supervisor (pid ${pid}) runs in ${directory} already; use "midflight deploy", or "midflight stop" first`,
+    4,
+  ),
+  ERR_MIDFLIGHT_DEPLOY_LOCKED: row(
+    (release) => `Another deploy is under way (${release}); wait for its end`,
+    4,
+  ),
+  ERR_MIDFLIGHT_WORKER_NOT_READY: row(
+    (limitMs, what) =>
+      `The worker was not ready after ${limitMs} ms: ${what}; listen on a port, set "ready": "load" for an app that serves nothing, or raise readyTimeoutMs`,
+    3,
+  ),
+  ERR_MIDFLIGHT_WORKER_EXITED: row(
+    (how, output) =>
+      `The worker ended before it was ready (${how})${output === '' ? '' : `; it printed last:\n${output}`}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_WORKER_UNREACHABLE: row((request) => `The worker ended before it answered "${request}"`),
+  ERR_MIDFLIGHT_LISTEN_FAILED: row(
+    (address, code) => `${address} can't be bound (${code}); end what uses it, or choose another address`,
+  ),
+  ERR_MIDFLIGHT_HEALTH_FAILED: row((path, what) => `The health check GET ${path} failed: ${what}`, 3),
+  ERR_MIDFLIGHT_PROBATION_FAILED: row(
+    (what) => `The new release failed in probation: ${what}; the one before is back`,
+    3,
+  ),
+  ERR_MIDFLIGHT_EVALUATION_FAILED: row((what) => `The new code threw while it loaded: ${what}`, 3),
+  ERR_MIDFLIGHT_RELEASE_UNKNOWN: row(
+    (release) => `There is no release ${release} to go back to; see "midflight history"`,
+    2,
+  ),
+  ERR_MIDFLIGHT_ADDRESS_INVALID: row(
+    (address) => `"${address}" is not an address; write "127.0.0.1:8080" or "unix:/path"`,
+    2,
+  ),
+  ERR_MIDFLIGHT_INVALID_STATE: row((what) => what),
+  ERR_MIDFLIGHT_INTERNAL: row((what) => `Midflight itself failed: ${what}`),
+  ERR_MIDFLIGHT_NODE_TOO_OLD: row((version) => `Midflight needs Node.js 24 or later; this is ${version}`),
+  ERR_MIDFLIGHT_USAGE: row((what) => what, 2),
+  ERR_MIDFLIGHT_RESTART_NEEDED: row((what) => what),
+  ERR_MIDFLIGHT_STATE_UNMIGRATED: row(
+    (name, from, to) =>
+      `The state "${name}" has version ${from} and the new code wants ${to}; give state() a migrate function, or keep the version`,
+    3,
+  ),
+  ERR_MIDFLIGHT_STATE_MIGRATION_FAILED: row(
+    (name, from, to, problem) =>
+      `The state "${name}" can't be migrated from version ${from} to ${to}: ${problem}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_STATE_UNENCODABLE: row(
+    (name, problem) =>
+      `The state "${name}" can't be copied: ${problem}; give state() encode and decode functions`,
   ),
 } satisfies Record<string, CatalogRow>;
 

@@ -99,4 +99,16 @@ export interface Manifest {
   /** Digest of the environment file's content; null without one. */
   readonly environmentHash: string | null;
   readonly workers: number;
+  readonly settings: ReleaseSettings;
+}
+
+/** What the supervisor needs to know to run a release. */
+export interface ReleaseSettings {
+  readonly ready: 'listen' | 'load';
+  readonly readyTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly probationMs: number;
+  readonly health: { readonly path: string; readonly timeoutMs: number; readonly intervalMs: number } | null;
+  readonly envFile: string | null;
+  readonly keep: number;
 }

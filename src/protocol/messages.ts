@@ -1,0 +1,122 @@
+/**
+ * What supervisor and worker say to each other over a worker's IPC channel.
+ * `cmd` starts with NODE_ so that Node keeps the messages away from the app's own `process.on('message')`.
+ * A request carries an `id`; its answer carries the same.
+ */
+
+export const PROTOCOL_VERSION = 1;
+export const MESSAGE_COMMAND = 'NODE_MIDFLIGHT';
+
+export interface ErrorReport {
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** What a worker needs to load a release. */
+export interface ReleaseLocation {
+  readonly id: string;
+  /** Absolute path of the app's tree in the release. */
+  readonly root: string;
+  readonly manifestFile: string;
+  /** Absolute path of the store of compiled modules. */
+  readonly store: string;
+}
+
+export interface HealthCheck {
+  readonly path: string;
+  readonly timeoutMs: number;
+}
+
+export interface PrepareOptions {
+  readonly release: ReleaseLocation;
+  readonly generation: number;
+  readonly ready: 'listen' | 'load';
+  readonly readyTimeoutMs: number;
+  readonly health: HealthCheck | null;
+}
+
+export type ListenTarget =
+  | {
+      readonly kind: 'tcp';
+      readonly host: string | null;
+      readonly port: number;
+      readonly ordinal: number;
+      readonly ipv6Only?: true;
+    }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** Supervisor → worker. Every one is answered by `done` or `failed`. */
+export type WorkerRequest =
+  | { readonly type: 'prepare'; readonly options: PrepareOptions }
+  | { readonly type: 'commit'; readonly generation: number; readonly probationMs: number }
+  | { readonly type: 'abort'; readonly generation: number }
+  | { readonly type: 'rollback'; readonly generation: number }
+  | { readonly type: 'prove'; readonly generation: number; readonly drainTimeoutMs: number }
+  | { readonly type: 'health'; readonly health: HealthCheck }
+  /** Stop accepting, go on serving what is open, and ask every client to leave with its next answer. */
+  | { readonly type: 'pause' }
+  /** After `pause`: answered when every connection has ended, or at the deadline. */
+  | { readonly type: 'drain'; readonly timeoutMs: number }
+  /** After `pause`: answered when no request is in flight; idle connections do not count. */
+  | { readonly type: 'quiesce'; readonly timeoutMs: number }
+  | { readonly type: 'resume' }
+  | { readonly type: 'status' };
+
+export interface RetainedGeneration {
+  readonly generation: number;
+  readonly release: string;
+  readonly pinnedBy: readonly string[];
+}
+
+export interface WorkerStatus {
+  readonly generation: number;
+  readonly release: string;
+  readonly inFlight: number;
+  readonly open: number;
+  readonly upgraded: number;
+  readonly retained: readonly RetainedGeneration[];
+  readonly rssBytes: number;
+}
+
+export interface PrepareAnswer {
+  readonly prepareMs: number;
+  readonly reevaluated: readonly string[];
+  readonly listening: readonly string[];
+}
+
+export interface DrainAnswer {
+  readonly timedOut: boolean;
+  readonly inFlightCount: number;
+  readonly openCount: number;
+  readonly upgradedCount: number;
+}
+
+/** Worker → supervisor, unasked. */
+export type WorkerEvent =
+  | { readonly type: 'hello'; readonly protocol: number; readonly pid: number }
+  /** The worker itself has gone back to the generation before, because the new one failed in probation. */
+  | { readonly type: 'rolledBack'; readonly generation: number; readonly error: ErrorReport };
+
+export type SupervisorMessage =
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly request: WorkerRequest }
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly listenId: number; readonly errno: ErrnoReport | null };
+
+export interface ErrnoReport {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+}
+
+export type WorkerMessage =
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly done: unknown }
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly failed: ErrorReport }
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly listenId: number; readonly listen: ListenTarget }
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly event: WorkerEvent };
+
+/** An error in the form that crosses processes. */
+export function toErrorReport(error: unknown): ErrorReport {
+  if (!(error instanceof Error)) return { code: 'ERR_UNKNOWN', message: String(error), stack: String(error) };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return { code, message: error.message, stack: error.stack ?? error.message };
+}

@@ -1,0 +1,184 @@
+/**
+ * Source tree → release. Everything happens in a staging folder that is renamed into place when it is whole, so a build
+ * that fails or is killed leaves nothing that could be taken for a release.
+ */
+
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { MidflightError } from '../errors.ts';
+import type { Manifest, ManifestModules } from '../protocol/manifest.ts';
+import { collectAssets } from './assets.ts';
+import { runCommand } from './command.ts';
+import { compileModules } from './compile-modules.ts';
+import { readConfig, type Config } from './config.ts';
+import { installDependencies } from './dependencies.ts';
+import { findEntry } from './entry.ts';
+import type { Home } from './home.ts';
+import { fetchSource, type FetchedSource } from './source.ts';
+
+const INSTALL_TIMEOUT_MS = 600_000;
+
+export const buildSteps = ['fetch', 'install', 'build'] as const;
+export type BuildStep = (typeof buildSteps)[number];
+
+export interface BuildOptions {
+  readonly home: Home;
+  readonly ref: string;
+  readonly isDirty: boolean;
+  readonly onStep: (step: BuildStep) => void;
+}
+
+export interface BuiltRelease {
+  readonly manifest: Manifest;
+  /** Imports that can't be linked: reasons to reject the release before anything runs. */
+  readonly problems: readonly MidflightError[];
+}
+
+/** Builds a release and puts it into `releases/`.
+ *  Errors: of the source, the configuration, the install, the app's build; ERR_MIDFLIGHT_DISK_FULL. */
+export async function buildRelease(options: BuildOptions): Promise<BuiltRelease> {
+  const { home } = options;
+  const staging = path.join(home.releases, `.staging-${process.pid}-${Date.now()}`);
+  try {
+    for (const directory of [staging, home.store, home.cache, home.dependencies]) {
+      await mkdir(directory, { recursive: true });
+    }
+    return await buildIn(staging, options);
+  } catch (error) {
+    throw explainFullDisk(error, home.directory);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+/** Removes what builds that were killed have left. Only one process builds for a home at a time. */
+export async function removeStaging(home: Home): Promise<void> {
+  if (!existsSync(home.releases)) return;
+  const names = await readdir(home.releases);
+  const stale = names.filter((name) => name.startsWith('.staging-'));
+  await Promise.all(stale.map((name) => rm(path.join(home.releases, name), { recursive: true, force: true })));
+}
+
+async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRelease> {
+  const { home, onStep } = options;
+  const root = path.join(staging, 'app');
+  onStep('fetch');
+  const source = await fetchSource({ appDirectory: home.appDirectory, ref: options.ref, isDirty: options.isDirty }, root);
+  const config = await readConfig(root);
+  await linkShared(home, root, config);
+  onStep('install');
+  const includeDev = config.build !== undefined;
+  const dependenciesHash = await installDependencies({ home, root, includeDev, timeoutMs: INSTALL_TIMEOUT_MS });
+  onStep('build');
+  if (config.build !== undefined) await runBuild(config.build, root, config.buildTimeoutMs);
+  const compiled = await compileApp(home, root, config);
+  const manifest = await describe({ home, root, config, source, dependenciesHash, ...compiled });
+  await writeFile(path.join(staging, 'manifest.json'), JSON.stringify(manifest, null, 1));
+  await rename(staging, path.join(home.releases, manifest.id));
+  return { manifest, problems: compiled.problems };
+}
+
+interface CompiledApp {
+  readonly entry: string | null;
+  readonly modules: ManifestModules;
+  readonly problems: readonly MidflightError[];
+}
+
+async function compileApp(home: Home, root: string, config: Config): Promise<CompiledApp> {
+  if (config.command !== undefined) return { entry: null, modules: {}, problems: [] };
+  const entry = await findEntry(root, config.entry);
+  const { modules, problems } = await compileModules({
+    root,
+    entry,
+    cacheDirectory: home.cache,
+    writeCompiled: async (hash, code) => writeCompiled(path.join(home.store, `${hash}.js`), code),
+  });
+  return { entry, modules, problems };
+}
+
+/** Content-addressed: what is there already is the same. Renamed into place, so a reader never sees half of it. */
+async function writeCompiled(file: string, code: string): Promise<void> {
+  if (existsSync(file)) return;
+  const staging = `${file}.${process.pid}.tmp`;
+  await writeFile(staging, code);
+  await rename(staging, file);
+}
+
+async function runBuild(command: string, root: string, timeoutMs: number): Promise<void> {
+  const bin = path.join(root, 'node_modules', '.bin');
+  const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}` };
+  const result = await runCommand(command, [], { cwd: root, timeoutMs, env, shell: true });
+  if (result.exitCode === 0) return;
+  const why = result.timedOut ? `no end after ${timeoutMs} ms\n${result.output}` : result.output;
+  throw new MidflightError('ERR_MIDFLIGHT_BUILD_FAILED', [command, why]);
+}
+
+/** Uploads, a database file: one copy for every release, in the app's own directory. */
+async function linkShared(home: Home, root: string, config: Config): Promise<void> {
+  for (const name of config.shared) {
+    const link = path.join(root, name);
+    await rm(link, { recursive: true, force: true });
+    await mkdir(path.dirname(link), { recursive: true });
+    await symlink(path.join(home.appDirectory, name), link);
+  }
+}
+
+interface Description extends CompiledApp {
+  readonly home: Home;
+  readonly root: string;
+  readonly config: Config;
+  readonly source: FetchedSource;
+  readonly dependenciesHash: string | null;
+}
+
+async function describe(described: Description): Promise<Manifest> {
+  const { config, source } = described;
+  const createdAt = new Date();
+  const content = {
+    formatVersion: 1 as const,
+    commit: source.commit,
+    isDirty: source.isDirty,
+    kind: config.command === undefined ? ('node' as const) : ('command' as const),
+    entry: described.entry,
+    command: config.command ?? null,
+    listen: config.listen,
+    modules: described.modules,
+    assets: await collectAssets(described.root, described.modules),
+    dependenciesHash: described.dependenciesHash,
+    nodeVersion: process.version,
+    nodeOptions: config.nodeOptions,
+    environmentHash: await digestEnvironment(described.home, config),
+    workers: config.workers,
+    settings: {
+      ready: config.ready,
+      readyTimeoutMs: config.readyTimeoutMs,
+      drainTimeoutMs: config.drainTimeoutMs,
+      probationMs: config.probationMs,
+      health: config.health ?? null,
+      envFile: config.envFile ?? null,
+      keep: config.keep,
+    },
+  };
+  return { id: toReleaseId(createdAt, JSON.stringify(content)), createdAt: createdAt.toISOString(), ...content };
+}
+
+/** UTC time to the millisecond, then the digest of the content: sorts by age. */
+function toReleaseId(createdAt: Date, content: string): string {
+  const time = createdAt.toISOString().replaceAll(/[-:.]/g, '');
+  return `${time}-${createHash('sha256').update(content).digest('hex').slice(0, 8)}`;
+}
+
+async function digestEnvironment(home: Home, config: Config): Promise<string | null> {
+  if (config.envFile === undefined) return null;
+  const file = path.resolve(home.appDirectory, config.envFile);
+  if (!existsSync(file)) throw new MidflightError('ERR_MIDFLIGHT_ENVIRONMENT_MISSING', [config.envFile]);
+  return createHash('sha256').update(await readFile(file)).digest('hex');
+}
+
+function explainFullDisk(error: unknown, directory: string): unknown {
+  const text = error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? ''} ${error.message}` : '';
+  if (!/ENOSPC|No space left on device|EDQUOT/.test(text)) return error;
+  return new MidflightError('ERR_MIDFLIGHT_DISK_FULL', [directory], { cause: error });
+}

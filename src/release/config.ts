@@ -1,0 +1,94 @@
+/** The configuration of an app: `midflight.config.{ts,js,mjs,json}` in its root; all of it optional, unknown keys refused. */
+
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { MidflightError } from '../errors.ts';
+
+/** Longest time that any single wait may be given. */
+const TIMEOUT_MS_MAX = 3_600_000;
+const WORKERS_MAX = 256;
+
+const timeoutMs = (fallback: number): z.ZodDefault<z.ZodNumber> =>
+  z.number().int().min(0).max(TIMEOUT_MS_MAX).default(fallback);
+
+const healthSchema = z.strictObject({
+  path: z.string().startsWith('/'),
+  timeoutMs: timeoutMs(5_000),
+  /** Time between two checks during probation. */
+  intervalMs: z.number().int().min(50).max(TIMEOUT_MS_MAX).default(500),
+});
+
+const configSchema = z.strictObject({
+  entry: z.string().optional(),
+  command: z.array(z.string()).min(1).optional(),
+  listen: z.array(z.string()).default([]),
+  build: z.string().optional(),
+  source: z
+    .strictObject({ repository: z.string().optional(), ref: z.string().optional(), root: z.string().optional() })
+    .default({}),
+  workers: z.number().int().min(1).max(WORKERS_MAX).default(1),
+  nodeOptions: z.array(z.string()).default([]),
+  envFile: z.string().optional(),
+  health: healthSchema.optional(),
+  /** `listen`: a worker is ready when a server of it listens. `load`: when its entry has been evaluated. */
+  ready: z.enum(['listen', 'load']).default('listen'),
+  readyTimeoutMs: timeoutMs(30_000),
+  drainTimeoutMs: timeoutMs(30_000),
+  probationMs: timeoutMs(5_000),
+  buildTimeoutMs: timeoutMs(600_000),
+  keep: z.number().int().min(2).max(1_000).default(10),
+  shared: z.array(z.string()).default([]),
+});
+
+/** The configuration with every default filled in. */
+export type Config = z.output<typeof configSchema>;
+/** The configuration as an app writes it. */
+export type ConfigInput = z.input<typeof configSchema>;
+
+const fileNames = ['midflight.config.ts', 'midflight.config.js', 'midflight.config.mjs', 'midflight.config.json'];
+
+/** Reads and checks the configuration of the app in `directory`; defaults where there is no file.
+ *  Errors: ERR_MIDFLIGHT_CONFIG_INVALID with the key, ERR_MIDFLIGHT_CONFIG_UNREADABLE with the cause. */
+export async function readConfig(directory: string): Promise<Config> {
+  const name = fileNames.find((candidate) => existsSync(path.join(directory, candidate)));
+  return parseConfig(name === undefined ? {} : await load(path.join(directory, name)), name ?? 'configuration');
+}
+
+/** Checks a configuration value. */
+export function parseConfig(value: unknown, name: string): Config {
+  const result = configSchema.safeParse(value);
+  if (!result.success) {
+    throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [name, describe(result.error)]);
+  }
+  if (result.data.command !== undefined && result.data.listen.length === 0) {
+    throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [
+      name,
+      '"command" needs "listen", the addresses to bind for it, such as ["127.0.0.1:8080"]',
+    ]);
+  }
+  return result.data;
+}
+
+async function load(file: string): Promise<unknown> {
+  try {
+    if (file.endsWith('.json')) return JSON.parse(await readFile(file, 'utf8'));
+    // A release's configuration never changes in place, so its own path is a fresh URL for Node's module cache.
+    const { mtimeMs } = await import('node:fs/promises').then(({ stat }) => stat(file));
+    const loaded = (await import(`${pathToFileURL(file).href}?at=${mtimeMs}`)) as { default?: unknown };
+    return loaded.default ?? {};
+  } catch (error) {
+    throw new MidflightError('ERR_MIDFLIGHT_CONFIG_UNREADABLE', [path.basename(file), String(error)], { cause: error });
+  }
+}
+
+function describe(error: z.ZodError): string {
+  return error.issues
+    .map((issue) => {
+      const where = issue.path.join('.') || 'top level';
+      return `${where}: ${issue.message}`;
+    })
+    .join('; ');
+}

@@ -1,0 +1,42 @@
+/** The layout of `.midflight/`, where everything that Midflight keeps for one app lives. */
+
+import path from 'node:path';
+import type { ReleaseLocation } from '../protocol/messages.ts';
+
+export interface Home {
+  /** The app's own directory, a worker's working directory. */
+  readonly appDirectory: string;
+  readonly directory: string;
+  readonly releases: string;
+  readonly store: string;
+  readonly cache: string;
+  readonly dependencies: string;
+  readonly logs: string;
+  readonly database: string;
+  readonly controlSocket: string;
+  readonly lockFile: string;
+}
+
+/** Paths only; nothing is created. */
+export function toHome(appDirectory: string): Home {
+  const directory = path.join(appDirectory, '.midflight');
+  const inside = (name: string): string => path.join(directory, name);
+  return {
+    appDirectory,
+    directory,
+    releases: inside('releases'),
+    store: inside('store'),
+    cache: inside('cache'),
+    dependencies: inside('deps'),
+    logs: inside('logs'),
+    database: inside('midflight.db'),
+    controlSocket: inside('control.sock'),
+    lockFile: inside('supervisor.lock'),
+  };
+}
+
+/** Where the files of a release are. */
+export function toReleaseLocation(home: Home, id: string): ReleaseLocation {
+  const directory = path.join(home.releases, id);
+  return { id, root: path.join(directory, 'app'), manifestFile: path.join(directory, 'manifest.json'), store: home.store };
+}

@@ -1,0 +1,99 @@
+/** The syntax tree: parsing, and walking with parents at hand. */
+
+import { parseSync, visitorKeys, type Comment, type Node, type ParserOptions, type Program } from 'oxc-parser';
+import { syntaxError, toSyntaxError } from './syntax-error.ts';
+
+export type { Class as ClassNode, Function as FunctionNode, Node, Program } from 'oxc-parser';
+
+export type Identifier = Extract<Node, { type: 'Identifier' }>;
+
+/** A tree and what its parser knows besides. */
+export interface Parsed {
+  readonly program: Program;
+  readonly comments: readonly Comment[];
+  readonly hasModuleSyntax: boolean;
+  readonly parents: ReadonlyMap<Node, Node>;
+}
+
+export interface ParseOptions {
+  readonly path: string;
+  readonly source: string;
+  readonly sourceType: 'module' | 'commonjs';
+}
+
+const parserOptions = { lang: 'js', preserveParens: false, range: true, showSemanticErrors: true } satisfies ParserOptions;
+
+/** Parses JavaScript. Parentheses are not nodes.
+ *  Errors: ERR_MIDFLIGHT_SYNTAX at the first problem. */
+export function parse({ path, source, sourceType }: ParseOptions): Parsed {
+  const result = parseSync(path, source, { ...parserOptions, sourceType });
+  const [problem] = result.errors.filter(({ severity }) => severity === 'Error');
+  if (problem !== undefined) throw toSyntaxError(path, source, problem);
+  const { program, comments } = result;
+  return { program, comments, hasModuleSyntax: result.module.hasModuleSyntax, parents: linkParents(path, source, program) };
+}
+
+/** True when the text can only be an ES module, by Node's own rule: it has module syntax, or it parses as a module alone. */
+export function isModuleSource(path: string, source: string): boolean {
+  const asScript = parseSync(path, source, { ...parserOptions, sourceType: 'commonjs' });
+  if (asScript.module.hasModuleSyntax) return true;
+  if (!asScript.errors.some(({ severity }) => severity === 'Error')) return false;
+  const asModule = parseSync(path, source, { ...parserOptions, sourceType: 'module' });
+  return !asModule.errors.some(({ severity }) => severity === 'Error');
+}
+
+/** Calls `visit` for every node under `root`, children before their parent. */
+export function walk(root: Node, visit: (node: Node) => void): void {
+  for (const child of childrenOf(root)) walk(child, visit);
+  visit(root);
+}
+
+/** The node's children in source order of their fields. */
+export function childrenOf(node: Node): Node[] {
+  const fields = node as unknown as Record<string, unknown>;
+  const children: Node[] = [];
+  for (const key of visitorKeys[node.type] ?? []) {
+    const value = fields[key];
+    if (Array.isArray(value)) children.push(...value.filter(isNode));
+    else if (isNode(value)) children.push(value);
+  }
+  return children;
+}
+
+/** True for a node that has its own `this` and `arguments`, or an arrow: code in it runs later than the module's. */
+export function isFunction(node: Node): boolean {
+  return (
+    node.type === 'FunctionDeclaration' || node.type === 'FunctionExpression' || node.type === 'ArrowFunctionExpression'
+  );
+}
+
+/** True when `node` runs while the module is evaluated: no function is around it. */
+export function isTopLevel(node: Node, parents: ReadonlyMap<Node, Node>): boolean {
+  for (let at = parents.get(node); at !== undefined; at = parents.get(at)) {
+    if (isFunction(at) || at.type === 'PropertyDefinition') return false;
+  }
+  return true;
+}
+
+/** The text of a string literal, or of a template without holes; null for anything else. */
+export function literalText(node: Node | null | undefined): string | null {
+  if (node?.type === 'Literal' && typeof node.value === 'string') return node.value;
+  if (node?.type === 'TemplateLiteral' && node.expressions.length === 0) return node.quasis[0]?.value.cooked ?? null;
+  return null;
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value;
+}
+
+function linkParents(path: string, source: string, program: Program): Map<Node, Node> {
+  const parents = new Map<Node, Node>();
+  walk(program, (node) => {
+    if (node.type === 'Decorator') {
+      const problem = 'decorators need "experimentalDecorators": true in tsconfig.json, as Node can run no others';
+      throw syntaxError({ path, source, offset: node.start, problem });
+    }
+    for (const child of childrenOf(node)) parents.set(child, node);
+  });
+  return parents;
+}

@@ -1,0 +1,321 @@
+/**
+ * ES module → the body of a function that the runtime's graph links and evaluates:
+ * `"use strict";return function*($m,$e,$0,…){ hoisted exports; yield; body }`.
+ * The parts are inserted into the source where it stands, so that the user's code keeps its lines.
+ */
+
+import MagicString from 'magic-string';
+import { isTopLevel, literalText, parse, walk, type ClassNode, type FunctionNode, type Identifier, type Node } from './ast.ts';
+import { collectBindings, declaredIdentifiers, patternIdentifiers, propertyOf, type EsmBindings } from './esm-bindings.ts';
+import {
+  blank,
+  chooseNames,
+  createRequestList,
+  guardStatement,
+  isListenerCall,
+  replaceReference,
+  rewriteDynamicImport,
+  rewriteGlobal,
+  statementsOf,
+  type Rewrite,
+} from './rewrite.ts';
+import { analyseScopes, type ScopeReference } from './scope.ts';
+import { syntaxError } from './syntax-error.ts';
+
+export interface EsmOptions {
+  readonly path: string;
+  readonly source: string;
+  readonly preamble: string;
+}
+
+export interface RewrittenEsm extends EsmBindings {
+  readonly rewrite: Rewrite;
+  readonly hasTopLevelAwait: boolean;
+}
+
+/** Rewrites an ES module.
+ *  Errors: ERR_MIDFLIGHT_SYNTAX. */
+export function rewriteEsm({ path, source, preamble }: EsmOptions): RewrittenEsm {
+  const parsed = parse({ path, source, sourceType: 'module' });
+  const scopes = analyseScopes(parsed.program, 'module');
+  const rewrite: Rewrite = {
+    ...parsed,
+    path,
+    source,
+    scopes,
+    code: new MagicString(source),
+    names: chooseNames(source),
+    requests: createRequestList(),
+  };
+  const bindings = collectBindings(rewrite);
+  const body: Body = { ...rewrite, bindings, hoisted: [], hasTopLevelAwait: false };
+  for (const reference of scopes.references.values()) rewriteReference(body, reference);
+  walk(parsed.program, (node) => rewriteNode(body, node));
+  wrap(body, preamble);
+  return { ...bindings, rewrite, hasTopLevelAwait: body.hasTopLevelAwait };
+}
+
+/** The rewriting of one module's body. */
+interface Body extends Rewrite {
+  readonly bindings: EsmBindings;
+  /** Writes that come before evaluation: what is hoisted is there for the modules of a cycle. */
+  readonly hoisted: string[];
+  hasTopLevelAwait: boolean;
+}
+
+type Of<Type extends Node['type']> = Extract<Node, { type: Type }>;
+
+function wrap({ code, names, bindings, hoisted, hasTopLevelAwait, program }: Body, preamble: string): void {
+  const parameters = bindings.imports.map((_, index) => names.binding(index));
+  const list = [names.module, names.environment, ...parameters].join(',');
+  const keyword = hasTopLevelAwait ? 'async function*' : 'function*';
+  if (program.hashbang !== null) code.remove(program.hashbang.start, program.hashbang.end);
+  code.prepend(`"use strict";return ${keyword}(${list}){${preamble}${hoisted.join('')}yield;`);
+  code.append('\n}');
+}
+
+function rewriteReference(body: Body, reference: ScopeReference): void {
+  const { identifier, variable, isWrite } = reference;
+  if (rewriteGlobal(body, reference) || variable === null) return;
+  const imported = body.bindings.importOf.get(variable);
+  const parent = body.parents.get(identifier);
+  if (imported === undefined || parent?.type === 'ExportSpecifier') return;
+  const { names, code } = body;
+  if (isWrite) return replaceReference(body, identifier, propertyOf(`${names.module}.constant`, identifier.name));
+  if (isProcess(imported.specifier, imported.name) && isListenerCall(body, identifier)) {
+    code.update(identifier.start, identifier.end, `${names.module}.process`);
+  } else if (imported.name !== '*' && isCalled(identifier, parent)) {
+    rewriteCallee(body, identifier, imported.specifier, imported.text);
+  } else replaceReference(body, identifier, imported.text);
+}
+
+function isProcess(specifier: string, name: string): boolean {
+  return (specifier === 'node:process' || specifier === 'process') && (name === 'default' || name === '*');
+}
+
+function isCalled(identifier: Node, parent: Node | undefined): boolean {
+  if (parent?.type === 'CallExpression') return parent.callee === identifier;
+  return parent?.type === 'TaggedTemplateExpression' && parent.tag === identifier;
+}
+
+/** `f()` → `(0,$0.f)()`: `this` is undefined in the callee. */
+function rewriteCallee(body: Body, identifier: Identifier, specifier: string, text: string): void {
+  const isModuleRequest = specifier === 'node:module' || specifier === 'module';
+  if (isModuleRequest && text.endsWith('.createRequire')) {
+    body.code.update(identifier.start, identifier.end, `${body.names.module}.createRequire`);
+    return;
+  }
+  body.code.update(identifier.start, identifier.end, `(0,${text})`);
+  guardStatement(body, identifier.start, identifier);
+}
+
+function rewriteNode(body: Body, node: Node): void {
+  switch (node.type) {
+    case 'ImportExpression':
+      if (node.phase !== null) throw unsupportedPhase(body, node);
+      return rewriteDynamicImport(body, node);
+    case 'MetaProperty':
+      if (node.meta.name === 'import') body.code.update(node.start, node.end, `${body.names.module}.meta`);
+      return;
+    case 'AwaitExpression':
+    case 'ForOfStatement':
+    case 'VariableDeclaration':
+    case 'ForInStatement':
+      return rewriteStatement(body, node);
+    case 'AssignmentExpression':
+      return rewriteAssignment(body, node);
+    case 'UpdateExpression':
+      return rewriteUpdate(body, node);
+    case 'FunctionDeclaration':
+    case 'ClassDeclaration':
+      return rewriteDeclaration(body, node);
+    case 'ExportDefaultDeclaration':
+      return rewriteDefault(body, node);
+    case 'CallExpression':
+      return collectRequire(body, node);
+    default:
+  }
+}
+
+function unsupportedPhase({ path, source }: Body, node: Of<'ImportExpression'>): Error {
+  const problem = `import.${node.phase ?? ''}() is not supported`;
+  return syntaxError({ path, source, offset: node.start, problem });
+}
+
+function rewriteStatement(
+  body: Body,
+  node: Of<'AwaitExpression'> | Of<'ForOfStatement'> | Of<'VariableDeclaration'> | Of<'ForInStatement'>,
+): void {
+  const isAwaiting =
+    node.type === 'AwaitExpression' ||
+    (node.type === 'ForOfStatement' && node.await) ||
+    (node.type === 'VariableDeclaration' && node.kind === 'await using');
+  if (isAwaiting && isTopLevel(node, body.parents)) body.hasTopLevelAwait = true;
+  if (node.type === 'VariableDeclaration') rewriteVariables(body, node);
+  if (node.type === 'ForOfStatement' || node.type === 'ForInStatement') rewriteLoop(body, node);
+}
+
+/** `$e.a=$e.b=` for an identifier exported under both names; empty for one that is not exported. */
+function exportPrefix({ bindings, names, scopes }: Body, identifier: Node): string {
+  const variable = scopes.references.get(identifier)?.variable ?? scopes.declared.get(identifier);
+  const exported = variable === undefined ? [] : (bindings.exportsOf.get(variable) ?? []);
+  return exported.map((name) => `${propertyOf(names.environment, name)}=`).join('');
+}
+
+/** The writes for the exported variables that a pattern assigns, each `$e.a=a`. */
+function writesFor(body: Body, pattern: Node): string[] {
+  return patternIdentifiers(pattern).flatMap((identifier) => {
+    const prefix = exportPrefix(body, identifier);
+    return prefix === '' ? [] : [`${prefix}${identifier.name}`];
+  });
+}
+
+function rewriteVariables(body: Body, node: Of<'VariableDeclaration'>): void {
+  const writes = node.declarations.map(({ id }) => writesFor(body, id).map((write) => `${write};`).join(''));
+  if (writes.every((write) => write === '')) return;
+  if (node.kind === 'var') hoistVariables(body, node);
+  const parent = body.parents.get(node);
+  if (parent?.type === 'ForStatement') return rewriteForVariables(body, node, parent);
+  if (parent?.type === 'ForInStatement' || parent?.type === 'ForOfStatement') return;
+  const last = node.declarations.length - 1;
+  for (const [index, write] of writes.entries()) {
+    if (index === last) appendWrites(body, node, write);
+    else if (write !== '') splitVariables(body, node, index, write);
+  }
+}
+
+/** A `var` is undefined from the start, also for the other modules of a cycle. */
+function hoistVariables({ hoisted, ...body }: Body, node: Of<'VariableDeclaration'>): void {
+  for (const identifier of declaredIdentifiers(node)) {
+    const prefix = exportPrefix({ hoisted, ...body }, identifier);
+    if (prefix !== '' && !hoisted.includes(`${prefix}void 0;`)) hoisted.push(`${prefix}void 0;`);
+  }
+}
+
+/** `let a = 1, b = a` → `let a = 1;$e.a=a;let b = a`: each is exported before the next is initialized. */
+function splitVariables(body: Body, node: Of<'VariableDeclaration'>, index: number, write: string): void {
+  const comma = findText(body, ',', node.declarations[index]?.end ?? node.start);
+  body.code.update(comma, comma + 1, `;${write}${node.kind} `);
+}
+
+/** Puts writes after a declaration, in braces where it is the only statement that may stand there. */
+function appendWrites({ code, source, parents }: Body, node: Node, writes: string): void {
+  if (writes === '') return;
+  const parent = parents.get(node);
+  const isListed = parent?.type === 'ExportNamedDeclaration' || (parent !== undefined && statementsOf(parent).includes(node));
+  const separator = source[node.end - 1] === ';' ? '' : ';';
+  if (!isListed) code.prependRight(node.start, '{');
+  code.appendLeft(node.end, `${separator}${writes}${isListed ? '' : '}'}`);
+}
+
+/** `for (var a = 0;;)`: the writes are in the initializers. Loops over values write in their body. */
+function rewriteForVariables(body: Body, node: Of<'VariableDeclaration'>, { body: loop }: Of<'ForStatement'>): void {
+  for (const { id, init } of node.declarations) {
+    const writes = writesFor(body, id);
+    if (init === null || writes.length === 0) continue;
+    if (id.type === 'Identifier') {
+      body.code.prependRight(init.start, `(${exportPrefix(body, id)}`);
+      body.code.appendLeft(init.end, ')');
+    } else wrapStatement(body, loop, writes);
+  }
+}
+
+/** Puts writes before a statement, inside of its braces. */
+function wrapStatement({ code }: Body, statement: Node, writes: readonly string[]): void {
+  const text = `${writes.join(';')};`;
+  if (statement.type === 'BlockStatement') {
+    code.appendLeft(statement.start + 1, text);
+    return;
+  }
+  code.prependRight(statement.start, `{${text}`);
+  code.appendLeft(statement.end, '}');
+}
+
+function rewriteLoop(body: Body, { left, body: loop }: Of<'ForOfStatement'> | Of<'ForInStatement'>): void {
+  const pattern = left.type === 'VariableDeclaration' ? left.declarations[0]?.id : left;
+  const writes = pattern === undefined ? [] : writesFor(body, pattern);
+  if (writes.length > 0) wrapStatement(body, loop, writes);
+}
+
+function rewriteAssignment(body: Body, node: Of<'AssignmentExpression'>): void {
+  const { code, names } = body;
+  const { left } = node;
+  if (left.type === 'Identifier') {
+    const prefix = exportPrefix(body, left);
+    if (prefix === '') return;
+    code.prependRight(node.start, `(${prefix}`);
+    code.appendLeft(node.end, ')');
+    return guardStatement(body, node.start, node);
+  }
+  const writes = writesFor(body, left);
+  if (writes.length === 0) return;
+  code.prependRight(node.start, `${names.module}.sync(`);
+  code.appendLeft(node.end, `,${writes.join(',')})`);
+}
+
+function rewriteUpdate(body: Body, node: Of<'UpdateExpression'>): void {
+  if (node.argument.type !== 'Identifier') return;
+  const { name } = node.argument;
+  const prefix = exportPrefix(body, node.argument);
+  if (prefix === '') return;
+  body.code.prependRight(node.start, `${body.names.module}.sync(`);
+  body.code.appendLeft(node.end, `,${prefix}${name})`);
+}
+
+function rewriteDeclaration(body: Body, node: FunctionNode | ClassNode): void {
+  const parent = body.parents.get(node);
+  const isModuleLevel =
+    parent?.type === 'Program' || parent?.type === 'ExportNamedDeclaration' || parent?.type === 'ExportDefaultDeclaration';
+  if (!isModuleLevel || node.id === null) return;
+  const prefix = exportPrefix(body, node.id);
+  if (prefix === '') return;
+  if (node.type === 'FunctionDeclaration') body.hoisted.push(`${prefix}${node.id.name};`);
+  else body.code.appendLeft(node.end, `${prefix}${node.id.name};`);
+}
+
+function rewriteDefault(body: Body, node: Of<'ExportDefaultDeclaration'>): void {
+  const { code, names, source } = body;
+  const { declaration } = node;
+  const target = `${names.environment}.default`;
+  if (declaration.type === 'FunctionDeclaration') {
+    blank(body, node.start, declaration.start);
+    if (declaration.id !== null) return;
+    code.appendLeft(findText(body, '(', declaration.start), ` ${names.fallback}`);
+    body.hoisted.push(`${target}=${names.module}.named(${names.fallback},"default");`);
+    return;
+  }
+  if (declaration.type === 'ClassDeclaration' && declaration.id !== null) return blank(body, node.start, declaration.start);
+  // ECMA-262 16.2.3.7: an anonymous function or class is named "default"; a property's initializer names it, too.
+  const isAnonymous = isAnonymousFunction(declaration);
+  const end = source[node.end - 1] === ';' ? node.end - 1 : node.end;
+  code.update(node.start, node.start + 'export'.length, `${target}=`);
+  const keyword = findText(body, 'default', node.start + 'export'.length);
+  code.update(keyword, keyword + 'default'.length, isAnonymous ? '{default:' : ' ');
+  code.appendLeft(end, `${isAnonymous ? '}.default' : ''}${end === node.end ? ';' : ''}`);
+}
+
+function isAnonymousFunction(node: Node): boolean {
+  if (node.type === 'ArrowFunctionExpression') return true;
+  const isNameable = node.type === 'ClassDeclaration' || node.type === 'ClassExpression' || node.type === 'FunctionExpression';
+  return isNameable && node.id === null;
+}
+
+/** `require('x')` of a `require` that `createRequire` made. */
+function collectRequire({ requests, scopes, bindings }: Body, { callee, arguments: list }: Of<'CallExpression'>): void {
+  const definition = scopes.references.get(callee)?.variable?.defs[0];
+  if (definition?.type !== 'Variable') return;
+  const { init } = definition.node as unknown as Of<'VariableDeclarator'>;
+  const maker = init?.type === 'CallExpression' ? scopes.references.get(init.callee)?.variable : null;
+  const imported = maker === null || maker === undefined ? undefined : bindings.importOf.get(maker);
+  if (imported?.name === 'createRequire') requests.add(literalText(list[0]), 'require');
+}
+
+/** The next place of a text outside of comments. */
+function findText({ comments, source }: Body, text: string, from: number): number {
+  let at = source.indexOf(text, from);
+  for (;;) {
+    const comment = comments.find(({ start, end }) => start <= at && at < end);
+    if (comment === undefined) return at;
+    at = source.indexOf(text, comment.end);
+  }
+}

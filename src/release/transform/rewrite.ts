@@ -1,0 +1,162 @@
+/** What the rewriting of both kinds of modules shares: the open edit, and the globals that a generation owns. */
+
+import type MagicString from 'magic-string';
+import { literalText, type Identifier, type Node, type Parsed } from './ast.ts';
+import type { ScopeReference, Scopes } from './scope.ts';
+import type { RequestPhase } from '../../protocol/manifest.ts';
+
+/** A request as the source states it; where it leads is found later. */
+export interface SourceRequest {
+  readonly specifier: string;
+  readonly phase: RequestPhase;
+}
+
+/** One module while it is rewritten. */
+export interface Rewrite extends Parsed {
+  readonly path: string;
+  readonly source: string;
+  readonly scopes: Scopes;
+  readonly code: MagicString;
+  readonly names: ParameterNames;
+  readonly requests: RequestList;
+}
+
+/** The names of the compiled function's parameters; longer where the source has one of them itself. */
+export interface ParameterNames {
+  readonly module: string;
+  readonly environment: string;
+  readonly fallback: string;
+  readonly binding: (index: number) => string;
+}
+
+export interface RequestList {
+  readonly all: readonly SourceRequest[];
+  /** True when a request is only known at run time. */
+  readonly hasComputed: boolean;
+  readonly add: (specifier: string | null, phase: RequestPhase) => void;
+}
+
+/** Requests in source order, each once. */
+export function createRequestList(): RequestList {
+  const found = new Map<string, SourceRequest>();
+  let hasComputed = false;
+  return {
+    get all() {
+      return [...found.values()];
+    },
+    get hasComputed() {
+      return hasComputed;
+    },
+    add(specifier, phase) {
+      if (specifier === null) hasComputed = true;
+      else if (!found.has(`${phase} ${specifier}`)) found.set(`${phase} ${specifier}`, { specifier, phase });
+    },
+  };
+}
+
+/** Picks parameter names that the source doesn't use. */
+export function chooseNames(source: string): ParameterNames {
+  let prefix = '$';
+  const isUsed = (): boolean => {
+    const escaped = prefix.replaceAll('$', String.raw`\$`);
+    return new RegExp(String.raw`(?<![\w$])${escaped}(?:m|e|d|\d+)(?![\w$])`).test(source);
+  };
+  while (isUsed()) prefix += '$';
+  return {
+    module: `${prefix}m`,
+    environment: `${prefix}e`,
+    fallback: `${prefix}d`,
+    binding: (index) => `${prefix}${index}`,
+  };
+}
+
+/** Timers that belong to the generation that makes them. */
+export const timerNames = new Set([
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'clearTimeout',
+  'clearInterval',
+  'clearImmediate',
+]);
+
+/** Methods of `process` whose listeners belong to the generation that adds them. */
+export const processMethods = new Set([
+  'on',
+  'once',
+  'addListener',
+  'prependListener',
+  'prependOnceListener',
+  'off',
+  'removeListener',
+]);
+
+/** Rewrites one reference to a global; true when it was one of the generation's own. */
+export function rewriteGlobal(rewrite: Rewrite, { identifier, variable, isWrite }: ScopeReference): boolean {
+  if (variable !== null || isWrite) return false;
+  const { name } = identifier;
+  const { module } = rewrite.names;
+  if (timerNames.has(name)) replaceReference(rewrite, identifier, `${module}.timers.${name}`);
+  else if (name === 'process' && isListenerCall(rewrite, identifier)) {
+    rewrite.code.update(identifier.start, identifier.end, `${module}.process`);
+  } else return false;
+  return true;
+}
+
+/** True for the `process` of `process.on` and its like. */
+export function isListenerCall({ parents }: Rewrite, identifier: Node): boolean {
+  const parent = parents.get(identifier);
+  if (parent?.type !== 'MemberExpression' || parent.object !== identifier || parent.computed) return false;
+  return parent.property.type === 'Identifier' && processMethods.has(parent.property.name);
+}
+
+/** Puts an expression where an identifier is; `{ a }` becomes `{ a: expression }`. */
+export function replaceReference({ code, parents }: Rewrite, identifier: Identifier, text: string): void {
+  const { name, start, end } = identifier;
+  code.update(start, end, isShorthand(identifier, parents) ? `${name}:${text}` : text);
+}
+
+/** `import(x)` → `$m.import(x)`, and its request. */
+export function rewriteDynamicImport({ code, names, requests }: Rewrite, node: Extract<Node, { type: 'ImportExpression' }>): void {
+  requests.add(literalText(node.source), 'dynamic');
+  code.update(node.start, node.start + 'import'.length, `${names.module}.import`);
+}
+
+/** Takes text away and leaves its line breaks. */
+export function blank({ code, source }: Rewrite, start: number, end: number): void {
+  if (start === end) return;
+  const breaks = source.slice(start, end).replace(/[^\n]/g, '');
+  if (breaks === '') code.remove(start, end);
+  else code.update(start, end, breaks);
+}
+
+/** A statement that now starts with `(` or a template must not be taken for the end of the one before it. */
+export function guardStatement({ code, parents }: Rewrite, start: number, node: Node): void {
+  let statement: Node | undefined = node;
+  while (statement !== undefined && statement.type !== 'ExpressionStatement') {
+    if (statement.start !== start) return;
+    statement = parents.get(statement);
+  }
+  if (statement?.start !== start) return;
+  const parent = parents.get(statement);
+  const siblings = parent === undefined ? [] : statementsOf(parent);
+  const position = siblings.indexOf(statement);
+  if (position > 0) code.prependRight(start, ';');
+}
+
+/** The list of statements that a node is, empty where it is none. */
+export function statementsOf(node: Node): readonly Node[] {
+  if (node.type === 'SwitchCase') return node.consequent;
+  const isList = node.type === 'Program' || node.type === 'BlockStatement' || node.type === 'StaticBlock';
+  return isList ? node.body : [];
+}
+
+function isShorthand(identifier: Node, parents: ReadonlyMap<Node, Node>): boolean {
+  let value = identifier;
+  let parent = parents.get(value);
+  if (parent?.type === 'AssignmentPattern' && parent.left === value) {
+    value = parent;
+    parent = parents.get(value);
+  }
+  return parent?.type === 'Property' && parent.shorthand && parent.value === value;
+}

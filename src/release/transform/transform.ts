@@ -1,0 +1,144 @@
+/** One source file → its compiled form and everything that the manifest says of it, but where its requests lead. */
+
+import remapping, { type SourceMapInput } from '@jridgewell/remapping';
+import { createHash } from 'node:crypto';
+import { compileFunction } from 'node:vm';
+import { MidflightError } from '../../errors.ts';
+import type { ManifestModule, ModuleKind } from '../../protocol/manifest.ts';
+import { analyseHazards } from '../analyse-hazards.ts';
+import { isModuleSource } from './ast.ts';
+import { rewriteCjs } from './cjs.ts';
+import { rewriteEsm } from './esm.ts';
+import { kindByName, type PackageType } from './module-kind.ts';
+import type { Rewrite, SourceRequest } from './rewrite.ts';
+import { needsStrip, strip } from './strip.ts';
+import type { TypeScriptSettings } from './typescript-settings.ts';
+
+/** Changes with the compiled form; a part of every cache key. */
+export const TRANSFORM_VERSION = '1';
+
+export interface TransformOptions {
+  /** Relative to the release's root. */
+  readonly path: string;
+  readonly source: string;
+  readonly packageType: PackageType;
+  readonly settings: TypeScriptSettings;
+}
+
+export interface TransformedModule extends Omit<ManifestModule, 'requests'> {
+  readonly code: string;
+  /** A source map of version 3; null for JSON. */
+  readonly map: string | null;
+  readonly requests: readonly SourceRequest[];
+  /** True when it requests something that only run time tells. */
+  readonly hasComputedRequest: boolean;
+}
+
+/** Transforms one file.
+ *  Errors: ERR_MIDFLIGHT_SYNTAX with file, line and column. */
+export function transformModule(options: TransformOptions): TransformedModule {
+  const { path, packageType } = options;
+  const source = options.source.replace(/^\uFEFF/, '');
+  const named = kindByName(path, packageType);
+  if (named === 'json') return transformJson(path, source);
+  const stripped = strip({ ...options, source, sourceType: named === 'cjs' ? 'commonjs' : 'module' });
+  const kind = named ?? (isModuleSource(`${path}.js`, stripped.code) ? 'esm' : 'cjs');
+  const rewritten = rewriteAs(kind, path, stripped);
+  checkCompiles(path, rewritten.code);
+  const map = toMap(rewritten.rewrite, stripped.map, source);
+  const { requests } = rewritten.rewrite;
+  const hazards = analyseHazards(rewritten.rewrite);
+  return withHash({
+    ...rewritten.facts,
+    path,
+    kind,
+    code: rewritten.code,
+    map,
+    requests: requests.all,
+    hasComputedRequest: requests.hasComputed,
+    hazards,
+  });
+}
+
+type Unhashed = Omit<TransformedModule, 'hash'>;
+type Facts = Pick<
+  TransformedModule,
+  'hasTopLevelAwait' | 'imports' | 'localExports' | 'indirectExports' | 'starExports'
+>;
+
+interface Rewritten {
+  readonly rewrite: Rewrite;
+  readonly code: string;
+  readonly facts: Facts;
+}
+
+const noFacts: Facts = { hasTopLevelAwait: false, imports: [], localExports: [], indirectExports: [], starExports: [] };
+
+function rewriteAs(kind: ModuleKind, path: string, { code, preamble }: { code: string; preamble: string }): Rewritten {
+  const options = { path, source: code, preamble };
+  if (kind === 'cjs') {
+    const { rewrite, localExports, starExports } = rewriteCjs(options);
+    return { rewrite, code: rewrite.code.toString(), facts: { ...noFacts, localExports, starExports } };
+  }
+  const { rewrite, imports, localExports, indirectExports, starExports, hasTopLevelAwait } = rewriteEsm(options);
+  const facts = { hasTopLevelAwait, imports, localExports, indirectExports, starExports };
+  return { rewrite, code: rewrite.code.toString(), facts };
+}
+
+function transformJson(path: string, source: string): TransformedModule {
+  try {
+    JSON.parse(source);
+  } catch (error) {
+    const [, line = '1', column = '1'] = /line (\d+) column (\d+)/.exec(String(error)) ?? [];
+    throw new MidflightError('ERR_MIDFLIGHT_SYNTAX', [path, line, column, String(error)], { cause: error });
+  }
+  const facts = { ...noFacts, localExports: ['default'] };
+  return withHash({
+    ...facts,
+    path,
+    kind: 'json',
+    code: source,
+    map: null,
+    requests: [],
+    hasComputedRequest: false,
+    hazards: [],
+  });
+}
+
+function withHash(module: Unhashed): TransformedModule {
+  const { kind, code, hasTopLevelAwait, imports, localExports, indirectExports, starExports, hazards } = module;
+  const text = JSON.stringify([
+    TRANSFORM_VERSION,
+    kind,
+    code,
+    hasTopLevelAwait,
+    imports,
+    localExports,
+    indirectExports,
+    starExports,
+    hazards,
+  ]);
+  return { ...module, hash: createHash('sha256').update(text).digest('hex') };
+}
+
+/** The engine has the last word on what is valid; better here than in a worker. */
+function checkCompiles(path: string, code: string): void {
+  try {
+    compileFunction(code, [], { filename: path });
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const line = /:(\d+)\n/.exec(error.stack ?? '')?.[1] ?? 1;
+    throw new MidflightError('ERR_MIDFLIGHT_SYNTAX', [path, line, 1, error.message], { cause: error });
+  }
+}
+
+function toMap({ code, path }: Rewrite, strippedMap: SourceMapInput | null, source: string): string {
+  const own = code.generateMap({ hires: 'boundary', source: path }) as SourceMapInput;
+  const map = remapping(strippedMap === null ? own : [own, strippedMap], () => null);
+  return JSON.stringify(Object.assign(map, { sources: [path], sourcesContent: [source] }));
+}
+
+/** True for a file that a transform can take. */
+export function isTransformable(path: string): boolean {
+  return needsStrip(path) || /\.(?:js|mjs|cjs|json)$/.test(path) || !/\.[^/.]+$/.test(path.split('/').at(-1) ?? '');
+}
