@@ -1,0 +1,3 @@
+/** What an app imports from `midflight`. */
+
+export { state, type StateOptions } from './runtime/state.ts';

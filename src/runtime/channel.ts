@@ -1,0 +1,105 @@
+/**
+ * The worker's end of the channel to its supervisor. Owns the IPC channel of the process: it is hidden from the app
+ * (`process.send` is undefined there) and keeps the process alive only while something is being waited for.
+ *
+ * Invariants:
+ * 1. Every request that arrives is answered once, by `done` or `failed`.
+ * 2. The channel is referenced exactly while `holds` is above zero.
+ */
+
+import {
+  MESSAGE_COMMAND,
+  toErrorReport,
+  type ErrnoReport,
+  type ListenTarget,
+  type SupervisorMessage,
+  type WorkerEvent,
+  type WorkerMessage,
+  type WorkerRequest,
+} from '../protocol/messages.ts';
+
+export interface WorkerChannel {
+  emit(event: WorkerEvent): void;
+  /** Asks for a bound listening handle; the answer is the raw handle, or what bind(2) said. */
+  requestListener(target: ListenTarget): Promise<unknown>;
+  /** Keeps the process alive until the returned function is called. */
+  hold(): () => void;
+}
+
+interface PendingListener {
+  resolve(handle: unknown): void;
+  reject(error: Error): void;
+}
+
+export interface ChannelOptions {
+  onRequest(request: WorkerRequest): Promise<unknown>;
+  /** The supervisor is gone. */
+  onDisconnect(): void;
+}
+
+/** Takes over the IPC channel of this process. */
+export function openChannel({ onRequest, onDisconnect }: ChannelOptions): WorkerChannel {
+  const send = process.send?.bind(process);
+  const ipc = process.channel;
+  if (send === undefined || ipc === undefined || ipc === null)
+    throw new Error('A worker is started by its supervisor only');
+  hideChannel();
+  const pending = new Map<number, PendingListener>();
+  let listenId = 0;
+  let holds = 0;
+  const post = (message: WorkerMessage): void => {
+    send(message, undefined, undefined, () => {
+      // A supervisor that has gone can't be told; the worker goes on serving.
+    });
+  };
+  const hold = (): (() => void) => {
+    if (++holds === 1) ipc.ref();
+    let isHeld = true;
+    return () => {
+      if (isHeld && --holds === 0) ipc.unref();
+      isHeld = false;
+    };
+  };
+  process.on('internalMessage' as 'message', (raw: unknown, handle: unknown) => {
+    const message = raw as SupervisorMessage;
+    if (message.cmd !== MESSAGE_COMMAND) return;
+    if ('listenId' in message) {
+      settleListener(pending, message.listenId, message.errno, handle);
+      return;
+    }
+    onRequest(message.request).then(
+      (done) => post({ cmd: MESSAGE_COMMAND, id: message.id, done: done ?? null }),
+      (error: unknown) => post({ cmd: MESSAGE_COMMAND, id: message.id, failed: toErrorReport(error) }),
+    );
+  });
+  process.once('disconnect', onDisconnect);
+  ipc.unref();
+  return {
+    emit: (event) => post({ cmd: MESSAGE_COMMAND, event }),
+    hold,
+    requestListener(listen) {
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+      const id = ++listenId;
+      pending.set(id, { resolve, reject });
+      post({ cmd: MESSAGE_COMMAND, listenId: id, listen });
+      return promise;
+    },
+  };
+}
+
+/** Apps take `process.send` for a sign of pm2 or of a parent that they know. */
+function hideChannel(): void {
+  Object.defineProperty(process, 'send', { value: undefined, configurable: true, writable: true });
+}
+
+function settleListener(
+  pending: Map<number, PendingListener>,
+  id: number,
+  errno: ErrnoReport | null,
+  handle: unknown,
+): void {
+  const waiting = pending.get(id);
+  pending.delete(id);
+  if (errno === null) waiting?.resolve(handle);
+  else waiting?.reject(Object.assign(new Error(`${errno.syscall} ${errno.code}`), errno));
+}

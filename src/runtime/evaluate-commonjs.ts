@@ -1,0 +1,140 @@
+/** CommonJS and JSON modules: evaluated at once, when they are first required or imported. */
+
+import { runAsOwn } from './run-as-own.ts';
+import { createRequire as createNodeRequire, isBuiltin, Module } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { exportedNames } from '../protocol/resolve-export.ts';
+import { midflightSubpath } from './externals.ts';
+import { createModuleApi } from './link-api.ts';
+import { targetKey, type ModuleInstance } from './module-instance.ts';
+
+/** Evaluates a module that is not an ES module, and writes its environment for those that import it. */
+export function evaluateLeaf(instance: ModuleInstance): void {
+  const { evaluation, manifest, environment } = instance;
+  if (evaluation.error !== null) throw evaluation.error.value;
+  try {
+    if (manifest.kind === 'json') environment['default'] = readJson(instance);
+    else copyExports(instance, runCommonJs(instance, null));
+  } catch (error) {
+    evaluation.error = { value: error };
+    throw error;
+  }
+}
+
+/** Makes the `require` of a module. `parent` is its `module` object, where it has one. */
+export function createModuleRequire(instance: ModuleInstance, parent: NodeJS.Module | null = null): NodeJS.Require {
+  const native = createNodeRequire(instance.filename);
+  const require = (id: string): unknown => {
+    const found = findRequired(instance, native, id);
+    return typeof found === 'object' ? requireInstance(found, parent) : found();
+  };
+  const resolve = (id: string, options?: { paths?: string[] }): string => {
+    const target = instance.targets.get(targetKey(id, 'require'));
+    return target?.kind === 'module' ? target.node.filename : native.resolve(id, options);
+  };
+  return Object.defineProperties(require as NodeJS.Require, {
+    resolve: { value: Object.assign(resolve, { paths: native.resolve.paths }), writable: true, enumerable: true },
+    main: { get: () => instance.graph.mainModule(), enumerable: true },
+    cache: { value: Object.create(null) as object, writable: true, enumerable: true },
+    extensions: { value: Object.create(null) as object, writable: true, enumerable: true },
+  });
+}
+
+/** A module of the app, or a function that gets it from Node. */
+function findRequired(instance: ModuleInstance, native: NodeJS.Require, id: string): ModuleInstance | (() => unknown) {
+  const target = instance.targets.get(targetKey(id, 'require'));
+  if (target?.kind === 'module') return target.node;
+  if (target?.kind === 'foreign' && target.target.kind === 'external') return () => native(target.location) as unknown;
+  const subpath = midflightSubpath(id);
+  if (subpath !== null) return () => instance.graph.midflight(subpath);
+  if (isBuiltin(id)) return () => native(id) as unknown;
+  return findComputed(instance, native, id) ?? ((): unknown => native(id));
+}
+
+/** A specifier that only run time knows: as Node resolves it, else the TypeScript file that is meant. */
+function findComputed(instance: ModuleInstance, native: NodeJS.Require, id: string): ModuleInstance | null {
+  const graph = instance.graph.currentFor(instance);
+  try {
+    return graph.moduleAt(native.resolve(id));
+  } catch {
+    // Node finds nothing there: its own error is thrown when there is no other file either.
+    const isPath = id.startsWith('.') || path.isAbsolute(id);
+    return isPath ? graph.moduleAt(path.resolve(path.dirname(instance.filename), id)) : null;
+  }
+}
+
+function requireInstance(instance: ModuleInstance, parent: NodeJS.Module | null): unknown {
+  switch (instance.manifest.kind) {
+    case 'json':
+      return readJson(instance);
+    case 'cjs':
+      return runCommonJs(instance, parent).exports;
+    case 'esm':
+      return instance.graph.requireEsm(instance, parent?.filename ?? 'The app');
+  }
+}
+
+function readJson(instance: ModuleInstance): unknown {
+  instance.json ??= { value: JSON.parse(instance.graph.readCompiled(instance)) as unknown };
+  return instance.json.value;
+}
+
+/** Runs a CommonJS module unless it has been; in a cycle its `exports` are what there is so far. */
+function runCommonJs(instance: ModuleInstance, parent: NodeJS.Module | null): NodeJS.Module {
+  if (instance.commonJs !== null) return instance.commonJs.module;
+  const module = createModule(instance, parent);
+  instance.commonJs = { module };
+  const { filename } = instance;
+  const { exports } = module;
+  const run = instance.graph.compile(instance);
+  const api = createModuleApi(instance);
+  try {
+    runAsOwn(instance, () => run.call(exports, exports, module.require, module, filename, path.dirname(filename), api));
+  } catch (error) {
+    instance.commonJs = null;
+    throw error;
+  }
+  module.loaded = true;
+  return module;
+}
+
+function createModule(instance: ModuleInstance, parent: NodeJS.Module | null): NodeJS.Module {
+  const { filename, graph, manifest } = instance;
+  const isMain = graph.entry === manifest.path;
+  const module = new Module(isMain ? '.' : filename);
+  const parentRef = parent === null ? null : new WeakRef(parent);
+  module.filename = filename;
+  module.paths = nodeModulePaths(path.dirname(filename));
+  module.require = createModuleRequire(instance, module);
+  // A shared module must not keep the version alive that required it first.
+  Object.defineProperty(module, 'parent', { get: () => parentRef?.deref() ?? (isMain ? null : undefined) });
+  parent?.children.push(module);
+  return module;
+}
+
+function nodeModulePaths(directory: string): string[] {
+  const parent = path.dirname(directory);
+  const own = path.basename(directory) === 'node_modules' ? [] : [path.join(directory, 'node_modules')];
+  return parent === directory ? own : [...own, ...nodeModulePaths(parent)];
+}
+
+/** Named imports of a CommonJS module see the values that `module.exports` had when it was evaluated. */
+function copyExports(instance: ModuleInstance, module: NodeJS.Module): void {
+  const { environment, wantedNames } = instance;
+  const exports = module.exports as unknown;
+  const isObject = (typeof exports === 'object' && exports !== null) || typeof exports === 'function';
+  for (const name of [...exportedNames(instance), ...wantedNames]) {
+    if (name === 'default' || name === 'module.exports') continue;
+    if (module.loaded && name in environment && environment[name] !== undefined) continue;
+    environment[name] = isObject && Object.hasOwn(exports, name) ? (Reflect.get(exports, name) as unknown) : undefined;
+  }
+  environment['default'] = exports;
+  environment['module.exports'] = exports;
+}
+
+/** The file that a URL or a path names; null for another scheme. */
+export function toFile(location: string): string | null {
+  if (path.isAbsolute(location)) return location;
+  return location.startsWith('file:') ? fileURLToPath(location.replace(/[?#].*$/, '')) : null;
+}

@@ -1,0 +1,59 @@
+/** Loading: the code of every module that will be linked is compiled, and what Node loads is loaded, before anything runs. */
+
+import { MidflightError } from '../errors.ts';
+import { targetKey, type InstanceTarget, type ModuleInstance } from './module-instance.ts';
+
+/** Loads an instance and all that it imports or requires by name.
+ *  Errors: ERR_MIDFLIGHT_MODULE_UNRESOLVED, and what a package threw. */
+export async function loadClosure(instance: ModuleInstance): Promise<void> {
+  await loadFrom(instance, true, new Set());
+}
+
+/** Loads what an ES module imports and was not loaded before it was required, without waiting. */
+export function loadClosureNow(instance: ModuleInstance, visited: Set<ModuleInstance> = new Set()): void {
+  if (visited.has(instance) || instance.evaluation.status === 'evaluated') return;
+  visited.add(instance);
+  for (const { specifier, phase } of instance.manifest.requests) {
+    const target = phase === 'static' ? instance.targets.get(targetKey(specifier, phase)) : undefined;
+    if (target?.kind === 'module') loadClosureNow(target.node, visited);
+    else if (target?.kind === 'foreign') target.loadNow();
+    else if (target?.kind === 'missing') throw unresolved(instance, specifier, target.reason);
+  }
+}
+
+/** What is only required need not be there: its error is thrown by the `require`, if that ever comes. */
+async function loadFrom(instance: ModuleInstance, isNeeded: boolean, visited: Set<ModuleInstance>): Promise<void> {
+  if (visited.has(instance)) return;
+  visited.add(instance);
+  if (instance.evaluation.status === 'evaluated') return;
+  for (const { specifier, phase } of instance.manifest.requests) {
+    const target = instance.targets.get(targetKey(specifier, phase));
+    if (target === undefined || phase === 'dynamic') continue;
+    if (target.kind === 'module') await loadFrom(target.node, isNeeded && phase === 'static', visited);
+    else if (phase === 'static') await loadForeign(instance, { specifier, target, isNeeded });
+  }
+  if (instance.manifest.kind === 'esm') instance.graph.compile(instance);
+}
+
+interface ForeignRequest {
+  readonly specifier: string;
+  readonly target: Exclude<InstanceTarget, { kind: 'module' }>;
+  readonly isNeeded: boolean;
+}
+
+async function loadForeign(instance: ModuleInstance, { specifier, target, isNeeded }: ForeignRequest): Promise<void> {
+  if (target.kind === 'missing') {
+    if (!isNeeded) return;
+    throw unresolved(instance, specifier, target.reason);
+  }
+  if (target.namespace !== null) return;
+  try {
+    await target.load();
+  } catch (error) {
+    if (isNeeded) throw error;
+  }
+}
+
+function unresolved({ manifest }: ModuleInstance, specifier: string, reason: string): MidflightError {
+  return new MidflightError('ERR_MIDFLIGHT_MODULE_UNRESOLVED', [manifest.path, specifier, reason]);
+}

@@ -1,0 +1,112 @@
+/** Linking: every import of every module gets its binding, or nothing runs. ECMA-262 16.2.1.6.1.2 Link. */
+
+import { MidflightError } from '../errors.ts';
+import type { ImportBinding } from '../protocol/manifest.ts';
+import { resolveImport } from '../protocol/resolve-export.ts';
+import { createModuleApi } from './link-api.ts';
+import { dependencyNamespace } from './link-namespace.ts';
+import { staticDependencies, type ModuleInstance } from './module-instance.ts';
+
+/** Links an instance and all that it imports; all of them must be loaded.
+ *  Errors: ERR_MIDFLIGHT_EXPORT_MISSING, ERR_MIDFLIGHT_EXPORT_AMBIGUOUS. */
+export function link(instance: ModuleInstance): void {
+  const stack: ModuleInstance[] = [];
+  try {
+    linkFrom(instance, stack, 0);
+  } catch (error) {
+    for (const { evaluation } of stack) evaluation.status = 'unlinked';
+    throw error;
+  }
+}
+
+function linkFrom(instance: ModuleInstance, stack: ModuleInstance[], start: number): number {
+  const { evaluation, manifest } = instance;
+  if (manifest.kind !== 'esm' || evaluation.status !== 'unlinked') return start;
+  evaluation.status = 'linking';
+  evaluation.dfsIndex = start;
+  evaluation.dfsAncestorIndex = start;
+  stack.push(instance);
+  let index = start + 1;
+  const dependencies = staticDependencies(instance);
+  for (const dependency of dependencies) {
+    index = linkFrom(dependency, stack, index);
+    if (dependency.evaluation.status !== 'linking') continue;
+    evaluation.dfsAncestorIndex = Math.min(evaluation.dfsAncestorIndex, dependency.evaluation.dfsAncestorIndex);
+  }
+  if (evaluation.dfsAncestorIndex === evaluation.dfsIndex) {
+    const members = stack.slice(stack.indexOf(instance));
+    linkComponent(members, members.length > 1 || dependencies.includes(instance));
+    stack.length -= members.length;
+  }
+  return index;
+}
+
+/** Links modules that import each other; mostly it is only one. */
+function linkComponent(members: readonly ModuleInstance[], isCycle: boolean): void {
+  if (isCycle) for (const member of members) guardEnvironment(member);
+  const parameters = members.map((member) => {
+    checkIndirectExports(member);
+    return member.manifest.imports.map((binding) => toParameter(member, binding));
+  });
+  for (const [index, member] of members.entries()) {
+    const compiled = member.graph.compile(member);
+    const run = compiled.call(undefined, createModuleApi(member), member.environment, ...(parameters[index] ?? []));
+    const generator = run as Iterator<unknown> | AsyncIterator<unknown>;
+    // The first step writes what is hoisted and stops before the module's own code.
+    void generator.next();
+    member.evaluation.generator = generator;
+    member.evaluation.status = 'linked';
+  }
+}
+
+/** In a cycle a binding can be read before it is initialized, which must throw: a temporal dead zone. */
+function guardEnvironment({ environment, manifest }: ModuleInstance): void {
+  for (const name of manifest.localExports) {
+    Object.defineProperty(environment, name, {
+      configurable: true,
+      enumerable: true,
+      get: () => {
+        throw new ReferenceError(`Cannot access '${name}' before initialization`);
+      },
+      set: (value: unknown) => {
+        Object.defineProperty(environment, name, { value, writable: true, enumerable: true, configurable: true });
+      },
+    });
+  }
+}
+
+function checkIndirectExports(instance: ModuleInstance): void {
+  for (const { specifier, imported } of instance.manifest.indirectExports) {
+    if (imported !== '*') toParameter(instance, { specifier, name: imported });
+  }
+}
+
+/** The object of which the module reads the property `name`; for a namespace import the namespace itself. */
+function toParameter(instance: ModuleInstance, { specifier, name }: ImportBinding): object | null {
+  const dependency = instance.dependency(specifier, 'static');
+  if (name === '*') return dependencyNamespace(dependency);
+  const found = resolveImport(dependency, name);
+  switch (found.kind) {
+    case 'binding': {
+      const { node } = found;
+      if (node.manifest.kind === 'cjs') node.wantedNames.add(found.name);
+      return forward(node.environment, found.name, name);
+    }
+    case 'foreign':
+      return forward((found.dependency.namespace ?? {}) as Record<string, unknown>, found.name, name);
+    case 'namespace': {
+      const { dependency: source } = found;
+      return Object.defineProperty({}, name, { get: () => dependencyNamespace(source) });
+    }
+    case 'ambiguous':
+      throw new MidflightError('ERR_MIDFLIGHT_EXPORT_AMBIGUOUS', [instance.manifest.path, name, specifier]);
+    case 'missing':
+    case 'unknown':
+      throw new MidflightError('ERR_MIDFLIGHT_EXPORT_MISSING', [instance.manifest.path, name, specifier]);
+  }
+}
+
+/** An object with `name` as a property; the owner itself, unless it has it under another name. */
+function forward(owner: Record<string, unknown>, ownName: string, name: string): object {
+  return ownName === name ? owner : Object.defineProperty({}, name, { get: () => owner[ownName] });
+}

@@ -1,0 +1,232 @@
+/**
+ * A generation's graph: the app's modules of one release, in this process. Unchanged modules that lead to nothing changed
+ * are the same instances, live objects and all, as in the graph before.
+ *
+ * Owns: the instances that it made, and the context that its modules run in.
+ * Order: createModuleGraph → load → evaluate → adopt, the last when its generation has become the current one.
+ */
+
+import { realpathSync } from 'node:fs';
+import path from 'node:path';
+import { compileFunction } from 'node:vm';
+import { MidflightError } from '../errors.ts';
+import type { ManifestModule, ManifestModules, ModuleRequest } from '../protocol/manifest.ts';
+import { createModuleRequire } from './evaluate-commonjs.ts';
+import { importModule, requireEsm } from './evaluate-import.ts';
+import { evaluate } from './evaluate.ts';
+import { createForeign, midflightModule, type ForeignModule } from './externals.ts';
+import { loadClosure } from './link-load.ts';
+import { namespaceOf } from './link-namespace.ts';
+import { link } from './link.ts';
+import {
+  createInstance,
+  targetKey,
+  type CompiledModule,
+  type InstanceTarget,
+  type ModuleContext,
+  type ModuleInstance,
+} from './module-instance.ts';
+
+export type { ModuleContext } from './module-instance.ts';
+
+export interface ModuleGraphOptions {
+  /** Absolute path of the app's tree. */
+  readonly root: string;
+  readonly entry: string;
+  readonly modules: ManifestModules;
+  /** Reads compiled code from the store. */
+  readonly readCompiled: (hash: string) => string;
+  /** The graph that this one shares unchanged modules with. It is not kept. */
+  readonly previous?: ModuleGraph | undefined;
+  /** Asked once for each module that runs in this graph. */
+  readonly createContext: (path: string) => ModuleContext;
+  /** The package `midflight` by subpath, '' for the package itself. */
+  readonly midflightExports: Readonly<Record<string, object>>;
+  /** The graph of the running code's generation, for an `import(x)` in a module that several have. */
+  readonly currentGraph?: () => ModuleGraph | undefined;
+}
+
+export interface ModuleGraph {
+  readonly entry: string;
+  /** The modules that are not shared with the graph before: changed ones and all that lead to them. */
+  readonly changed: ReadonlySet<string>;
+  readonly instances: ReadonlyMap<string, ModuleInstance>;
+  /** Compiles and links all that the entry imports; runs nothing of the app.
+   *  Errors: ERR_MIDFLIGHT_MODULE_UNRESOLVED, ERR_MIDFLIGHT_EXPORT_MISSING, ERR_MIDFLIGHT_EXPORT_AMBIGUOUS. */
+  readonly load: () => Promise<void>;
+  /** Evaluates the entry and all that it imports. Rejects with what the app threw. */
+  readonly evaluate: () => Promise<void>;
+  /** Makes this the graph that shared modules belong to. Call it when its generation becomes current, also by rollback. */
+  readonly adopt: () => void;
+  /** The namespace of a module that is evaluated. */
+  readonly namespace: (path: string) => object | null;
+  readonly contextOf: (path: string) => ModuleContext;
+  readonly readCompiled: (instance: ModuleInstance) => string;
+  readonly compile: (instance: ModuleInstance) => CompiledModule;
+  readonly import: (importer: ModuleInstance, specifier: unknown, options?: ImportCallOptions) => Promise<object>;
+  readonly requireEsm: (instance: ModuleInstance, importer: string) => unknown;
+  readonly createRequire: (instance: ModuleInstance) => NodeJS.Require;
+  readonly midflight: (subpath: string) => object;
+  /** The `module` of the entry, when that is CommonJS. */
+  readonly mainModule: () => NodeJS.Module | undefined;
+  /** The module at a file, or at the file that is meant by one without its extension. */
+  readonly moduleAt: (file: string) => ModuleInstance | null;
+  /** The graph in which a computed request of `instance` is answered. */
+  readonly currentFor: (instance: ModuleInstance) => ModuleGraph;
+}
+
+/** Makes the graph of a release; nothing is read or run yet. */
+export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
+  const root = realpathSync(options.root);
+  const instances = new Map<string, ModuleInstance>();
+  const contexts = new Map<string, ModuleContext>();
+  const changed = findChanged(options.modules, options.previous);
+  const { entry } = options;
+  const { readCompiled, createContext, midflightExports, currentGraph } = options;
+  const graph: ModuleGraph = {
+    entry,
+    changed,
+    instances,
+    load: () => loadEntry(instances, entry),
+    evaluate: async () => evaluate(instanceAt(instances, entry)),
+    adopt: () => {
+      for (const instance of instances.values()) instance.graph = graph;
+    },
+    namespace: (at) => {
+      const instance = instances.get(at);
+      return instance === undefined ? null : namespaceOf(instance);
+    },
+    contextOf: (at) => {
+      const context = contexts.get(at) ?? createContext(at);
+      contexts.set(at, context);
+      return context;
+    },
+    readCompiled: ({ manifest }) => readCompiled(manifest.hash),
+    compile: (instance) => (instance.compiled ??= compile(readCompiled(instance.manifest.hash), instance.filename)),
+    import: importModule,
+    requireEsm,
+    createRequire: (instance) => createModuleRequire(instance),
+    midflight: (subpath) => midflightModule(midflightExports, subpath),
+    mainModule: () => instances.get(entry)?.commonJs?.module,
+    moduleAt: (file) => findModule(instances, path.relative(root, file).split(path.sep).join('/')),
+    currentFor: (instance) => {
+      const current = currentGraph?.();
+      return current?.instances.get(instance.manifest.path) === instance ? current : instance.graph;
+    },
+  };
+  fillInstances({ root, graph, instances, modules: options.modules, previous: options.previous, midflightExports });
+  return graph;
+}
+
+/** Changed are modules that differ, that are new or failed before, and every module that leads to one of them. */
+function findChanged(modules: ManifestModules, previous: ModuleGraph | undefined): Set<string> {
+  const importers = new Map<string, string[]>();
+  for (const { path: at, requests } of Object.values(modules)) {
+    for (const { target } of requests) {
+      if (target.kind === 'module') importers.set(target.path, [...(importers.get(target.path) ?? []), at]);
+    }
+  }
+  const changed = new Set<string>();
+  for (const module of Object.values(modules)) {
+    if (isChanged(module, previous?.instances.get(module.path))) changed.add(module.path);
+  }
+  // A set's iteration comes to what is added meanwhile.
+  for (const at of changed) for (const importer of importers.get(at) ?? []) changed.add(importer);
+  return changed;
+}
+
+function isChanged(module: ManifestModule, before: ModuleInstance | undefined): boolean {
+  if (before === undefined || before.evaluation.error !== null) return true;
+  const { hash, requests } = before.manifest;
+  return hash !== module.hash || !isSameRequests(requests, module.requests);
+}
+
+function isSameRequests(left: readonly ModuleRequest[], right: readonly ModuleRequest[]): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}
+
+interface Filling {
+  readonly root: string;
+  readonly graph: ModuleGraph;
+  readonly instances: Map<string, ModuleInstance>;
+  readonly modules: ManifestModules;
+  readonly previous: ModuleGraph | undefined;
+  readonly midflightExports: Readonly<Record<string, object>>;
+}
+
+function fillInstances({ root, graph, instances, modules, previous, midflightExports }: Filling): void {
+  for (const manifest of Object.values(modules)) {
+    const before = previous?.instances.get(manifest.path);
+    const isShared = before !== undefined && !graph.changed.has(manifest.path);
+    const compiled = before?.manifest.hash === manifest.hash ? before.compiled : null;
+    instances.set(manifest.path, isShared ? before : createInstance({ root, manifest, graph, compiled }));
+  }
+  const foreigns = new Map<string, ForeignModule>();
+  const toForeign = (target: ForeignModule['target']): ForeignModule => {
+    const key = JSON.stringify(target);
+    const foreign = foreigns.get(key) ?? createForeign(target, { root, midflightExports });
+    foreigns.set(key, foreign);
+    return foreign;
+  };
+  for (const at of graph.changed) fillTargets(instanceAt(instances, at), instances, toForeign);
+}
+
+function fillTargets(
+  { manifest, targets }: ModuleInstance,
+  instances: ReadonlyMap<string, ModuleInstance>,
+  toForeign: (target: ForeignModule['target']) => ForeignModule,
+): void {
+  for (const { specifier, phase, target } of manifest.requests) {
+    targets.set(targetKey(specifier, phase), toTarget(target, instances, toForeign));
+  }
+}
+
+function toTarget(
+  target: ModuleRequest['target'],
+  instances: ReadonlyMap<string, ModuleInstance>,
+  toForeign: (target: ForeignModule['target']) => ForeignModule,
+): InstanceTarget {
+  if (target.kind === 'missing') return target;
+  if (target.kind !== 'module') return toForeign(target);
+  const node = instances.get(target.path);
+  return node === undefined ? { kind: 'missing', reason: `${target.path} is not in the release` } : { kind: 'module', node };
+}
+
+async function loadEntry(instances: ReadonlyMap<string, ModuleInstance>, entry: string): Promise<void> {
+  const instance = instanceAt(instances, entry);
+  await loadClosure(instance);
+  link(instance);
+}
+
+function instanceAt(instances: ReadonlyMap<string, ModuleInstance>, at: string): ModuleInstance {
+  const instance = instances.get(at);
+  if (instance === undefined) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [at]);
+  return instance;
+}
+
+/** Without `importModuleDynamically`, so that no global table keeps the code (nodejs/node#63186). */
+function compile(code: string, filename: string): CompiledModule {
+  return (compileFunction(code, [], { filename }) as () => CompiledModule)();
+}
+
+const extensions = ['', '.ts', '.tsx', '.mts', '.cts', '.js', '.mjs', '.cjs', '.jsx', '.json'];
+const sources: Readonly<Record<string, readonly string[]>> = {
+  '.js': ['.ts', '.tsx', '.jsx'],
+  '.jsx': ['.tsx'],
+  '.mjs': ['.mts'],
+  '.cjs': ['.cts'],
+};
+
+function findModule(instances: ReadonlyMap<string, ModuleInstance>, at: string): ModuleInstance | null {
+  const { dir, name, ext } = path.posix.parse(at);
+  const candidates = [
+    ...extensions.map((extension) => at + extension),
+    ...(sources[ext] ?? []).map((extension) => path.posix.join(dir, name + extension)),
+    ...extensions.slice(1).map((extension) => path.posix.join(at, `index${extension}`)),
+  ];
+  for (const candidate of candidates) {
+    const instance = instances.get(candidate);
+    if (instance !== undefined) return instance;
+  }
+  return null;
+}

@@ -1,0 +1,155 @@
+/**
+ * One version of one app module in this process: its environment, what it is linked with, how far it is evaluated.
+ * An unchanged module's instance is shared by all generations that have it.
+ *
+ * Invariants
+ * 1. An instance refers to instances that are at most as new as itself: nothing that is shared keeps a replaced version alive.
+ *    `graph` is the one exception, and `adopt()` of the next graph moves it on.
+ * 2. Outside of a cycle the environment has plain data properties only; they are written by the module itself.
+ *
+ * status             | event                          | next
+ * unlinked           | linked with all it imports     | linked
+ * linked             | evaluation starts              | evaluating
+ * evaluating         | ended, or threw                | evaluated
+ * evaluating         | it or a dependency awaits      | evaluating-async
+ * evaluating-async   | ended, or threw                | evaluated
+ */
+
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { ManifestModule, RequestPhase } from '../protocol/manifest.ts';
+import type { LinkDependency, LinkNode } from '../protocol/resolve-export.ts';
+import type { ForeignModule } from './externals.ts';
+import type { ModuleGraph } from './module-graph.ts';
+
+/** What a generation gives to its modules in place of the global. */
+export interface ModuleContext {
+  readonly timers: object;
+  readonly process: object;
+  /** `import.meta.hot`. */
+  readonly hot?: object;
+  /** Evaluates the module, so that what it starts is known to be its own. */
+  readonly run?: <Result>(evaluate: () => Result) => Result;
+}
+
+/** The bindings that a module exports, by name. */
+export type Environment = Record<string, unknown>;
+
+/** What the compiled code of a module returns when it is run once. */
+export type CompiledModule = (...parameters: unknown[]) => unknown;
+
+/** Where a request of an instance leads. */
+export type InstanceTarget =
+  | { readonly kind: 'module'; readonly node: ModuleInstance }
+  | ForeignModule
+  | { readonly kind: 'missing'; readonly reason: string };
+
+export type ModuleStatus = 'unlinked' | 'linking' | 'linked' | 'evaluating' | 'evaluating-async' | 'evaluated';
+
+/** The parts of ECMA-262's Cyclic Module Record that evaluation uses. 16.2.1.6 */
+export interface Evaluation {
+  status: ModuleStatus;
+  error: { readonly value: unknown } | null;
+  /** The running function; null before it is linked and after it has ended. */
+  generator: Iterator<unknown> | AsyncIterator<unknown> | null;
+  dfsIndex: number;
+  dfsAncestorIndex: number;
+  cycleRoot: ModuleInstance | null;
+  asyncOrder: number | 'unset' | 'done';
+  asyncParents: ModuleInstance[];
+  pendingAsyncCount: number;
+  capability: PromiseWithResolvers<void> | null;
+}
+
+/** A CommonJS module that has been started. */
+export interface CommonJsState {
+  readonly module: NodeJS.Module;
+}
+
+export interface ModuleInstance extends LinkNode<ModuleInstance> {
+  readonly manifest: ManifestModule;
+  readonly filename: string;
+  readonly url: string;
+  readonly environment: Environment;
+  readonly targets: Map<string, InstanceTarget>;
+  readonly evaluation: Evaluation;
+  /** CommonJS: names that importers use besides those that the source was seen to export. */
+  readonly wantedNames: Set<string>;
+  graph: ModuleGraph;
+  compiled: CompiledModule | null;
+  json: { readonly value: unknown } | null;
+  commonJs: CommonJsState | null;
+  namespace: object | null;
+  loading: Promise<void> | null;
+}
+
+export interface InstanceOptions {
+  readonly root: string;
+  readonly manifest: ManifestModule;
+  readonly graph: ModuleGraph;
+  /** The compiled code, when a version before had the same. */
+  readonly compiled: CompiledModule | null;
+}
+
+/** Makes an instance that is linked with nothing yet; `targets` are filled in when all of the graph's are there. */
+export function createInstance({ root, manifest, graph, compiled }: InstanceOptions): ModuleInstance {
+  const filename = path.join(root, manifest.path);
+  const targets = new Map<string, InstanceTarget>();
+  return {
+    manifest,
+    filename,
+    url: pathToFileURL(filename).href,
+    environment: createEnvironment(),
+    targets,
+    evaluation: createEvaluation(),
+    wantedNames: new Set(),
+    graph,
+    compiled,
+    json: null,
+    commonJs: null,
+    namespace: null,
+    loading: null,
+    dependency: (specifier, phase) => toDependency(targets.get(targetKey(specifier, phase))),
+  };
+}
+
+/** The key of a request in `targets`. */
+export function targetKey(specifier: string, phase: RequestPhase): string {
+  return `${phase} ${specifier}`;
+}
+
+/** The modules of the app that must be evaluated before this one, in order. */
+export function staticDependencies({ manifest, targets }: ModuleInstance): ModuleInstance[] {
+  return manifest.requests.flatMap(({ specifier, phase }) => {
+    const target = phase === 'static' ? targets.get(targetKey(specifier, phase)) : undefined;
+    return target?.kind === 'module' ? [target.node] : [];
+  });
+}
+
+function toDependency(target: InstanceTarget | undefined): LinkDependency<ModuleInstance> {
+  return target === undefined || target.kind === 'missing' ? { kind: 'missing' } : target;
+}
+
+/** An empty object that V8 keeps in its fast form, which it does not for `Object.create(null)`. */
+function createEnvironment(): Environment {
+  const Environment = function Environment() {} as unknown as new () => Environment;
+  Environment.prototype = emptyPrototype;
+  return new Environment();
+}
+
+const emptyPrototype: object = Object.freeze(Object.create(null) as object);
+
+function createEvaluation(): Evaluation {
+  return {
+    status: 'unlinked',
+    error: null,
+    generator: null,
+    dfsIndex: 0,
+    dfsAncestorIndex: 0,
+    cycleRoot: null,
+    asyncOrder: 'unset',
+    asyncParents: [],
+    pendingAsyncCount: 0,
+    capability: null,
+  };
+}

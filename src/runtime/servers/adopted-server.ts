@@ -1,0 +1,383 @@
+/**
+ * One server of the app whose listener is a hub. Owns the stand-in handle that makes Node believe that the server
+ * listens, the override of `emit` that takes requests to the current generation, and the count of its work.
+ *
+ * 1. A request is answered by the generation that is current when its headers have arrived, whoever accepted the connection.
+ * 2. Upgraded sockets, and the sockets of plain net servers, stay with the server that accepted them.
+ * 3. The path of a request to a current server allocates nothing: `onRequest` → `#answer` → the server's own emit.
+ */
+
+import type { EventEmitter } from 'node:events';
+
+import { type GenerationScope, runInScope } from '../generation-scope.ts';
+import { currentOrigin, type Origin } from '../origin.ts';
+import type { Hub } from './hub.ts';
+import {
+  type ClientHandle,
+  type Emit,
+  httpSockets,
+  type InternalResponse,
+  type InternalServer,
+  type InternalSocket,
+  stopConnectionsChecking,
+} from './node-internals.ts';
+import { StandInHandle } from './stand-in-handle.ts';
+
+export const serverKinds = ['http', 'http2', 'net'] as const;
+/** `https` counts as http, `tls` as net. */
+export type ServerKind = (typeof serverKinds)[number];
+
+/** What all servers of a worker share. */
+export interface Service {
+  status: 'serving' | 'draining';
+  onClosing(server: AdoptedServer): void;
+  onClosed(server: AdoptedServer): void;
+}
+
+interface Http2Session extends EventEmitter {
+  close(): void;
+}
+
+interface Http2Stream extends EventEmitter {
+  readonly session?: Http2Session;
+  respond(headers: Record<string, number>, options: { endStream: boolean }): void;
+}
+
+interface IncomingRequest {
+  readonly socket: InternalSocket;
+}
+
+interface AnyResponse extends InternalResponse {
+  readonly stream?: unknown;
+  statusCode: number;
+  writeContinue(): void;
+  writeHead(statusCode: number, headers?: Record<string, string>): void;
+  end(): void;
+}
+
+type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
+
+export class AdoptedServer {
+  readonly server: InternalServer;
+  readonly kind: ServerKind;
+  /** What called `listen()`. */
+  origin: Origin | undefined = currentOrigin();
+  scope: GenerationScope;
+  backlog = 511;
+  isRef = true;
+  /** The last hub that it listened on; kept after close, because open connections still find the current server there. */
+  hub: Hub | null = null;
+  /** Upgraded sockets, and all sockets of a net server. */
+  readonly kept = new Set<EventEmitter>();
+  readonly sessions = new Set<Http2Session>();
+  readonly #service: Service;
+  readonly #emit: Emit;
+  #onWorkEnd: () => void;
+  /** The last of several pipelined responses, by socket. Empty in practice. */
+  readonly #lastPipelined = new WeakMap<InternalSocket, AnyResponse>();
+
+  constructor(server: InternalServer, scope: GenerationScope, service: Service) {
+    this.server = server;
+    this.scope = scope;
+    this.kind = toKind(server);
+    this.#service = service;
+    this.#emit = server.emit;
+    this.#onWorkEnd = toWorkEnd(scope);
+    server.emit = this.kind === 'net' ? AdoptedServer.#toNetEmit(this) : AdoptedServer.#toHttpEmit(this);
+    this.#guardClose();
+  }
+
+  /** Makes it a server of another generation, which shares the module that made it. */
+  rebind(scope: GenerationScope): void {
+    if (scope === this.scope) return;
+    this.scope = scope;
+    this.#onWorkEnd = toWorkEnd(scope);
+  }
+
+  /** Gives the server its stand-in handle, so that it is `listening` and has an `address()`. */
+  hold(hub: Hub, backlog: number): void {
+    this.hub = hub;
+    this.backlog = backlog;
+    this.server._handle = new StandInHandle(this, hub);
+    this.isRef = this.server._unref !== true;
+  }
+
+  /** Lets Node finish `listen()`: the handle gets `onconnection`, and 'listening' is emitted. */
+  finishListen(): void {
+    const { address, port, family } = this.hub?.name ?? {};
+    this.server._listen2(address ?? null, port ?? -1, toAddressType(family), this.backlog, undefined, 0);
+  }
+
+  /** An accepted connection of the hub. */
+  accept(errno: number, client: ClientHandle): void {
+    const handle = this.server._handle;
+    if (handle?.onconnection) handle.onconnection.call(handle, errno, client);
+    else client?.close();
+  }
+
+  /** HTTP connections that are open, idle ones too. */
+  get openCount(): number {
+    return this.kind === 'net' ? 0 : httpSockets(this.server).length + this.sessions.size;
+  }
+
+  /** Says `Connection: close` in the responses that have not begun, so that their connections end with them. */
+  lame(): void {
+    for (const session of this.sessions) session.close();
+    for (const socket of httpSockets(this.server)) {
+      const pipelined = this.#lastPipelined.get(socket);
+      const response = pipelined && !pipelined.writableFinished ? pipelined : socket._httpMessage;
+      if (response && !response.headersSent) response.shouldKeepAlive = false;
+    }
+  }
+
+  /** Undoes `lame` for what has still not begun. */
+  unlame(): void {
+    for (const socket of httpSockets(this.server)) {
+      for (const response of [socket._httpMessage, this.#lastPipelined.get(socket)]) {
+        if (response && !response.headersSent) response.shouldKeepAlive = true;
+      }
+    }
+  }
+
+  /** Ends it as if it never listened: nothing of the app hangs on it any more; open connections are the current server's. */
+  dismiss(): void {
+    this.server.removeAllListeners();
+    this.server._handle = null;
+    this.server._listeningId++;
+    // Emits 'close', now or after the last connection, which ends the rest (see #onClose).
+    this.server._emitCloseIfDrained();
+  }
+
+  /** The server's handle was closed, by `server.close()`. */
+  onHandleClose(): void {
+    const heir = this.#heir();
+    if (heir !== this) this.#bequeath(heir);
+    this.#service.onClosing(this);
+  }
+
+  setRef(isRef: boolean): void {
+    this.isRef = isRef;
+    if (this.hub?.current === this) this.hub.syncRef();
+  }
+
+  /** The server that answers now: the one of the current generation, where there is one. */
+  #heir(): AdoptedServer {
+    const current = this.hub?.current ?? null;
+    if (current === null || current === this) return this;
+    return this.scope.status === 'preparing' || current.scope === this.scope ? this : current;
+  }
+
+  /** Its address is gone from the current generation, or the whole worker is draining. */
+  #isLame(): boolean {
+    if (this.#service.status === 'draining') return true;
+    return this.hub !== null && this.hub.current === null && this.scope.status !== 'preparing';
+  }
+
+  static #toNetEmit(adopted: AdoptedServer): Emit {
+    const { server } = adopted;
+    const emit = adopted.#emit;
+    return function (event, value) {
+      if (event === 'connection') adopted.#keep(value as EventEmitter);
+      else if (event === 'close') adopted.#onClose();
+      return Reflect.apply(emit, server, arguments) as boolean;
+    };
+  }
+
+  static #toHttpEmit(adopted: AdoptedServer): Emit {
+    const { server } = adopted;
+    const emit = adopted.#emit;
+    return function (event, first, second) {
+      switch (event) {
+        case 'request':
+        case 'checkContinue':
+        case 'checkExpectation':
+          return adopted.#onRequest(event, first as IncomingRequest, second as AnyResponse);
+        case 'stream':
+        case 'upgrade':
+        case 'connect':
+          return adopted.#onHandedOver(event, [...arguments].slice(1));
+        case 'secureConnection':
+        case 'clientError':
+        case 'dropRequest':
+        case 'timeout':
+          return adopted.#onPassedOn(event, [...arguments].slice(1));
+        case 'session':
+          adopted.#onSession(first as Http2Session);
+          break;
+        case 'close':
+          adopted.#onClose();
+          break;
+        default:
+      }
+      return Reflect.apply(emit, server, arguments) as boolean;
+    };
+  }
+
+  #onRequest(event: RequestEvent, request: IncomingRequest, response: AnyResponse): boolean {
+    const heir = this.#heir();
+    if (heir === this) return this.#answer(event, request, response);
+    return runInScope(
+      heir.scope,
+      () => heir.#answerForeign(event, request, response) || this.#refuse(response),
+    );
+  }
+
+  #answer(event: RequestEvent, request: IncomingRequest, response: AnyResponse): boolean {
+    // An HTTP/2 request was counted as a stream, and its connection has no `Connection: close`.
+    if (response.stream === undefined) {
+      const isPipelined = request.socket._httpMessage !== response;
+      this.scope.inFlightCount++;
+      if (this.#isLame()) this.#sayClose(request.socket, response, isPipelined);
+      if (isPipelined) this.#countPipelined(request.socket, response);
+      else response.on('close', this.#onWorkEnd);
+    }
+    return this.#emit.call(this.server, event, request, response) || this.#isUnanswered(response);
+  }
+
+  /** A request on a connection that a server of another generation accepted. False when nothing here takes it. */
+  #answerForeign(event: RequestEvent, request: IncomingRequest, response: AnyResponse): boolean {
+    if (this.server.listenerCount(event) > 0) return this.#answer(event, request, response);
+    if (event === 'checkExpectation') return endWith(response, 417);
+    if (this.server.listenerCount('request') === 0) return false;
+    // What http does itself for a server without a listener for the event.
+    if (event === 'checkContinue') response.writeContinue();
+    return this.#answer('request', request, response);
+  }
+
+  #refuse(response: AnyResponse): boolean {
+    response.writeHead(503, { connection: 'close' });
+    response.end();
+    return true;
+  }
+
+  /** A dismissed server has no listener: the address vanished with its generation, but a connection is still open. */
+  #isUnanswered(response: AnyResponse): boolean {
+    return this.#isGone() && this.#refuse(response);
+  }
+
+  #isGone(): boolean {
+    return this.scope.status === 'retired' || this.scope.status === 'aborted';
+  }
+
+  #onHandedOver(event: 'stream' | 'upgrade' | 'connect', values: unknown[]): boolean {
+    const heir = this.#heir();
+    if (heir === this || heir.server.listenerCount(event) === 0) return this.#takeOver(event, values);
+    return runInScope(heir.scope, () => {
+      const handle = (values[1] as Partial<InternalSocket>)._handle;
+      if (event !== 'stream') handle?.asyncReset?.(handle);
+      return heir.#takeOver(event, values);
+    });
+  }
+
+  #takeOver(event: 'stream' | 'upgrade' | 'connect', values: unknown[]): boolean {
+    if (event === 'stream') return this.#answerStream(values);
+    this.#keep(values[1] as EventEmitter);
+    return this.#emit.call(this.server, event, ...values);
+  }
+
+  #onPassedOn(event: string, values: unknown[]): boolean {
+    const heir = this.#heir();
+    if (heir === this || heir.server.listenerCount(event) === 0)
+      return this.#emit.call(this.server, event, ...values);
+    return runInScope(heir.scope, () => heir.#emit.call(heir.server, event, ...values));
+  }
+
+  #onSession(session: Http2Session): void {
+    this.sessions.add(session);
+    session.once('close', () => this.sessions.delete(session));
+  }
+
+  #onClose(): void {
+    // An open generation's server may listen again, which starts the interval again.
+    if (this.server._handle === null) stopConnectionsChecking(this.server);
+    this.#service.onClosed(this);
+  }
+
+  #keep(socket: EventEmitter): void {
+    this.kept.add(socket);
+    socket.once('close', () => this.kept.delete(socket));
+  }
+
+  #answerStream(values: unknown[]): boolean {
+    const stream = values[0] as Http2Stream;
+    this.scope.inFlightCount++;
+    stream.on('close', this.#onWorkEnd);
+    if (this.#isLame()) stream.session?.close();
+    if (this.#emit.call(this.server, 'stream', ...values) || !this.#isGone()) return true;
+    stream.respond({ ':status': 503 }, { endStream: true });
+    return true;
+  }
+
+  /** A response that waits behind another is not told when the connection breaks, so the socket is asked too. */
+  #countPipelined(socket: InternalSocket, response: AnyResponse): void {
+    let onEnd: (() => void) | null = this.#onWorkEnd;
+    const end = (): void => {
+      socket.removeListener('close', end);
+      onEnd?.();
+      onEnd = null;
+    };
+    response.on('close', end);
+    socket.on('close', end);
+    this.#lastPipelined.set(socket, response);
+  }
+
+  /** A response that closes would cut off those that wait behind it: with pipelining the connection is left to end later. */
+  #sayClose(socket: InternalSocket, response: AnyResponse, isPipelined: boolean): void {
+    if (!isPipelined) {
+      response.shouldKeepAlive = false;
+      return;
+    }
+    for (const before of [socket._httpMessage, this.#lastPipelined.get(socket)]) {
+      if (before && !before.headersSent) before.shouldKeepAlive = true;
+    }
+  }
+
+  /**
+   * `close()` of a server that was superseded must not cut connections that now are the current generation's:
+   * http closes idle ones, and `closeAllConnections()` is a habit of shutdown code.
+   */
+  #guardClose(): void {
+    const { server } = this;
+    for (const method of ['closeIdleConnections', 'closeAllConnections'] as const) {
+      const native = server[method]?.bind(server);
+      if (native === undefined) continue;
+      server[method] = () => {
+        if (this.#heir() === this) native();
+      };
+    }
+  }
+
+  /** Its idle and busy HTTP connections count as the heir's, so that its own 'close' does not wait for them. */
+  #bequeath(heir: AdoptedServer): void {
+    for (const socket of httpSockets(this.server)) {
+      const counted = socket._parent ?? socket;
+      if (counted._server !== this.server) continue;
+      counted._server = heir.server;
+      this.server._connections--;
+      heir.server._connections++;
+    }
+  }
+}
+
+function toKind(server: InternalServer): ServerKind {
+  if ('updateSettings' in server) return 'http2';
+  return server.closeIdleConnections ? 'http' : 'net';
+}
+
+function toAddressType(family: string | undefined): number {
+  if (family === undefined) return -1;
+  return family === 'IPv6' ? 6 : 4;
+}
+
+/** One function for all work of a scope, so that a request needs no closure of its own. */
+function toWorkEnd(scope: GenerationScope): () => void {
+  return () => {
+    scope.inFlightCount--;
+  };
+}
+
+function endWith(response: AnyResponse, statusCode: number): boolean {
+  response.writeHead(statusCode);
+  response.end();
+  return true;
+}

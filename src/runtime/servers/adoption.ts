@@ -1,0 +1,392 @@
+/**
+ * Adopted servers: `listen()` in a generation does not bind; the generation's servers get the connections of listeners
+ * that outlive it. Owns the hubs and the servers of one worker.
+ *
+ * 1. Only `commit` changes which generation gets connections and requests, and it does so in one synchronous step.
+ * 2. Preparing never listens; a generation that is aborted has changed nothing outside the process.
+ * 3. A listening handle is not closed while the current generation has a server for it, but by `stopAccepting`.
+ */
+
+import dns from 'node:dns';
+import net from 'node:net';
+import { constants } from 'node:os';
+
+import { currentScope, type GenerationScope } from '../generation-scope.ts';
+import { currentOrigin, type ModuleOrigin } from '../origin.ts';
+import { AdoptedServer, type Service } from './adopted-server.ts';
+import {
+  drainServers,
+  type DrainOptions,
+  type DrainReport,
+  type QuietReport,
+  waitUntil,
+  type WorkCounts,
+} from './drain-servers.ts';
+import { Hub } from './hub.ts';
+import { isConflict, type ListenAddress, toAddressKey } from './listen-address.ts';
+import { type ListenRequest, type TcpListenRequest, toListenRequest } from './listen-arguments.ts';
+import { type ListenerSource, toListenError } from './listener-source.ts';
+import type { InternalServer } from './node-internals.ts';
+import { type ProbeAnswer, type ProbeOptions, probeServer } from './probe-server.ts';
+import type { ServerAdoption } from './server-adoption.ts';
+import { type ListeningResult, type Readiness, type WaitOptions, whenReady } from './when-ready.ts';
+
+export type { ListenerSource, ListeningResult, ServerAdoption };
+
+/** Takes over `listen()` of all servers whose code runs in a generation. */
+export function adoptServers(options: { source: ListenerSource }): ServerAdoption {
+  return new Adoption(options.source);
+}
+
+class Adoption implements ServerAdoption {
+  readonly #source: ListenerSource;
+  readonly #hubs = new Map<string, Hub>();
+  /** All servers with something open: a listener or a connection. */
+  readonly #servers = new Set<AdoptedServer>();
+  readonly #adopted = new WeakMap<InternalServer, AdoptedServer>();
+  readonly #watchers = new Set<() => void>();
+  readonly #service: Service = {
+    status: 'serving',
+    onClosing: (server) => this.#detach(server),
+    onClosed: (server) => this.#onClosed(server),
+  };
+  // Called with its server as `this`, never alone.
+  // oxlint-disable-next-line typescript/unbound-method
+  readonly #nativeListen = net.Server.prototype.listen;
+  #current: GenerationScope | null = null;
+  #acceptance: 'accepting' | 'stopped' = 'accepting';
+
+  constructor(source: ListenerSource) {
+    this.#source = source;
+    const listen = (server: InternalServer, args: unknown[]): unknown => this.#onListen(server, args);
+    net.Server.prototype.listen = function (this: InternalServer, ...args: unknown[]) {
+      return listen(this, args);
+    } as typeof net.Server.prototype.listen;
+  }
+
+  restore(): void {
+    net.Server.prototype.listen = this.#nativeListen;
+  }
+
+  inherit(scope: GenerationScope, isShared: (origin: ModuleOrigin | undefined) => boolean): void {
+    for (const { current, servers } of this.#hubs.values()) {
+      if (current === null || servers.has(scope)) continue;
+      const origin = current.origin?.kind === 'module' ? current.origin : undefined;
+      if (isShared(origin)) servers.set(scope, current);
+    }
+    this.#changed();
+  }
+
+  async whenListening(scope: GenerationScope, options: WaitOptions): Promise<ListeningResult> {
+    const status = await whenReady(() => this.#readiness(scope), this.#watchers, options);
+    return { status, listening: this.listening(scope) };
+  }
+
+  commit(scope: GenerationScope): void {
+    if (this.#current !== null && !this.#hubsOf(scope).length) this.inherit(scope, () => true);
+    this.#acceptOrUndo(scope);
+    this.#current = scope;
+    for (const hub of this.#hubs.values()) {
+      const next = hub.servers.get(scope) ?? null;
+      next?.rebind(scope);
+      hub.current = next;
+      if (next === null) void hub.close();
+      else if (hub.status === 'closed') void this.#reopen(hub);
+      hub.syncRef();
+    }
+  }
+
+  abort(scope: GenerationScope): void {
+    this.#dismiss(scope);
+  }
+
+  retire(scope: GenerationScope): void {
+    this.#dismiss(scope);
+  }
+
+  async stopAccepting(): Promise<void> {
+    this.#acceptance = 'stopped';
+    await Promise.all([...this.#hubs.values()].map((hub) => hub.close()));
+  }
+
+  async resumeAccepting(): Promise<void> {
+    this.#acceptance = 'accepting';
+    const hubs = [...this.#hubs.values()].filter((hub) => hub.current !== null);
+    await Promise.all(hubs.map((hub) => this.#reopen(hub)));
+  }
+
+  async drain(options: DrainOptions): Promise<DrainReport> {
+    this.#service.status = 'draining';
+    return drainServers(this.#servers, () => this.counts(), options);
+  }
+
+  undrain(): void {
+    this.#service.status = 'serving';
+    for (const server of this.#servers) server.unlame();
+  }
+
+  counts(): WorkCounts {
+    const scopes = new Set<GenerationScope>();
+    let openCount = 0;
+    let upgradedCount = 0;
+    for (const server of this.#servers) {
+      scopes.add(server.scope);
+      openCount += server.openCount;
+      upgradedCount += server.kept.size;
+    }
+    let inFlightCount = 0;
+    for (const scope of scopes) inFlightCount += scope.inFlightCount;
+    return { inFlightCount, openCount, upgradedCount };
+  }
+
+  async whenQuiet(scope: GenerationScope, { timeoutMs }: { timeoutMs: number }): Promise<QuietReport> {
+    await waitUntil(() => scope.inFlightCount === 0, { timeoutMs });
+    let upgradedCount = 0;
+    for (const server of this.#servers) if (server.scope === scope) upgradedCount += server.kept.size;
+    return { timedOut: scope.inFlightCount > 0, inFlightCount: scope.inFlightCount, upgradedCount };
+  }
+
+  listening(scope: GenerationScope | null = this.#current): readonly ListenAddress[] {
+    return scope === null ? [] : this.#openHubsOf(scope).map((hub) => hub.listening);
+  }
+
+  async probe(scope: GenerationScope, options: ProbeOptions): Promise<ProbeAnswer> {
+    const servers = this.#hubsOf(scope).map((hub) => hub.servers.get(scope));
+    const server = servers.find((each) => each !== undefined && each.kind !== 'net');
+    return probeServer(server, options);
+  }
+
+  #onListen(server: InternalServer, args: unknown[]): unknown {
+    const scope = currentScope();
+    // A server that listens already, and arguments that are wrong, get Node's own errors.
+    const request = scope === undefined || server._handle ? null : toListenRequest(args);
+    if (scope === undefined || request === null) return Reflect.apply(this.#nativeListen, server, args);
+    if (request.callback) server.once('listening', request.callback);
+    server._listeningId++;
+    closeOnAbort(server, request.signal);
+    // What is left of a generation that is gone must not take an address, nor fail for it.
+    if (scope.status === 'aborted' || scope.status === 'retired') return server;
+    const adopted = this.#adopt(server, scope);
+    if (request.kind === 'tcp' && request.host !== null) this.#lookup(adopted, request);
+    else this.#attach(adopted, request);
+    return server;
+  }
+
+  #adopt(server: InternalServer, scope: GenerationScope): AdoptedServer {
+    let adopted = this.#adopted.get(server);
+    if (adopted === undefined) {
+      adopted = new AdoptedServer(server, scope, this.#service);
+      this.#adopted.set(server, adopted);
+    }
+    adopted.rebind(scope);
+    adopted.origin = currentOrigin();
+    this.#servers.add(adopted);
+    return adopted;
+  }
+
+  /** Resolves the name here, so that `localhost` and `127.0.0.1` are one address. Node asks even for an IP address, so
+   *  that `listening` is false, and another `listen` allowed, until the answer is there. */
+  #lookup(adopted: AdoptedServer, request: TcpListenRequest): void {
+    const { server } = adopted;
+    const listeningId = server._listeningId;
+    dns.lookup(request.host ?? '', (error, host) => {
+      if (server._listeningId !== listeningId) return;
+      if (error) server.emit('error', error);
+      else this.#attach(adopted, { ...request, host });
+    });
+  }
+
+  #attach(adopted: AdoptedServer, request: ListenRequest): void {
+    const { server, scope } = adopted;
+    const address = this.#toAddress(scope, request);
+    if (this.#isTaken(scope, address)) {
+      fail(server, toListenError(-constants.errno.EADDRINUSE, address));
+      return;
+    }
+    const hub = this.#hubAt(address);
+    hub.servers.set(scope, adopted);
+    if (request.kind === 'unix') server._pipeName = request.path;
+    adopted.hold(hub, request.backlog);
+    this.#open(hub, adopted, request.kind === 'unix' ? request.mode : 0);
+  }
+
+  #toAddress(scope: GenerationScope, request: ListenRequest): ListenAddress {
+    if (request.kind === 'unix') return { kind: 'unix', path: request.path };
+    const { host, port } = request;
+    const base = {
+      kind: 'tcp',
+      host,
+      port,
+      ...(request.isIpv6Only ? { ipv6Only: true as const } : {}),
+    } as const;
+    let ordinal = 0;
+    while (port === 0 && this.#hubs.get(toAddressKey({ ...base, ordinal }))?.servers.has(scope)) ordinal++;
+    return { ...base, ordinal };
+  }
+
+  /** An inherited server gives way to one that the generation makes itself for the same address. */
+  #isTaken(scope: GenerationScope, address: ListenAddress): boolean {
+    const key = toAddressKey(address);
+    return this.#hubsOf(scope).some((hub) => {
+      const isInherited = hub.servers.get(scope)?.scope !== scope;
+      return isConflict(hub.address, address) && !(isInherited && toAddressKey(hub.address) === key);
+    });
+  }
+
+  #hubAt(address: ListenAddress): Hub {
+    const key = toAddressKey(address);
+    let hub = this.#hubs.get(key);
+    if (hub === undefined) {
+      hub = new Hub(address);
+      this.#hubs.set(key, hub);
+    }
+    return hub;
+  }
+
+  #open(hub: Hub, adopted: AdoptedServer, mode: number): void {
+    const { server } = adopted;
+    const listeningId = server._listeningId;
+    const onOpen = (): void => {
+      // Closed, or its generation is gone, since.
+      if (server._listeningId !== listeningId) this.#dropUnused(hub);
+      else this.#onOpen(hub, adopted, mode);
+    };
+    const onFail = (error: unknown): void => {
+      if (server._listeningId === listeningId) this.#onFail(adopted, error);
+    };
+    try {
+      // Once stopped, the process has handed its listeners over, and resumeAccepting() opens them.
+      const opening = this.#acceptance === 'stopped' ? undefined : hub.open(this.#source);
+      if (opening === undefined) onOpen();
+      else opening.then(onOpen, onFail);
+    } catch (error) {
+      onFail(error);
+    }
+  }
+
+  #onOpen(hub: Hub, adopted: AdoptedServer, mode: number): void {
+    let errno = hub.chmod(mode);
+    if (errno === 0 && adopted.scope === this.#current) {
+      hub.current = adopted;
+      errno = hub.accept();
+    }
+    if (errno !== 0) {
+      this.#onFail(adopted, toListenError(errno, hub.address));
+      return;
+    }
+    adopted.finishListen();
+    hub.syncRef();
+    this.#changed();
+  }
+
+  #onFail(adopted: AdoptedServer, error: unknown): void {
+    this.#detach(adopted);
+    adopted.server._handle = null;
+    fail(adopted.server, error);
+  }
+
+  /** All or nothing: a listener that can't listen closes those that this call had opened. */
+  #acceptOrUndo(scope: GenerationScope): void {
+    const accepted: Hub[] = [];
+    for (const hub of this.#hubsOf(scope)) {
+      if (hub.status !== 'bound' || this.#acceptance === 'stopped') continue;
+      const errno = hub.accept();
+      accepted.push(hub);
+      if (errno === 0) continue;
+      for (const each of accepted) void each.close();
+      throw toListenError(errno, hub.address);
+    }
+  }
+
+  /** Opens a listener again that its server has had before. */
+  async #reopen(hub: Hub): Promise<void> {
+    if (this.#acceptance === 'stopped') return;
+    const server = hub.current;
+    try {
+      await hub.open(this.#source);
+      if (hub.current === null) return await hub.close();
+      const errno = hub.accept();
+      if (errno !== 0) throw toListenError(errno, hub.address);
+    } catch (error) {
+      if (server !== null) this.#onFail(server, error);
+    }
+  }
+
+  #dismiss(scope: GenerationScope): void {
+    if (this.#current === scope) this.#current = null;
+    const orphans = new Set([...this.#servers].filter((server) => server.scope === scope));
+    for (const hub of this.#hubsOf(scope)) {
+      const server = hub.servers.get(scope);
+      hub.servers.delete(scope);
+      if (server !== undefined && !isUsed(hub, server)) orphans.add(server);
+      else if (server !== undefined) orphans.delete(server);
+      if (hub.current !== null && !isUsed(hub, hub.current)) {
+        hub.current = null;
+        void hub.close();
+      }
+      this.#dropUnused(hub);
+    }
+    for (const server of orphans) server.dismiss();
+    this.#changed();
+  }
+
+  /** Takes a server off its listener, for every generation that has it. */
+  #detach(server: AdoptedServer): void {
+    const { hub } = server;
+    if (hub === null) return;
+    for (const [scope, each] of hub.servers) if (each === server) hub.servers.delete(scope);
+    if (hub.current === server) {
+      hub.current = null;
+      void hub.close();
+    }
+    this.#dropUnused(hub);
+  }
+
+  #dropUnused(hub: Hub): void {
+    if (hub.servers.size > 0) return;
+    const key = toAddressKey(hub.address);
+    if (this.#hubs.get(key) === hub) this.#hubs.delete(key);
+    void hub.close();
+  }
+
+  #onClosed(server: AdoptedServer): void {
+    if (server.server._handle === null) this.#servers.delete(server);
+  }
+
+  #hubsOf(scope: GenerationScope): Hub[] {
+    return [...this.#hubs.values()].filter((hub) => hub.servers.has(scope));
+  }
+
+  #openHubsOf(scope: GenerationScope): Hub[] {
+    return this.#hubsOf(scope).filter((hub) => hub.status !== 'opening');
+  }
+
+  #readiness(scope: GenerationScope): Readiness {
+    const open = this.#openHubsOf(scope);
+    if (open.length === 0) return 'none';
+    const wanted = [...this.#hubs.values()].filter((hub) => hub.current !== null);
+    return wanted.every((hub) => open.includes(hub)) ? 'all' : 'some';
+  }
+
+  #changed(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+}
+
+function isUsed(hub: Hub, server: AdoptedServer): boolean {
+  for (const each of hub.servers.values()) if (each === server) return true;
+  return false;
+}
+
+function fail(server: InternalServer, error: unknown): void {
+  process.nextTick(() => server.emit('error', error));
+}
+
+/** As net.Server does with `listen({ signal })`. */
+function closeOnAbort(server: InternalServer, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const close = (): void => void server.close();
+  if (signal.aborted) process.nextTick(close);
+  else signal.addEventListener('abort', close, { once: true });
+  server.once('close', () => signal.removeEventListener('abort', close));
+}

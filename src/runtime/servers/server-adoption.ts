@@ -1,0 +1,41 @@
+/** What the runtime asks of adopted servers. */
+
+import type { GenerationScope } from '../generation-scope.ts';
+import type { ModuleOrigin } from '../origin.ts';
+import type { DrainOptions, DrainReport, QuietReport, WorkCounts } from './drain-servers.ts';
+import type { ListenAddress } from './listen-address.ts';
+import type { ProbeAnswer, ProbeOptions } from './probe-server.ts';
+import type { ListeningResult, WaitOptions } from './when-ready.ts';
+
+export interface ServerAdoption {
+  /** Says which servers of the current generation a new one shares with it, by the module that made them listen.
+   *  Call it before the new generation is evaluated. Without it, a generation that makes no server shares all. */
+  inherit(scope: GenerationScope, isShared: (origin: ModuleOrigin | undefined) => boolean): void;
+  /** Resolves when the generation serves every address of the current one, or at least one and a second has passed.
+   *  Shape: a timeout is a result, not a rejection. */
+  whenListening(scope: GenerationScope, options: WaitOptions): Promise<ListeningResult>;
+  /** Gives all connections and requests to a generation; a rollback is a commit of the one before.
+   *  Errors: the errno exception of `listen`, with nothing changed but the listeners that only it wanted. */
+  commit(scope: GenerationScope): void;
+  /** Takes away what a generation has, as if it had never listened. */
+  abort(scope: GenerationScope): void;
+  /** Lets go of a generation's servers, so that they pin nothing; its open connections go on, as the current one's. */
+  retire(scope: GenerationScope): void;
+  /** Closes the listening handles only. Connections wait in the kernel for whoever else holds the socket. */
+  stopAccepting(): Promise<void>;
+  /** Acquires and listens again after `stopAccepting`. */
+  resumeAccepting(): Promise<void>;
+  /** Serves on as a lame duck until every connection has ended or the deadline has passed. */
+  drain(options: DrainOptions): Promise<DrainReport>;
+  /** Ends being a lame duck. */
+  undrain(): void;
+  counts(): WorkCounts;
+  /** Resolves when a generation answers no request any more. Its upgraded sockets are counted, not waited for. */
+  whenQuiet(scope: GenerationScope, options: { timeoutMs: number }): Promise<QuietReport>;
+  /** The addresses, with their actual ports, of a generation; by default of the current one. */
+  listening(scope?: GenerationScope): readonly ListenAddress[];
+  /** An HTTP GET that the generation's first HTTP server answers, over a private connection, public or not. */
+  probe(scope: GenerationScope, options: ProbeOptions): Promise<ProbeAnswer>;
+  /** Gives `listen` back to Node. Servers that were adopted stay so. */
+  restore(): void;
+}

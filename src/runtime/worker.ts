@@ -1,0 +1,105 @@
+/** The process that serves the app: what the supervisor starts. Does as its supervisor asks. */
+
+import {
+  PROTOCOL_VERSION,
+  toErrorReport,
+  type WorkerRequest,
+  type WorkerStatus,
+} from '../protocol/messages.ts';
+import { openChannel } from './channel.ts';
+import { createGenerations } from './generations.ts';
+import type { ListenerHandle } from './servers/listener-source.ts';
+
+process.setSourceMapsEnabled(true);
+
+const channel = openChannel({
+  onRequest,
+  onDisconnect() {
+    // Nobody could stop or replace this worker any more.
+    void generations.servers.drain({ timeoutMs: ORPHAN_DRAIN_MS }).then(() => process.exit(0));
+  },
+});
+
+/**
+ * Held until the first request arrives, from the first listener that is bound until it accepts, and while accepting is
+ * paused: a socket that does not accept keeps no process alive.
+ */
+let releaseHold = channel.hold();
+
+function holdAnew(): void {
+  releaseHold();
+  releaseHold = channel.hold();
+}
+
+/** A worker whose supervisor has died ends its work within this time. */
+const ORPHAN_DRAIN_MS = 30_000;
+
+const generations = createGenerations({
+  source: {
+    async acquire(address) {
+      const release = channel.hold();
+      try {
+        const handle = (await channel.requestListener(address)) as ListenerHandle;
+        holdAnew();
+        return handle;
+      } finally {
+        release();
+      }
+    },
+  },
+  onRolledBack(generation, error) {
+    console.error(error);
+    channel.emit({ type: 'rolledBack', generation, error: toErrorReport(error) });
+  },
+});
+
+async function onRequest(request: WorkerRequest): Promise<unknown> {
+  switch (request.type) {
+    case 'prepare':
+      releaseHold();
+      return generations.prepare(request.options);
+    case 'commit':
+      generations.commit(request.generation, { provisional: request.probationMs > 0 });
+      releaseHold();
+      return null;
+    case 'abort':
+      return generations.abort(request.generation);
+    case 'rollback':
+      return generations.rollback(request.generation);
+    case 'prove':
+      return generations.prove(request.generation, request.drainTimeoutMs);
+    case 'health':
+      return generations.checkHealth(request.health);
+    case 'pause':
+      holdAnew();
+      await generations.servers.stopAccepting();
+      return generations.servers.drain({ timeoutMs: 0 });
+    case 'drain':
+      return generations.servers.drain({ timeoutMs: request.timeoutMs });
+    case 'quiesce':
+      return generations.quiesce(request.timeoutMs);
+    case 'resume':
+      generations.servers.undrain();
+      await generations.servers.resumeAccepting();
+      releaseHold();
+      return null;
+    case 'status':
+      return toStatus();
+  }
+}
+
+function toStatus(): WorkerStatus {
+  const scope = generations.current();
+  const { inFlightCount, openCount, upgradedCount } = generations.servers.counts();
+  return {
+    generation: scope?.generation ?? 0,
+    release: scope?.release ?? '',
+    inFlight: inFlightCount,
+    open: openCount,
+    upgraded: upgradedCount,
+    retained: generations.retained(),
+    rssBytes: process.memoryUsage.rss(),
+  };
+}
+
+channel.emit({ type: 'hello', protocol: PROTOCOL_VERSION, pid: process.pid });

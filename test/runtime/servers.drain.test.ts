@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { test } from 'node:test';
+
+import { createClient, createWorld } from './servers-fixture.ts';
+
+/** Reads until so many responses have begun. */
+async function countAnswers(socket: net.Socket, count: number): Promise<number> {
+  let text = '';
+  while (text.split('HTTP/1.1 200 OK').length - 1 < count) text += String((await once(socket, 'data'))[0]);
+  socket.removeAllListeners('data');
+  return text.split('HTTP/1.1 200 OK').length - 1;
+}
+
+/** An app whose answers to /slow wait until `end` is called. */
+function createApp() {
+  const started = new net.Server();
+  const waiting: http.ServerResponse[] = [];
+  return {
+    evaluate: () =>
+      http
+        .createServer((request, response) => {
+          if (request.url !== '/slow') return void response.end('quick');
+          waiting.push(response);
+          return void started.emit('slow');
+        })
+        .listen(0, '127.0.0.1'),
+    whenSlow: () => once(started, 'slow'),
+    end: () => waiting.splice(0).forEach((response) => response.end('slow')),
+  };
+}
+
+test('draining answers on, says Connection: close, also in the response that had not begun, and resolves when all is quiet', async () => {
+  using world = createWorld();
+  const app = createApp();
+  await world.deploy(app.evaluate);
+  using busy = createClient(world.port());
+  using idle = createClient(world.port());
+  await idle.get();
+  const slowBegan = app.whenSlow();
+  const slow = busy.get('/slow');
+  await slowBegan;
+  assert.deepEqual(world.adoption.counts(), { inFlightCount: 1, openCount: 2, upgradedCount: 0 });
+  const drained = world.adoption.drain({ timeoutMs: 10_000 });
+  const quick = await idle.get();
+  assert.deepEqual([quick.body, quick.headers.connection], ['quick', 'close']);
+  app.end();
+  const { body, headers } = await slow;
+  assert.deepEqual([body, headers.connection], ['slow', 'close']);
+  assert.deepEqual(await drained, { timedOut: false, inFlightCount: 0, openCount: 0, upgradedCount: 0 });
+});
+
+test('a drain that passes its deadline reports what is left, and undrain makes it serve as before', async () => {
+  using world = createWorld();
+  await world.deploy(createApp().evaluate);
+  using client = createClient(world.port());
+  const before = await client.get();
+  const report = await world.adoption.drain({ timeoutMs: 30 });
+  assert.deepEqual(report, { timedOut: true, inFlightCount: 0, openCount: 1, upgradedCount: 0 });
+  world.adoption.undrain();
+  const after = await client.get();
+  assert.deepEqual([after.headers.connection, after.clientPort], ['keep-alive', before.clientPort]);
+});
+
+test('pipelined requests are all answered while draining, and none closes the connection before another', async () => {
+  using world = createWorld();
+  const app = createApp();
+  await world.deploy(app.evaluate);
+  const socket = net.connect(world.port(), '127.0.0.1');
+  const began = app.whenSlow();
+  socket.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n');
+  await began;
+  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  const more = app.whenSlow();
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\nGET /slow HTTP/1.1\r\nhost: x\r\n\r\n');
+  await more;
+  app.end();
+  assert.equal(await countAnswers(socket, 3), 3);
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  const text = Buffer.concat(await socket.toArray()).toString();
+  assert.match(text, /connection: close/i);
+  assert.equal((await drained).timedOut, false);
+});
+
+test('pipelined requests that were waiting when the drain began are all answered', async () => {
+  using world = createWorld();
+  const app = createApp();
+  const scope = await world.deploy(app.evaluate);
+  const socket = net.connect(world.port(), '127.0.0.1');
+  const began = app.whenSlow();
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\nGET /slow HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(2));
+  await began;
+  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  app.end();
+  const text = Buffer.concat(await socket.toArray()).toString();
+  assert.equal(text.split('HTTP/1.1 200 OK').length - 1, 4);
+  assert.equal((await drained).timedOut, false);
+  assert.equal(scope.inFlightCount, 0);
+});
+
+test('a connection that breaks leaves no request counted, pipelined ones neither', async () => {
+  using world = createWorld();
+  const app = createApp();
+  const scope = await world.deploy(app.evaluate);
+  const socket = net.connect(world.port(), '127.0.0.1');
+  const began = app.whenSlow();
+  socket.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(3));
+  await began;
+  assert.equal(scope.inFlightCount, 3);
+  socket.destroy();
+  assert.deepEqual(await world.adoption.whenQuiet(scope, { timeoutMs: 5000 }), {
+    timedOut: false,
+    inFlightCount: 0,
+    upgradedCount: 0,
+  });
+});
+
+test('after stopAccepting open connections are served on, and resumeAccepting listens on the same port', async () => {
+  using world = createWorld();
+  await world.deploy(createApp().evaluate);
+  const port = world.port();
+  using client = createClient(port);
+  const before = await client.get();
+  await world.adoption.stopAccepting();
+  const meanwhile = await client.get();
+  assert.equal(meanwhile.clientPort, before.clientPort);
+  await assert.rejects(createClient(port).get(), { code: 'ECONNREFUSED' });
+  await world.adoption.resumeAccepting();
+  using other = createClient(port);
+  assert.equal((await other.get()).body, 'quick');
+});
