@@ -1,0 +1,78 @@
+/** What differs between the modules of two releases, and what a swap re-evaluates because of it. */
+
+import type { Manifest, ManifestModule, ManifestModules } from '../protocol/manifest.ts';
+
+export interface ModuleChange {
+  readonly path: string;
+  /** `reached`: itself the same, re-evaluated because of what it imports. */
+  readonly change: 'added' | 'changed' | 'removed' | 'reached';
+  /** For `reached`: the imports from this module down to the one that changed. */
+  readonly because: readonly string[];
+  readonly exportsAdded: readonly string[];
+  readonly exportsRemoved: readonly string[];
+}
+
+/** Every module that differs or is re-evaluated, by path. */
+export function compareModules(current: Manifest, next: Manifest): readonly ModuleChange[] {
+  const changes = new Map<string, ModuleChange>();
+  for (const path of new Set([...Object.keys(current.modules), ...Object.keys(next.modules)])) {
+    const change = compareOne(path, current.modules[path], next.modules[path]);
+    if (change !== null) changes.set(path, change);
+  }
+  spread(changes, next.modules);
+  return [...changes.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function compareOne(path: string, before?: ManifestModule, after?: ManifestModule): ModuleChange | null {
+  const old = exportsOf(before);
+  const now = exportsOf(after);
+  const difference = {
+    path,
+    because: [],
+    exportsAdded: now.filter((name) => !old.includes(name)),
+    exportsRemoved: old.filter((name) => !now.includes(name)),
+  };
+  if (before === undefined) return { change: 'added', ...difference };
+  if (after === undefined) return { change: 'removed', ...difference };
+  const isSame =
+    before.hash === after.hash && JSON.stringify(before.requests) === JSON.stringify(after.requests);
+  return isSame ? null : { change: 'changed', ...difference };
+}
+
+function exportsOf(module: ManifestModule | undefined): readonly string[] {
+  if (module === undefined) return [];
+  return [...module.localExports, ...module.indirectExports.map(({ name }) => name)];
+}
+
+/** Breadth first from what changed to its importers, so that each chain is a shortest one. */
+function spread(changes: Map<string, ModuleChange>, modules: ManifestModules): void {
+  const importers = toImporters(modules);
+  const queue = [...changes.keys()];
+  for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
+    for (const importer of importers.get(path) ?? []) {
+      if (changes.has(importer)) continue;
+      const because = [path, ...(changes.get(path)?.because ?? [])];
+      changes.set(importer, {
+        path: importer,
+        change: 'reached',
+        because,
+        exportsAdded: [],
+        exportsRemoved: [],
+      });
+      queue.push(importer);
+    }
+  }
+}
+
+function toImporters(modules: ManifestModules): Map<string, string[]> {
+  const importers = new Map<string, string[]>();
+  for (const module of Object.values(modules)) {
+    for (const { target } of module.requests) {
+      if (target.kind !== 'module') continue;
+      const known = importers.get(target.path);
+      if (known === undefined) importers.set(target.path, [module.path]);
+      else known.push(module.path);
+    }
+  }
+  return importers;
+}

@@ -1,0 +1,120 @@
+/** The rules of a plan, one small function each. Documented in docs/reference/plan-rules.md; a test holds the two equal. */
+
+import type { Manifest } from '../protocol/manifest.ts';
+import type { ModuleChange } from './module-changes.ts';
+import type { Reason } from './reason.ts';
+
+export interface Comparison {
+  readonly current: Manifest;
+  readonly next: Manifest;
+  readonly modules: readonly ModuleChange[];
+}
+
+type Rule = (comparison: Comparison) => readonly Reason[];
+
+/** As many names as a person reads in one line. */
+const NAMES_SHOWN_MAX = 5;
+
+const none: readonly Reason[] = [];
+
+function modulesChanged({ modules }: Comparison): readonly Reason[] {
+  const changed = modules
+    .filter(({ change }) => change !== 'reached')
+    .map(({ path, change }) => `${path} (${change})`);
+  if (changed.length === 0) return none;
+  return [{ code: 'MF1001', path: 'swap', message: `app modules differ: ${listNames(changed)}` }];
+}
+
+function entryChanged({ current, next }: Comparison): readonly Reason[] {
+  if (next.entry === current.entry) return none;
+  return [
+    {
+      code: 'MF1001',
+      path: 'swap',
+      message: `the entry is ${next.entry ?? 'none'}, was ${current.entry ?? 'none'}`,
+    },
+  ];
+}
+
+function assetsChanged({ current, next }: Comparison): readonly Reason[] {
+  if (next.kind === 'command') return none;
+  const names = new Set([...Object.keys(current.assets), ...Object.keys(next.assets)]);
+  const changed = [...names].filter((name) => current.assets[name]?.hash !== next.assets[name]?.hash);
+  if (changed.length === 0) return none;
+  return [
+    { code: 'MF1002', path: 'swap', message: `files that no module imports differ: ${listNames(changed)}` },
+  ];
+}
+
+function dependenciesChanged({ current, next }: Comparison): readonly Reason[] {
+  if (current.dependenciesHash === next.dependenciesHash) return none;
+  return [
+    { code: 'MF2001', path: 'handoff', message: 'the lockfile or the dependencies of package.json differ' },
+  ];
+}
+
+function processChanged({ current, next }: Comparison): readonly Reason[] {
+  const differs = [
+    current.nodeVersion === next.nodeVersion
+      ? null
+      : `Node is ${next.nodeVersion}, was ${current.nodeVersion}`,
+    isSame(current.nodeOptions, next.nodeOptions) ? null : 'nodeOptions differ',
+    current.environmentHash === next.environmentHash ? null : 'the environment file differs',
+    current.workers === next.workers ? null : `workers is ${next.workers}, was ${current.workers}`,
+  ].filter((text) => text !== null);
+  if (differs.length === 0) return none;
+  return [{ code: 'MF2002', path: 'handoff', message: differs.join('; ') }];
+}
+
+const kindNames: Record<string, string> = {
+  'worker-entry': 'starts worker threads or child processes',
+  cluster: 'uses node:cluster',
+  'native-addon': 'loads a native addon',
+};
+
+function processBound({ next, modules }: Comparison): readonly Reason[] {
+  return modules.flatMap(({ path }) =>
+    (next.modules[path]?.hazards ?? []).flatMap(({ kind, line }): readonly Reason[] => {
+      const what = kindNames[kind];
+      if (what === undefined) return none;
+      return [
+        { code: 'MF2003', path: 'handoff', message: `${path}:${line} would be evaluated again and ${what}` },
+      ];
+    }),
+  );
+}
+
+function notNode({ current, next }: Comparison): readonly Reason[] {
+  if (next.kind === 'node' && current.kind === 'node') return none;
+  const isUnchanged =
+    current.kind === next.kind &&
+    isSame([current.command, current.listen, current.assets], [next.command, next.listen, next.assets]);
+  if (isUnchanged) return none;
+  return [
+    {
+      code: 'MF2006',
+      path: 'handoff',
+      message: 'the app is not a Node program, so a new process takes over',
+    },
+  ];
+}
+
+/** Every rule that compares two releases, lightest path first. */
+export const differenceRules: readonly Rule[] = [
+  modulesChanged,
+  entryChanged,
+  assetsChanged,
+  dependenciesChanged,
+  processChanged,
+  processBound,
+  notNode,
+];
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN_MAX).join(', ');
+  return names.length > NAMES_SHOWN_MAX ? `${shown} and ${names.length - NAMES_SHOWN_MAX} more` : shown;
+}
