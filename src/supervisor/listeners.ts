@@ -1,0 +1,105 @@
+/**
+ * The listening sockets of an app. Owns one bound handle an address; workers get copies of it, so that the kernel's
+ * queue outlives every one of them.
+ *
+ * Invariants:
+ * 1. An address is bound once and stays bound until the supervisor ends.
+ * 2. The supervisor itself never accepts.
+ */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { MidflightError } from '../errors.ts';
+import type { ListenTarget } from '../protocol/messages.ts';
+import { createLocalListenerSource, type ListenerHandle } from '../runtime/servers/listener-source.ts';
+import { toAddressKey } from '../runtime/servers/listen-address.ts';
+
+export interface Listeners {
+  /** The bound handle of an address, bound now when it is not yet. Rejects with bind(2)'s error. */
+  acquire(target: ListenTarget): Promise<ListenerHandle>;
+  /** The same, already listening, for programs that expect it so. */
+  acquireListening(target: ListenTarget): Promise<ListenerHandle>;
+  addresses(): readonly string[];
+  close(): void;
+}
+
+interface Listener {
+  readonly target: ListenTarget;
+  readonly handle: ListenerHandle;
+  isListening: boolean;
+}
+
+/** Makes the registry; nothing is bound yet. */
+export function createListeners(): Listeners {
+  const source = createLocalListenerSource();
+  const bound = new Map<string, Promise<Listener>>();
+  const settled = new Map<string, Listener>();
+
+  async function bind(target: ListenTarget): Promise<Listener> {
+    const handle = await source.acquire(target);
+    return { target, handle, isListening: false };
+  }
+
+  async function find(target: ListenTarget): Promise<Listener> {
+    const key = toAddressKey(target);
+    const known = bound.get(key);
+    if (known !== undefined) return known;
+    const binding = bind(target);
+    bound.set(key, binding);
+    try {
+      const listener = await binding;
+      settled.set(key, listener);
+      return listener;
+    } catch (error) {
+      bound.delete(key);
+      throw error;
+    }
+  }
+
+  return {
+    async acquire(target) {
+      return (await find(target)).handle;
+    },
+    async acquireListening(target) {
+      const listener = await find(target);
+      if (!listener.isListening) await startListening(listener.handle);
+      listener.isListening = true;
+      return listener.handle;
+    },
+    addresses: () => [...settled.values()].map(({ handle, target }) => toAddressText(handle, target)),
+    close() {
+      for (const { handle } of settled.values()) handle.close();
+      settled.clear();
+      bound.clear();
+    },
+  };
+}
+
+/** Parses `127.0.0.1:8080`, `[::1]:8080`, `:8080` and `unix:/path`. */
+export function parseListenTarget(text: string, ordinal: number): ListenTarget {
+  if (text.startsWith('unix:')) return { kind: 'unix', path: text.slice('unix:'.length) };
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw new MidflightError('ERR_MIDFLIGHT_ADDRESS_INVALID', [text]);
+  const host = match[1] ?? match[2] ?? '';
+  return { kind: 'tcp', host: host === '' ? null : host, port, ordinal: port === 0 ? ordinal : 0 };
+}
+
+/** libuv would accept in the process that calls listen(2), so a child that ends at once calls it. */
+async function startListening(handle: ListenerHandle): Promise<void> {
+  const script = 'require("node:net").createServer().listen({ fd: 3 }, () => process.exit(0))';
+  const child = spawn(process.execPath, ['-e', script], {
+    stdio: ['ignore', 'ignore', 'inherit', handle.fd],
+  });
+  const [exitCode] = (await once(child, 'exit')) as [number | null];
+  if (exitCode !== 0)
+    throw new MidflightError('ERR_MIDFLIGHT_LISTEN_FAILED', [`fd ${handle.fd}`, String(exitCode)]);
+}
+
+function toAddressText(handle: ListenerHandle, target: ListenTarget): string {
+  if (target.kind === 'unix') return `unix:${target.path}`;
+  const name: { address?: string; port?: number } = {};
+  handle.getsockname?.(name);
+  const host = name.address ?? target.host ?? '';
+  return `${host.includes(':') ? `[${host}]` : host}:${name.port ?? target.port}`;
+}
