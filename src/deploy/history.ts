@@ -1,0 +1,143 @@
+/** The record: which release is current, which one is good, and what every deploy came to. SQLite, WAL. */
+
+import { DatabaseSync } from 'node:sqlite';
+import type { Reason } from '../plan/reason.ts';
+
+export const deployResults = ['committed', 'rolled-back', 'rejected', 'unchanged'] as const;
+export type DeployResult = (typeof deployResults)[number];
+
+export interface DeployRecord {
+  readonly id: number;
+  readonly release: string | null;
+  readonly previous: string | null;
+  readonly path: string;
+  readonly result: DeployResult | 'running' | 'interrupted';
+  readonly reasons: readonly Reason[];
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly timings: Readonly<Record<string, number>>;
+  readonly evidence: string | null;
+}
+
+export type DeployOutcome = Pick<
+  DeployRecord,
+  'release' | 'previous' | 'path' | 'reasons' | 'timings' | 'evidence'
+> & {
+  readonly result: DeployResult;
+};
+
+export interface History {
+  /** The release that serves, also when it has not passed probation yet. */
+  current(): string | null;
+  /** The last release that passed probation: what comes up after a crash. */
+  proved(): string | null;
+  setCurrent(release: string): void;
+  setProved(release: string): void;
+  begin(previous: string | null): number;
+  end(id: number, outcome: DeployOutcome): void;
+  /** Newest first. */
+  list(limit: number): readonly DeployRecord[];
+  /** True when the last deploy of this content failed to swap and then was handed off. */
+  didSwapFail(modulesHash: string): boolean;
+  noteSwapFailure(modulesHash: string): void;
+  /** A release that served before the one named, most recent first. */
+  servedBefore(release: string): string | null;
+  close(): void;
+}
+
+const schema = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  PRAGMA busy_timeout = 5000;
+  CREATE TABLE IF NOT EXISTS pointer (name TEXT PRIMARY KEY, release TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS swap_failure (modules_hash TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS deploy (
+    id INTEGER PRIMARY KEY, release TEXT, previous TEXT, path TEXT NOT NULL, result TEXT NOT NULL,
+    reasons TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, timings TEXT NOT NULL, evidence TEXT
+  ) STRICT;
+`;
+
+/** Opens or makes the database. What was under way when the last supervisor died is marked as interrupted. */
+export function openHistory(file: string, options: { readonly isOwner: boolean }): History {
+  const database = new DatabaseSync(file);
+  database.exec(schema);
+  if (options.isOwner) {
+    database.exec(`UPDATE deploy SET result = 'interrupted', ended_at = started_at WHERE result = 'running'`);
+  }
+  const pointer = (name: string): string | null => {
+    const row = database.prepare('SELECT release FROM pointer WHERE name = ?').get(name);
+    return row === undefined ? null : String(row['release']);
+  };
+  const point = (name: string, release: string): void => {
+    database
+      .prepare(
+        'INSERT INTO pointer VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET release = excluded.release',
+      )
+      .run(name, release);
+  };
+  return {
+    current: () => pointer('current'),
+    proved: () => pointer('proved'),
+    setCurrent: (release) => point('current', release),
+    setProved: (release) => point('proved', release),
+    begin(previous) {
+      const insert = database.prepare(
+        `INSERT INTO deploy (release, previous, path, result, reasons, started_at, timings) VALUES (NULL, ?, 'none', 'running', '[]', ?, '{}')`,
+      );
+      return Number(insert.run(previous, new Date().toISOString()).lastInsertRowid);
+    },
+    end(id, outcome) {
+      database
+        .prepare(
+          `UPDATE deploy SET release = ?, previous = ?, path = ?, result = ?, reasons = ?, ended_at = ?, timings = ?, evidence = ? WHERE id = ?`,
+        )
+        .run(
+          outcome.release,
+          outcome.previous,
+          outcome.path,
+          outcome.result,
+          JSON.stringify(outcome.reasons),
+          new Date().toISOString(),
+          JSON.stringify(outcome.timings),
+          outcome.evidence,
+          id,
+        );
+    },
+    list: (limit) =>
+      database.prepare('SELECT * FROM deploy ORDER BY id DESC LIMIT ?').all(limit).map(toRecord),
+    didSwapFail: (hash) =>
+      database.prepare('SELECT 1 FROM swap_failure WHERE modules_hash = ?').get(hash) !== undefined,
+    noteSwapFailure(hash) {
+      database
+        .prepare('INSERT OR REPLACE INTO swap_failure VALUES (?, ?)')
+        .run(hash, new Date().toISOString());
+    },
+    servedBefore(release) {
+      const row = database
+        .prepare(
+          `SELECT release FROM deploy WHERE result = 'committed' AND release IS NOT NULL AND release <> ?
+           AND id < coalesce((SELECT max(id) FROM deploy WHERE result = 'committed' AND release = ?), 1 << 62) ORDER BY id DESC LIMIT 1`,
+        )
+        .get(release, release);
+      return row === undefined ? null : String(row['release']);
+    },
+    close: () => database.close(),
+  };
+}
+
+function toRecord(row: Record<string, unknown>): DeployRecord {
+  const text = (key: string): string | null => (typeof row[key] === 'string' ? row[key] : null);
+  return {
+    id: Number(row['id']),
+    release: text('release'),
+    previous: text('previous'),
+    path: text('path') ?? 'none',
+    result: (text('result') ?? 'interrupted') as DeployRecord['result'],
+    reasons: JSON.parse(text('reasons') ?? '[]') as Reason[],
+    startedAt: text('started_at') ?? '',
+    endedAt: text('ended_at'),
+    timings: JSON.parse(text('timings') ?? '{}') as Record<string, number>,
+    evidence: text('evidence'),
+  };
+}

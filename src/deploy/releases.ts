@@ -1,0 +1,33 @@
+/** The releases on disk: reading them back, and removing those that nothing needs any more. */
+
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { MidflightError } from '../errors.ts';
+import type { Manifest } from '../protocol/manifest.ts';
+import { toReleaseLocation, type Home } from '../release/home.ts';
+import type { RunnableRelease } from '../supervisor/app-process.ts';
+
+/** Reads a release. Errors: ERR_MIDFLIGHT_RELEASE_UNKNOWN. */
+export async function readRelease(home: Home, id: string): Promise<RunnableRelease> {
+  const location = toReleaseLocation(home, id);
+  if (id === '' || path.basename(id) !== id || !existsSync(location.manifestFile)) {
+    throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', [id]);
+  }
+  const manifest = JSON.parse(await readFile(location.manifestFile, 'utf8')) as Manifest;
+  return { manifest, location };
+}
+
+/** Ids of the releases that are whole, oldest first. */
+export async function listReleases(home: Home): Promise<readonly string[]> {
+  if (!existsSync(home.releases)) return [];
+  const names = await readdir(home.releases);
+  return names.filter((name) => !name.startsWith('.')).toSorted();
+}
+
+/** Removes the oldest releases above `keep`, never one of `needed`. */
+export async function pruneReleases(home: Home, keep: number, needed: ReadonlySet<string>): Promise<void> {
+  const ids = await listReleases(home);
+  const surplus = ids.slice(0, Math.max(0, ids.length - keep)).filter((id) => !needed.has(id));
+  await Promise.all(surplus.map((id) => rm(path.join(home.releases, id), { recursive: true, force: true })));
+}
