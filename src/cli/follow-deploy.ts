@@ -1,0 +1,58 @@
+/** Follows a deploy or rollback to its end, for a person or for a program. */
+
+import { callControl } from '../console/control-client.ts';
+import type { DeployReport, Progress } from '../deploy/deploy.ts';
+import { MidflightError } from '../errors.ts';
+import { toHome } from '../release/home.ts';
+import { paint, print, printJson, toDurationText } from './output.ts';
+
+interface Failure {
+  readonly error: { readonly code: string; readonly message: string; readonly exitCode: number };
+}
+
+/** Exit code 0 only where the new release is committed, or nothing differed. */
+export async function followDeploy(path: string, body: unknown, isJson: boolean): Promise<void> {
+  const answer = await callControl(toHome(process.cwd()), {
+    method: 'POST',
+    path,
+    body,
+    onEvent(event, data) {
+      if (event === 'progress' && !isJson) printProgress(data as Progress);
+    },
+  });
+  if (answer === null) {
+    throw new MidflightError('ERR_MIDFLIGHT_INTERNAL', [
+      'the supervisor ended during the deploy; see "midflight history"',
+    ]);
+  }
+  const report = answer as DeployReport | Failure;
+  if (isJson) printJson(report);
+  else if ('result' in report) printReport(report);
+  if ('result' in report) process.exitCode = toExitCode(report);
+  else {
+    if (!isJson) process.stderr.write(`midflight: ${report.error.code}\n${report.error.message}\n`);
+    process.exitCode = report.error.exitCode;
+  }
+}
+
+function toExitCode({ result, error }: DeployReport): number {
+  if (result === 'committed' || result === 'unchanged') return 0;
+  return error?.exitCode ?? 3;
+}
+
+function printProgress({ step, message }: Progress): void {
+  const [first = '', ...rest] = message.split('\n');
+  print(`${paint('dim', step.padEnd(9))} ${first}`);
+  if (step === 'rejected') for (const line of rest) print(`          ${line}`);
+}
+
+function printReport({ result, release, previous, path, generation, timings, error }: DeployReport): void {
+  const isGood = result === 'committed' || result === 'unchanged';
+  const times = Object.entries(timings).map(
+    ([name, ms]) => `${name.replace(/Ms$/, '')} ${toDurationText(ms)}`,
+  );
+  print(`${paint(isGood ? 'green' : 'red', result)} ${release ?? ''} by ${path}, generation ${generation}`);
+  if (!isGood) print(`${previous ?? 'nothing'} serves on`);
+  if (error !== null && result === 'rolled-back') print(error.message);
+  print(paint('dim', times.join(', ')));
+}

@@ -1,0 +1,46 @@
+/** The command line: one file a verb, each of them only reads options, calls what does the work, and prints. */
+
+import { Command, CommanderError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { reportFailure } from './output.ts';
+import { addDeploy } from './deploy.ts';
+import { addHistory } from './history.ts';
+import { addInit } from './init.ts';
+import { addPlan } from './plan.ts';
+import { addRollback } from './rollback.ts';
+import { addRun } from './run.ts';
+import { addStart } from './start.ts';
+import { addStatus } from './status.ts';
+import { addStop } from './stop.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('midflight')
+  .description('Deploys new code into a running service without stopping it.')
+  .version(version)
+  .enablePositionalOptions()
+  .showHelpAfterError()
+  .exitOverride();
+
+for (const add of [
+  addRun,
+  addStart,
+  addDeploy,
+  addPlan,
+  addRollback,
+  addStatus,
+  addHistory,
+  addStop,
+  addInit,
+])
+  add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // commander has printed its own usage errors and help already.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else reportFailure(error, process.argv.includes('--json'));
+}

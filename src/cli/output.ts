@@ -1,0 +1,37 @@
+/** How the command line speaks: results on standard output, everything else on standard error. */
+
+import { styleText } from 'node:util';
+import { toFailure } from '../deploy/deploy.ts';
+
+type Style = 'green' | 'red' | 'yellow' | 'dim' | 'bold';
+
+/** Colour only where a person reads. */
+export function paint(style: Style, text: string): string {
+  return styleText(style, text, { stream: process.stdout });
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** A line of `midflight start`, with the time. */
+export function logLine(message: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 23)} midflight ${message}\n`);
+}
+
+/** Says what failed and sets the exit code. */
+export function reportFailure(error: unknown, isJson: boolean): void {
+  const failure = toFailure(error);
+  if (isJson) printJson({ error: failure });
+  else process.stderr.write(`midflight: ${failure.code}\n${failure.message}\n`);
+  process.exitCode = failure.exitCode;
+}
+
+/** `12 ms`, `3.4 s`. */
+export function toDurationText(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+}

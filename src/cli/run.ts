@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import path from 'node:path';
+import { runEntry } from '../deploy/run-entry.ts';
+import { findEntry } from '../release/entry.ts';
+
+export function addRun(program: Command): void {
+  program
+    .command('run')
+    .description('run an entry under the runtime in this process, and nothing else')
+    .argument('<entry>', 'the file to run')
+    .argument('[args...]', 'what the app gets as its own arguments')
+    .passThroughOptions()
+    .action(async (file: string, args: string[]) => {
+      const root = process.cwd();
+      const entry = await findEntry(root, path.relative(root, path.resolve(file)));
+      process.argv = [process.execPath, path.join(root, entry), ...args];
+      await runEntry({ root, entry });
+    });
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { startApp } from '../console/start-app.ts';
+import { logLine } from './output.ts';
+
+interface StartOptions {
+  readonly dirty: boolean;
+}
+
+export function addStart(program: Command): void {
+  program
+    .command('start')
+    .description(
+      'supervise the current release in the foreground; makes one from the source when there is none',
+    )
+    .argument('[ref]', 'the commit to make the first release of, and of SIGHUP', 'HEAD')
+    .option('--dirty', 'the tree as it stands instead of a commit', false)
+    .action(async (ref: string, { dirty }: StartOptions) => {
+      await startApp({
+        appDirectory: process.cwd(),
+        request: { ref, isDirty: dirty, path: 'auto', detach: false },
+        log: logLine,
+      });
+      process.exit(0);
+    });
+}

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { callControl } from '../console/control-client.ts';
+import { toHome } from '../release/home.ts';
+import type { WorkerReport } from '../supervisor/workers.ts';
+import { paint, print, printJson } from './output.ts';
+
+interface Status {
+  readonly app: string;
+  readonly release: string | null;
+  readonly supervisor: { readonly pid: number };
+  readonly workers: readonly WorkerReport[];
+  readonly listeners: readonly { readonly address: string }[];
+  readonly deploy: { readonly stage: string; readonly release: string | null } | null;
+}
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .description('what runs')
+    .option('--json', 'one JSON object', false)
+    .action(async ({ json }: { readonly json: boolean }) => {
+      const status = (await callControl(toHome(process.cwd()), { method: 'GET', path: '/status' })) as Status;
+      if (json) printJson(status);
+      else printStatus(status);
+    });
+}
+
+function printStatus({ app, release, supervisor, workers, listeners, deploy }: Status): void {
+  print(`${paint('bold', app)}  release ${release ?? 'none'}  supervisor ${supervisor.pid}`);
+  print(`listening on ${listeners.map(({ address }) => address).join(', ') || 'nothing'}`);
+  if (deploy !== null) print(`a deploy is under way: ${deploy.stage} ${deploy.release ?? ''}`);
+  for (const worker of workers) print(describe(worker));
+}
+
+function describe({
+  pid,
+  state,
+  generation,
+  inFlight,
+  upgraded,
+  rssBytes,
+  retained = [],
+}: WorkerReport): string {
+  const head = `worker ${pid}  ${state}`;
+  if (generation === undefined) return head;
+  const kept = retained.map(
+    (old) => `\n  generation ${old.generation} is kept: ${old.pinnedBy.join(', ') || 'probation'}`,
+  );
+  const memory = `${Math.round((rssBytes ?? 0) / 1_048_576)} MiB`;
+  return `${head}  generation ${generation}  in flight ${inFlight}  upgraded ${upgraded}  ${memory}${kept.join('')}`;
+}

@@ -1,0 +1,113 @@
+/** The control socket: HTTP and JSON on a Unix socket that only the owner can open. Progress comes as server-sent events. */
+
+import { rmSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import { z } from 'zod';
+import type { Deployer, DeployReport, Progress } from '../deploy/deploy.ts';
+import { toFailure } from '../deploy/deploy.ts';
+import type { History } from '../deploy/history.ts';
+import type { Listeners } from '../supervisor/listeners.ts';
+import type { Workers } from '../supervisor/workers.ts';
+
+/** Unix socket paths end here on Linux: sockaddr_un. */
+export const SOCKET_PATH_LENGTH_MAX = 107;
+
+const deploySchema = z.strictObject({
+  ref: z.string().min(1).max(1_000).default('HEAD'),
+  isDirty: z.boolean().default(false),
+  path: z.enum(['auto', 'swap', 'handoff', 'restart']).default('auto'),
+  detach: z.boolean().default(false),
+});
+const rollbackSchema = z.strictObject({ release: z.string().nullable().default(null) });
+
+export interface ControlOptions {
+  readonly socket: string;
+  readonly appName: string;
+  readonly deployer: Deployer;
+  readonly workers: Workers;
+  readonly history: History;
+  readonly listeners: Listeners;
+  onStop(): void;
+}
+
+export interface ControlServer {
+  close(): void;
+}
+
+/** Listens; a socket file that a dead supervisor left is replaced. The caller holds the lock of the directory. */
+export async function openControlServer(options: ControlOptions): Promise<ControlServer> {
+  const app = toRoutes(options);
+  const server = createAdaptorServer({ fetch: app.fetch });
+  rmSync(options.socket, { force: true });
+  const mask = process.umask(0o177);
+  server.listen(options.socket);
+  process.umask(mask);
+  await once(server, 'listening');
+  await chmod(options.socket, 0o600);
+  return {
+    close() {
+      server.close();
+      rmSync(options.socket, { force: true });
+    },
+  };
+}
+
+function toRoutes({ appName, deployer, workers, history, listeners, onStop }: ControlOptions): Hono {
+  const app = new Hono();
+  app.onError((error, context) => {
+    const status = error instanceof z.ZodError ? 400 : 500;
+    return context.json({ error: toFailure(error) }, status);
+  });
+  app.get('/status', async (context) =>
+    context.json({
+      app: appName,
+      release: workers.currentRelease()?.manifest.id ?? null,
+      supervisor: { pid: process.pid },
+      keeper: null,
+      workers: await workers.status(),
+      listeners: listeners.addresses().map((address) => ({ address })),
+      deploy: deployer.status(),
+    }),
+  );
+  app.get('/history', (context) => context.json(history.list(Number(context.req.query('limit') ?? 20))));
+  app.post('/deploy', async (context) => {
+    const request = deploySchema.parse(await context.req.json());
+    return streamSSE(context, (stream) => follow(stream, deployer, () => deployer.deploy(request)));
+  });
+  app.post('/rollback', async (context) => {
+    const request = rollbackSchema.parse(await context.req.json());
+    return streamSSE(context, (stream) => follow(stream, deployer, () => deployer.rollback(request.release)));
+  });
+  app.post('/stop', (context) => {
+    setImmediate(onStop);
+    return context.json({ stopping: process.pid });
+  });
+  return app;
+}
+
+interface EventStream {
+  writeSSE(message: { event: string; data: string }): Promise<void>;
+}
+
+/** Progress as it comes, then one `report` or `error`. A client that goes away does not end the deploy. */
+async function follow(
+  stream: EventStream,
+  deployer: Deployer,
+  act: () => Promise<DeployReport>,
+): Promise<void> {
+  const send = (event: string, data: unknown): Promise<void> =>
+    stream.writeSSE({ event, data: JSON.stringify(data) });
+  const onProgress = (progress: Progress): void => void send('progress', progress);
+  deployer.events.on('progress', onProgress);
+  try {
+    await send('report', await act());
+  } catch (error) {
+    await send('error', toFailure(error));
+  } finally {
+    deployer.events.off('progress', onProgress);
+  }
+}
