@@ -1,0 +1,99 @@
+/** What `deploy` says of a release that can't serve; the one that serves goes on, in the same process. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createTestApp, type Files } from '../support/app.ts';
+
+const toServer = (version: string): string => `
+import { createServer } from 'node:http';
+import { greeting } from './greeting.mjs';
+createServer((request, response) => response.end(greeting + ' ${version}')).listen(Number(process.env.PORT), '127.0.0.1');
+`;
+const working: Files = {
+  'server.mjs': toServer('v1'),
+  'greeting.mjs': `export const greeting = 'hello';\n`,
+};
+const config = { entry: 'server.mjs', readyTimeoutMs: 1_500, probationMs: 100, drainTimeoutMs: 2_000 };
+
+interface Refusal {
+  readonly name: string;
+  readonly files: Files;
+  readonly code: string;
+  readonly args?: readonly string[];
+  readonly exitCode?: number;
+}
+
+const refusals: readonly Refusal[] = [
+  {
+    name: 'an unknown ref',
+    files: {},
+    args: ['no-such-tag'],
+    code: 'ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN',
+    exitCode: 2,
+  },
+  {
+    name: 'an entry missing in the new commit',
+    files: { 'midflight.config.json': JSON.stringify({ ...config, entry: 'moved.mjs' }) },
+    code: 'ERR_MIDFLIGHT_ENTRY_MISSING',
+  },
+  {
+    name: 'a syntax error',
+    files: { 'greeting.mjs': 'export const greeting = ;\n' },
+    code: 'ERR_MIDFLIGHT_SYNTAX',
+  },
+  {
+    name: 'a missing export',
+    files: { 'greeting.mjs': 'export const other = 1;\n' },
+    code: 'ERR_MIDFLIGHT_EXPORT_MISSING',
+  },
+  {
+    name: 'an unknown configuration key',
+    files: { 'midflight.config.json': JSON.stringify({ ...config, colour: 'red' }) },
+    code: 'ERR_MIDFLIGHT_CONFIG_INVALID',
+    exitCode: 2,
+  },
+  {
+    name: 'a failing install',
+    files: {
+      'package.json': JSON.stringify({ name: 'app', dependencies: { ms: '2.1.3' } }),
+      'package-lock.json': JSON.stringify({ name: 'app', lockfileVersion: 3, packages: {} }),
+    },
+    code: 'ERR_MIDFLIGHT_INSTALL_FAILED',
+  },
+  {
+    name: 'code that throws while it loads',
+    files: { 'greeting.mjs': `export const greeting = JSON.parse('{');\n` },
+    code: 'ERR_MIDFLIGHT_EVALUATION_FAILED',
+  },
+  {
+    name: 'code that exits while it loads',
+    files: { 'server.mjs': 'process.exit(0);\n' },
+    code: 'ERR_MIDFLIGHT_GENERATION_EXITED',
+  },
+  {
+    name: 'code that never listens',
+    files: { 'server.mjs': 'setInterval(() => {}, 1000);\n' },
+    code: 'ERR_MIDFLIGHT_WORKER_NOT_READY',
+  },
+];
+
+for (const { name, files, code, args = [], exitCode = 3 } of refusals) {
+  test(`deploy refuses ${name} and the old code serves on`, async (t) => {
+    const app = await createTestApp({ files: working, config });
+    t.after(() => app.dispose());
+    await app.start();
+    const before = await app.status();
+    app.commit(files);
+    const { json, exitCode: actual } = await app.midflight('deploy', '--json', ...args);
+    assert.equal(json['result'], 'rejected', JSON.stringify(json));
+    assert.equal((json['error'] as { code: string }).code, code, JSON.stringify(json));
+    assert.equal(actual, exitCode);
+    assert.equal(await app.get(), 'hello v1');
+    const after = await app.status();
+    assert.deepEqual(
+      after.workers.map(({ pid }) => pid),
+      before.workers.map(({ pid }) => pid),
+    );
+    assert.equal(after.release, before.release);
+  });
+}

@@ -1,0 +1,358 @@
+/** Each path of a deploy, with its fallback, its way back and what it says. */
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test, type TestContext } from 'node:test';
+import { createTestApp, waitForLog, type Files, type TestApp } from '../support/app.ts';
+
+const server = `
+import { createServer } from 'node:http';
+import { greeting } from './greeting.ts';
+createServer((request, response) => {
+  if (request.url === '/health') response.statusCode = greeting === 'ill' ? 500 : 200;
+  response.end(JSON.stringify({ greeting, pid: process.pid }));
+}).listen(Number(process.env.PORT), '127.0.0.1');
+`;
+const config = { entry: 'server.ts', probationMs: 300, readyTimeoutMs: 5_000, drainTimeoutMs: 1_000 };
+const toGreeting = (greeting: string): Files => ({
+  'greeting.ts': `export const greeting: string = '${greeting}';\n`,
+});
+
+interface Answer {
+  readonly greeting: string;
+  readonly pid: number;
+}
+
+interface Report {
+  readonly path: string;
+  readonly result: string;
+  readonly release: string;
+  readonly previous: string;
+  readonly reasons: readonly { readonly code: string; readonly message: string }[];
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+async function startApp(t: TestContext, overrides: object = {}): Promise<TestApp> {
+  const app = await createTestApp({
+    files: { 'server.ts': server, ...toGreeting('one') },
+    config: { ...config, ...overrides },
+  });
+  t.after(() => app.dispose());
+  await app.start();
+  return app;
+}
+
+async function ask(app: TestApp): Promise<Answer> {
+  return JSON.parse(await app.get()) as Answer;
+}
+
+async function deploy(app: TestApp, ...args: string[]): Promise<Report & { exitCode: number | null }> {
+  const { json, exitCode, stderr } = await app.midflight('deploy', '--json', ...args);
+  assert.ok('result' in json, `${JSON.stringify(json)} ${stderr}`);
+  return { ...(json as unknown as Report), exitCode };
+}
+
+test('a changed module is swapped in the same process', async (t) => {
+  const app = await startApp(t);
+  const before = await ask(app);
+  app.commit(toGreeting('two'));
+  const report = await deploy(app);
+  assert.deepEqual([report.path, report.result, report.exitCode], ['swap', 'committed', 0]);
+  assert.deepEqual(
+    report.reasons.map(({ code }) => code),
+    ['MF1001'],
+  );
+  assert.match(report.reasons[0]?.message ?? '', /greeting\.ts/);
+  assert.deepEqual(await ask(app), { greeting: 'two', pid: before.pid });
+});
+
+test('the same commit again is unchanged and succeeds', async (t) => {
+  const app = await startApp(t);
+  const report = await deploy(app);
+  assert.deepEqual([report.path, report.result, report.exitCode], ['none', 'unchanged', 0]);
+  assert.deepEqual(
+    report.reasons.map(({ code }) => code),
+    ['MF0001'],
+  );
+});
+
+test('a working tree is deployed as it stands with --dirty', async (t) => {
+  const app = await startApp(t);
+  app.write(toGreeting('not committed'));
+  assert.equal((await deploy(app)).result, 'unchanged');
+  assert.equal((await deploy(app, '--dirty')).path, 'swap');
+  assert.equal((await ask(app)).greeting, 'not committed');
+});
+
+test('a handoff that was asked for serves from a new process', async (t) => {
+  const app = await startApp(t);
+  const before = await ask(app);
+  app.commit(toGreeting('two'));
+  const report = await deploy(app, '--path', 'handoff');
+  assert.deepEqual([report.path, report.result], ['handoff', 'committed']);
+  const after = await ask(app);
+  assert.equal(after.greeting, 'two');
+  assert.notEqual(after.pid, before.pid);
+});
+
+test('a restart that was asked for serves from a new process', async (t) => {
+  const app = await startApp(t);
+  const before = await ask(app);
+  app.commit(toGreeting('two'));
+  const report = await deploy(app, '--path', 'restart');
+  assert.deepEqual([report.path, report.result], ['restart', 'committed']);
+  const after = await ask(app);
+  assert.equal(after.greeting, 'two');
+  assert.notEqual(after.pid, before.pid);
+});
+
+test('node options that differ are handed off', async (t) => {
+  const app = await startApp(t);
+  app.commit({
+    'midflight.config.json': JSON.stringify({ ...config, nodeOptions: ['--max-old-space-size=200'] }),
+  });
+  const report = await deploy(app);
+  assert.deepEqual([report.path, report.result], ['handoff', 'committed']);
+  assert.deepEqual(
+    report.reasons.map(({ code }) => code),
+    ['MF2002'],
+  );
+});
+
+test('more workers are started by a handoff', async (t) => {
+  const app = await startApp(t);
+  app.commit({ 'midflight.config.json': JSON.stringify({ ...config, workers: 3 }) });
+  assert.equal((await deploy(app)).path, 'handoff');
+  const { workers } = await app.status();
+  assert.equal(workers.filter(({ state }) => state === 'serving').length, 3);
+});
+
+test('code that only a fresh process can evaluate is handed off, and the next time at once', async (t) => {
+  const app = await startApp(t);
+  const guard = `if (globalThis.wasLoaded) throw new Error('loaded twice');\nglobalThis.wasLoaded = true;\n`;
+  app.commit({ 'greeting.ts': `${guard}export const greeting: string = 'two';\n` });
+  assert.equal((await deploy(app)).path, 'swap');
+  app.commit({ 'greeting.ts': `${guard}export const greeting: string = 'three';\n` });
+  const report = await deploy(app);
+  assert.deepEqual([report.path, report.result], ['handoff', 'committed']);
+  assert.ok(report.reasons.some(({ code }) => code === 'MF2005'));
+  assert.equal((await ask(app)).greeting, 'three');
+});
+
+test('rollback brings the release before back after a swap', async (t) => {
+  const app = await startApp(t);
+  const { pid } = await ask(app);
+  app.commit(toGreeting('two'));
+  await deploy(app);
+  const { json, exitCode } = await app.midflight('rollback', '--json');
+  assert.deepEqual([json['path'], json['result'], exitCode], ['swap', 'committed', 0]);
+  assert.deepEqual(await ask(app), { greeting: 'one', pid });
+});
+
+test('rollback brings the release before back after a handoff', async (t) => {
+  const app = await startApp(t);
+  app.commit({
+    ...toGreeting('two'),
+    'midflight.config.json': JSON.stringify({ ...config, nodeOptions: ['--no-warnings'] }),
+  });
+  assert.equal((await deploy(app)).path, 'handoff');
+  const { json } = await app.midflight('rollback', '--json');
+  assert.deepEqual([json['path'], json['result']], ['handoff', 'committed']);
+  assert.equal((await ask(app)).greeting, 'one');
+});
+
+test('rollback goes to the release that is named and refuses one that is not there', async (t) => {
+  const app = await startApp(t);
+  const { release } = await app.status();
+  for (const greeting of ['two', 'three']) {
+    app.commit(toGreeting(greeting));
+    await deploy(app);
+  }
+  const refused = await app.midflight('rollback', 'no-such-release', '--json');
+  assert.equal((refused.json['error'] as { code: string }).code, 'ERR_MIDFLIGHT_RELEASE_UNKNOWN');
+  assert.equal(refused.exitCode, 2);
+  await app.midflight('rollback', release);
+  assert.equal((await ask(app)).greeting, 'one');
+});
+
+const crash = `export const greeting: string = 'two';\nsetTimeout(() => { throw new Error('a moment later'); }, 100);\n`;
+
+test('code that throws during probation is rolled back in the same process', async (t) => {
+  const app = await startApp(t, { probationMs: 2_000 });
+  const { pid } = await ask(app);
+  app.commit({ 'greeting.ts': crash });
+  const report = await deploy(app);
+  assert.deepEqual([report.path, report.result, report.exitCode], ['swap', 'rolled-back', 3]);
+  assert.equal(report.error?.code, 'ERR_MIDFLIGHT_PROBATION_FAILED');
+  assert.match(report.error?.message ?? '', /a moment later/);
+  assert.deepEqual(await ask(app), { greeting: 'one', pid });
+});
+
+test('code that exits during probation is rolled back in the same process', async (t) => {
+  const app = await startApp(t, { probationMs: 2_000 });
+  const { pid } = await ask(app);
+  app.commit({ 'greeting.ts': crash.replace(`throw new Error('a moment later')`, 'process.exit(7)') });
+  assert.equal((await deploy(app)).result, 'rolled-back');
+  assert.deepEqual(await ask(app), { greeting: 'one', pid });
+});
+
+test('a process that crashes during probation after a handoff gives way to the old one', async (t) => {
+  const app = await startApp(t, { probationMs: 2_000 });
+  const { pid } = await ask(app);
+  app.commit({ 'greeting.ts': crash });
+  const report = await deploy(app, '--path', 'handoff');
+  assert.deepEqual([report.path, report.result], ['handoff', 'rolled-back']);
+  assert.deepEqual(await ask(app), { greeting: 'one', pid });
+});
+
+test('a process killed during probation after a swap brings the old release back', async (t) => {
+  const app = await startApp(t, { probationMs: 2_000 });
+  app.commit({
+    'greeting.ts': crash.replace(`throw new Error('a moment later')`, `process.kill(process.pid, 'SIGKILL')`),
+  });
+  const report = await deploy(app);
+  assert.deepEqual([report.path, report.result], ['swap', 'rolled-back']);
+  assert.equal((await ask(app)).greeting, 'one');
+});
+
+test('a release that is ill before commit is refused', async (t) => {
+  const app = await startApp(t, { health: { path: '/health' } });
+  app.commit(toGreeting('ill'));
+  const report = await deploy(app);
+  assert.deepEqual([report.result, report.error?.code], ['rejected', 'ERR_MIDFLIGHT_HEALTH_FAILED']);
+  assert.equal((await ask(app)).greeting, 'one');
+});
+
+test('a release that falls ill during probation is rolled back', async (t) => {
+  const app = await startApp(t, { health: { path: '/health', intervalMs: 50 }, probationMs: 3_000 });
+  app.commit({
+    'greeting.ts': `export let greeting: string = 'two';\nsetTimeout(() => { greeting = 'ill'; }, 200);\n`,
+  });
+  const report = await deploy(app);
+  assert.deepEqual([report.result, report.error?.code], ['rolled-back', 'ERR_MIDFLIGHT_PROBATION_FAILED']);
+  assert.equal((await ask(app)).greeting, 'one');
+});
+
+test('the next deploy supersedes a probation, and going back then goes to the release that had passed', async (t) => {
+  const app = await startApp(t, { probationMs: 60_000 });
+  app.commit(toGreeting('two'));
+  const first = deploy(app);
+  while ((await ask(app)).greeting !== 'two') await new Promise((resolve) => setImmediate(resolve));
+  app.commit({ 'greeting.ts': crash });
+  const second = await deploy(app);
+  assert.equal((await first).result, 'committed');
+  assert.equal(second.result, 'rolled-back');
+  assert.equal((await ask(app)).greeting, 'one');
+});
+
+test('a detached deploy returns at commit', async (t) => {
+  const app = await startApp(t, { probationMs: 60_000 });
+  app.commit(toGreeting('two'));
+  assert.equal((await deploy(app, '--detach')).result, 'committed');
+  assert.equal((await ask(app)).greeting, 'two');
+});
+
+test('SIGHUP deploys from the source', async (t) => {
+  const app = await createTestApp({ files: { 'server.ts': server, ...toGreeting('one') }, config });
+  t.after(() => app.dispose());
+  const supervisor = await app.start();
+  app.commit(toGreeting('two'));
+  supervisor.kill('SIGHUP');
+  await waitForLog(supervisor, app.log, /midflight passed/);
+  assert.equal((await ask(app)).greeting, 'two');
+});
+
+test('a killed worker comes back with the release that is current', async (t) => {
+  const app = await createTestApp({ files: { 'server.ts': server, ...toGreeting('one') }, config });
+  t.after(() => app.dispose());
+  const supervisor = await app.start();
+  app.commit(toGreeting('two'));
+  await deploy(app);
+  const { pid } = await ask(app);
+  process.kill(pid, 'SIGKILL');
+  await waitForLog(supervisor, app.log, /a new worker serves/);
+  const after = await ask(app);
+  assert.equal(after.greeting, 'two');
+  assert.notEqual(after.pid, pid);
+});
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} answers what is in flight, and ends with 0`, async (t) => {
+    const slow = server.replace(
+      `response.end(JSON.stringify({ greeting, pid: process.pid }));`,
+      `console.log('asked');\n  setTimeout(() => response.end(greeting), 500);`,
+    );
+    const app = await createTestApp({ files: { 'server.ts': slow, ...toGreeting('one') }, config });
+    t.after(() => app.dispose());
+    const supervisor = await app.start();
+    const answer = app.get();
+    await waitForLog(supervisor, app.log, /asked/);
+    supervisor.kill(signal);
+    const [exitCode] = (await once(supervisor, 'close')) as [number];
+    assert.equal(await answer, 'one');
+    assert.equal(exitCode, 0);
+  });
+}
+
+test('stop ends what runs, and the next start serves the same release', async (t) => {
+  const app = await startApp(t);
+  app.commit(toGreeting('two'));
+  await deploy(app);
+  const { release } = await app.status();
+  assert.equal((await app.midflight('stop')).exitCode, 0);
+  app.commit(toGreeting('never deployed'));
+  await app.start();
+  assert.equal((await app.status()).release, release);
+  assert.equal((await ask(app)).greeting, 'two');
+});
+
+test('history names every deploy with its result', async (t) => {
+  const app = await startApp(t);
+  app.commit(toGreeting('two'));
+  await deploy(app);
+  app.commit({ 'greeting.ts': 'export const = 1;\n' });
+  await app.midflight('deploy');
+  const { json } = await app.midflight('history', '--json');
+  const rows = json as unknown as { result: string; path: string }[];
+  assert.deepEqual(
+    rows.map(({ result, path }) => `${result} ${path}`),
+    ['rejected rejected', 'committed swap', 'committed restart'],
+  );
+  assert.match((await app.midflight('history')).stdout, /ERR_MIDFLIGHT_SYNTAX|greeting\.ts:1/);
+});
+
+test('plan says what a deploy would do and changes nothing', async (t) => {
+  const app = await startApp(t);
+  app.commit(toGreeting('two'));
+  const { json, exitCode } = await app.midflight('plan', '--json');
+  assert.deepEqual([json['path'], exitCode], ['swap', 0]);
+  const text = (await app.midflight('plan')).stdout;
+  assert.match(text, /changed\s+greeting\.ts/);
+  assert.match(text, /reached\s+server\.ts.*greeting\.ts/);
+  assert.equal((await ask(app)).greeting, 'one');
+});
+
+test('init writes a configuration that start accepts', async (t) => {
+  const app = await createTestApp({
+    files: {
+      'server.ts': server,
+      ...toGreeting('one'),
+      'package.json': '{"main":"server.ts","type":"module"}',
+    },
+  });
+  t.after(() => app.dispose());
+  assert.equal((await app.midflight('init')).exitCode, 0);
+  assert.equal((await app.midflight('init')).exitCode, 2);
+  app.commit({});
+  await app.start();
+  assert.equal((await ask(app)).greeting, 'one');
+});
+
+test('run serves an entry in one process and ends with its exit code', async (t) => {
+  const app = await createTestApp({
+    files: { 'main.ts': `console.log(process.argv.slice(2).join('+'));\nprocess.exitCode = 5;\n` },
+  });
+  t.after(() => app.dispose());
+  const { exitCode, stdout } = await app.midflight('run', 'main.ts', 'a', '--b');
+  assert.deepEqual([exitCode, stdout], [5, 'a+--b\n']);
+});

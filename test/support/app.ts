@@ -1,0 +1,204 @@
+/** A real app for a test: a git repository in a temporary directory, its supervisor, and the command line on it. */
+
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import http, { type IncomingMessage } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+export const commandLine = path.join(repository, 'bin/midflight.js');
+
+/** What a command of Midflight came to. `json` is the last line of its output, where that is JSON. */
+export interface CommandOutcome {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+export type Files = Readonly<Record<string, string>>;
+
+export interface TestApp {
+  readonly directory: string;
+  readonly port: number;
+  readonly origin: string;
+  /** Everything that `start` and the app have printed so far. */
+  log(): string;
+  write(files: Files): void;
+  /** Writes and commits; returns the commit. */
+  commit(files: Files): string;
+  midflight(...args: string[]): Promise<CommandOutcome>;
+  /** Resolves when the app serves; rejects with the output when `start` ends before. */
+  start(...args: string[]): Promise<ChildProcess>;
+  /** Starts without waiting for anything. */
+  spawnStart(...args: string[]): ChildProcess;
+  status(): Promise<{ workers: { pid: number; generation: number; state: string }[]; release: string }>;
+  /** Over a new connection: one that was kept alive may still lead to the process before. */
+  get(pathname?: string): Promise<string>;
+  dispose(): Promise<void>;
+}
+
+export interface TestAppOptions {
+  readonly files: Files;
+  readonly config?: object;
+  /** Copy this folder of the repository first. */
+  readonly from?: string;
+  /** Let the app find the packages that this repository has installed. */
+  readonly linkPackages?: boolean;
+  readonly git?: boolean;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** Makes the app; nothing runs yet. Call `dispose()` at the end of the test. */
+export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'midflight-test-'));
+  const port = await findFreePort();
+  const environment = { ...process.env, PORT: String(port), HOST: '127.0.0.1', ...options.environment };
+  const started: ChildProcess[] = [];
+  let log = '';
+
+  const git = (...args: string[]): string => {
+    const identity = [
+      '-c',
+      'user.name=Test',
+      '-c',
+      'user.email=test@example.test',
+      '-c',
+      'commit.gpgsign=false',
+    ];
+    const result = spawnSync('git', [...identity, ...args], { cwd: directory, encoding: 'utf8' });
+    if (result.status !== 0) throw new Error(`git ${args.join(' ')}: ${result.stderr}`);
+    return result.stdout.trim();
+  };
+
+  const write = (files: Files): void => {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(directory, name)), { recursive: true });
+      writeFileSync(path.join(directory, name), content);
+    }
+  };
+
+  const commit = (files: Files): string => {
+    write(files);
+    git('add', '--all');
+    git('commit', '--quiet', '--allow-empty', '--message', 'change');
+    return git('rev-parse', 'HEAD');
+  };
+
+  const spawnStart = (...args: string[]): ChildProcess => {
+    const child = spawn(process.execPath, [commandLine, 'start', ...args], {
+      cwd: directory,
+      env: environment,
+    });
+    started.push(child);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        log += chunk.toString();
+        child.emit('printed');
+      });
+    }
+    return child;
+  };
+
+  if (options.from !== undefined) {
+    cpSync(path.join(repository, options.from), directory, {
+      recursive: true,
+      filter: (file) => !/node_modules|\.midflight/.test(path.relative(repository, file)),
+    });
+  }
+  if (options.linkPackages === true)
+    symlinkSync(path.join(repository, 'node_modules'), path.join(directory, 'node_modules'));
+  write(options.files);
+  if (options.config !== undefined) write({ 'midflight.config.json': JSON.stringify(options.config) });
+  write({ '.gitignore': 'node_modules\n.midflight\n' });
+  if (options.git !== false) {
+    git('init', '--quiet', '--initial-branch=main');
+    commit({});
+  }
+
+  const app: TestApp = {
+    directory,
+    port,
+    origin: `http://127.0.0.1:${port}`,
+    log: () => log,
+    write,
+    commit,
+    spawnStart,
+    midflight: async (...args) => run(args, directory, environment),
+    async start(...args) {
+      const from = log.length;
+      const child = spawnStart(...args);
+      await waitForLog(child, () => log.slice(from), /midflight serving /);
+      return child;
+    },
+    async status() {
+      const { json } = await app.midflight('status', '--json');
+      return json as never;
+    },
+    get: async (pathname = '/') => get(`http://127.0.0.1:${port}${pathname}`),
+    async dispose() {
+      for (const child of started) {
+        if (child.exitCode !== null || child.signalCode !== null) continue;
+        child.kill('SIGTERM');
+        const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+        await once(child, 'exit');
+        clearTimeout(timer);
+      }
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  return app;
+}
+
+/** Resolves when what was printed matches; rejects when the process ends first. */
+export async function waitForLog(child: ChildProcess, log: () => string, pattern: RegExp): Promise<void> {
+  while (!pattern.test(log())) {
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`ended before ${pattern}:\n${log()}`);
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    await Promise.race([once(child, 'printed', { signal }), once(child, 'close', { signal })]);
+    waiting.abort();
+  }
+}
+
+async function get(url: string): Promise<string> {
+  const request = http.get(url, { agent: false, signal: AbortSignal.timeout(30_000) });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return text(response);
+}
+
+async function run(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<CommandOutcome> {
+  const child = spawn(process.execPath, [commandLine, ...args], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const [exitCode] = (await once(child, 'close')) as [number | null];
+  const last = stdout.trimEnd().split('\n').at(-1) ?? '';
+  return { exitCode, stdout, stderr, json: /^[[{]/.test(last) ? JSON.parse(last) : {} };
+}
+
+/** A port that was free a moment ago. */
+export async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Reads a file of this repository. */
+export function readRepositoryFile(name: string): string {
+  return readFileSync(path.join(repository, name), 'utf8');
+}
