@@ -29,9 +29,14 @@ const ECMA_VERSION = 2025;
 /** Resolves every reference of a module. */
 export function analyseScopes(program: Program, sourceType: 'module' | 'commonjs'): Scopes {
   // eslint-scope is typed for ESTree's own node types, of which oxc's are the same but for extra fields.
-  const tree = program;
+  const tree: unknown = program;
   const childVisitorKeys = visitorKeys as Record<string, string[]>;
-  const manager = analyze(tree, { ecmaVersion: ECMA_VERSION, sourceType, childVisitorKeys, fallback: 'iteration' });
+  const manager = analyze(tree as Parameters<typeof analyze>[0], {
+    ecmaVersion: ECMA_VERSION,
+    sourceType,
+    childVisitorKeys,
+    fallback: 'iteration',
+  });
   const top = manager.globalScope?.childScopes[0];
   if (top === undefined) throw new MidflightError('ERR_MIDFLIGHT_INTERNAL', ['a module without a scope']);
   const found = new Map<Node, ScopeReference>();
