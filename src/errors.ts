@@ -162,3 +162,18 @@ export class MidflightError extends Error {
     return typeof value === 'object' && value !== null && kBrand in value;
   }
 }
+
+/** What ends a command or a deploy, as the user is told. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+/** Names any error; one that is not of the catalog is a mistake of Midflight itself, and comes with its stack. */
+export function toFailure(error: unknown): Failure {
+  if (error instanceof MidflightError)
+    return { code: error.code, message: error.message, exitCode: error.exitCode };
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return toFailure(new MidflightError('ERR_MIDFLIGHT_INTERNAL', [text]));
+}

@@ -2,12 +2,12 @@
 
 import { callControl } from '../console/control-client.ts';
 import type { DeployReport, Progress } from '../deploy/deploy.ts';
-import { MidflightError } from '../errors.ts';
+import { MidflightError, type Failure } from '../errors.ts';
 import { toHome } from '../release/home.ts';
 import { paint, print, printJson, toDurationText } from './output.ts';
 
-interface Failure {
-  readonly error: { readonly code: string; readonly message: string; readonly exitCode: number };
+interface Refusal {
+  readonly error: Failure;
 }
 
 /** Exit code 0 only where the new release is committed, or nothing differed. */
@@ -25,7 +25,7 @@ export async function followDeploy(path: string, body: unknown, isJson: boolean)
       'the supervisor ended during the deploy; see "midflight history"',
     ]);
   }
-  const report = answer as DeployReport | Failure;
+  const report = answer as DeployReport | Refusal;
   if (isJson) printJson(report);
   else if ('result' in report) printReport(report);
   if ('result' in report) process.exitCode = toExitCode(report);
@@ -42,7 +42,7 @@ function toExitCode({ result, error }: DeployReport): number {
 
 function printProgress({ step, message }: Progress): void {
   const [first = '', ...rest] = message.split('\n');
-  print(`${paint('dim', step.padEnd(9))} ${first}`);
+  print(`${paint('dim', step.padEnd(9))} ${first}`.trimEnd());
   if (step === 'rejected') for (const line of rest) print(`          ${line}`);
 }
 
@@ -51,7 +51,8 @@ function printReport({ result, release, previous, path, generation, timings, err
   const times = Object.entries(timings).map(
     ([name, ms]) => `${name.replace(/Ms$/, '')} ${toDurationText(ms)}`,
   );
-  print(`${paint(isGood ? 'green' : 'red', result)} ${release ?? ''} by ${path}, generation ${generation}`);
+  const how = result === 'committed' ? `by ${path}, generation ${generation}` : '';
+  print(`${paint(isGood ? 'green' : 'red', result)} ${release ?? ''} ${how}`.trimEnd());
   if (!isGood) print(`${previous ?? 'nothing'} serves on`);
   if (error !== null && result === 'rolled-back') print(error.message);
   print(paint('dim', times.join(', ')));

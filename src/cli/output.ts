@@ -1,7 +1,7 @@
 /** How the command line speaks: results on standard output, everything else on standard error. */
 
 import { styleText } from 'node:util';
-import { toFailure } from '../deploy/deploy.ts';
+import { toFailure } from '../errors.ts';
 
 type Style = 'green' | 'red' | 'yellow' | 'dim' | 'bold';
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import path from 'node:path';
+import { MidflightError } from '../errors.ts';
 import { runEntry } from '../deploy/run-entry.ts';
 import { findEntry } from '../release/entry.ts';
 
@@ -12,8 +13,15 @@ export function addRun(program: Command): void {
     .passThroughOptions()
     .action(async (file: string, args: string[]) => {
       const root = process.cwd();
-      const entry = await findEntry(root, path.relative(root, path.resolve(file)));
+      const { entry } = await findEntry(root, path.relative(root, path.resolve(file)));
       process.argv = [process.execPath, path.join(root, entry), ...args];
-      await runEntry({ root, entry });
+      try {
+        await runEntry({ root, entry });
+      } catch (error) {
+        if (error instanceof MidflightError) throw error;
+        // The app's own: said as Node would say it.
+        console.error(error);
+        process.exit(1);
+      }
     });
 }

@@ -12,7 +12,7 @@
 import { EventEmitter, once } from 'node:events';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { catalog, MidflightError, type ErrorCode } from '../errors.ts';
+import { MidflightError, toFailure, type Failure } from '../errors.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import { toPlan, type Plan, type Policy } from '../plan/plan.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
@@ -42,7 +42,7 @@ export interface DeployReport {
   readonly workers: number;
   readonly timings: Readonly<Record<string, number>>;
   /** What failed, with the end of its output; null where nothing did. */
-  readonly error: { readonly code: string; readonly message: string; readonly exitCode: number } | null;
+  readonly error: Failure | null;
 }
 
 export interface Progress {
@@ -246,12 +246,13 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     try {
       await applyTimed(run, () => workers.swap(release));
     } catch (error) {
-      const message = `the swap failed (${toErrorReport(error).message}), so a new process is tried`;
+      const [problem] = toErrorReport(error).message.split('\n');
+      const message = `the swap failed (${problem}), so a new process is tried`;
       tell('prepare', message);
       run.path = 'handoff';
       run.reasons = [...run.reasons, { code: 'MF2005', path: 'handoff', message }];
       await applyTimed(run, () => workers.handoff(release));
-      history.noteSwapFailure(toModulesHash(release.manifest));
+      if (isOfCode(error)) history.noteSwapFailure(toModulesHash(release.manifest));
     }
   }
 
@@ -341,7 +342,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
 
   function finish(run: Run, result: DeployResult, error: unknown): DeployReport {
     underWay = null;
-    if (result === 'rejected') run.path = 'rejected';
+    if (result === 'rejected' && run.path === 'none') run.path = 'rejected';
     const report = toReport(run, result, error);
     const evidence = error === null ? null : toErrorReport(error).stack;
     history.end(run.id, { ...report, evidence });
@@ -371,20 +372,9 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   };
 }
 
-/** What the user is told of an error. Errors of listen(2) come from the app's code; the user is told which of ours that is. */
-export function toFailure(error: unknown): { code: string; message: string; exitCode: number } {
-  const { code, message } = toErrorReport(error);
-  if (error instanceof MidflightError) return { code, message, exitCode: error.exitCode };
-  if (/^(?:EADDRINUSE|EACCES|EADDRNOTAVAIL)$/.test(code)) {
-    const failure = new MidflightError('ERR_MIDFLIGHT_LISTEN_FAILED', [message.replace(/^.*: /, ''), code]);
-    return { code: failure.code, message: failure.message, exitCode: failure.exitCode };
-  }
-  // An error of a worker has come as text; its code is still one of ours.
-  if (code in catalog) return { code, message, exitCode: catalog[code as ErrorCode].exitCode };
-  const failure = new MidflightError('ERR_MIDFLIGHT_EVALUATION_FAILED', [
-    error instanceof Error ? (error.stack ?? message) : message,
-  ]);
-  return { code: failure.code, message: failure.message, exitCode: failure.exitCode };
+/** False where the process ended from outside, which says nothing of the code. */
+function isOfCode(error: unknown): boolean {
+  return !(error instanceof MidflightError && /_WORKER_(?:EXITED|UNREACHABLE)$/.test(error.code));
 }
 
 function toModulesHash(manifest: Manifest): string {

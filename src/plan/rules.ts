@@ -59,6 +59,8 @@ function processChanged({ current, next }: Comparison): readonly Reason[] {
       ? null
       : `Node is ${next.nodeVersion}, was ${current.nodeVersion}`,
     isSame(current.nodeOptions, next.nodeOptions) ? null : 'nodeOptions differ',
+    isSame(current.args, next.args) ? null : 'the arguments of the start script differ',
+    isSame(current.environment, next.environment) ? null : 'the variables that the start script sets differ',
     current.environmentHash === next.environmentHash ? null : 'the environment file differs',
     current.workers === next.workers ? null : `workers is ${next.workers}, was ${current.workers}`,
   ].filter((text) => text !== null);

@@ -96,7 +96,11 @@ export interface Manifest {
   readonly dependenciesHash: string | null;
   readonly nodeVersion: string;
   readonly nodeOptions: readonly string[];
-  /** Digest of the environment file's content; null without one. */
+  /** What the entry finds in `process.argv` after its own name. */
+  readonly args: readonly string[];
+  /** Variables that the start script of package.json sets. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Digest of the environment files' content; null without one. */
   readonly environmentHash: string | null;
   readonly workers: number;
   readonly settings: ReleaseSettings;

@@ -4,6 +4,8 @@
  * A request carries an `id`; its answer carries the same.
  */
 
+import { catalog, MidflightError, type ErrorCode } from '../errors.ts';
+
 export const PROTOCOL_VERSION = 1;
 export const MESSAGE_COMMAND = 'NODE_MIDFLIGHT';
 
@@ -11,6 +13,8 @@ export interface ErrorReport {
   readonly code: string;
   readonly message: string;
   readonly stack: string;
+  /** What the message of an error of ours was made of. */
+  readonly details?: readonly string[];
 }
 
 /** What a worker needs to load a release. */
@@ -116,7 +120,19 @@ export type WorkerMessage =
 
 /** An error in the form that crosses processes. */
 export function toErrorReport(error: unknown): ErrorReport {
-  if (!(error instanceof Error)) return { code: 'ERR_UNKNOWN', message: String(error), stack: String(error) };
+  if (!(error instanceof Error)) {
+    return { code: 'ERR_UNKNOWN', message: String(error), stack: String(error) };
+  }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  return { code, message: error.message, stack: error.stack ?? error.message };
+  const details = error instanceof MidflightError ? error.details : [];
+  return { code, message: error.message, stack: error.stack ?? error.message, details };
+}
+
+/** What a worker's error means to the user: an error of ours as it was, one of listen(2), or one of the app's code. */
+export function toWorkerError({ code, message, stack, details }: ErrorReport): MidflightError {
+  if (code in catalog) return new MidflightError(code as ErrorCode, details ?? []);
+  if (/^(?:EADDRINUSE|EACCES|EADDRNOTAVAIL)$/.test(code)) {
+    return new MidflightError('ERR_MIDFLIGHT_LISTEN_FAILED', [message.split(' ').at(-1) ?? message, code]);
+  }
+  return new MidflightError('ERR_MIDFLIGHT_EVALUATION_FAILED', [stack]);
 }

@@ -17,6 +17,7 @@ import { installDependencies } from './dependencies.ts';
 import { findEntry } from './entry.ts';
 import type { Home } from './home.ts';
 import { fetchSource, type FetchedSource } from './source.ts';
+import type { StartScript } from './start-script.ts';
 
 const INSTALL_TIMEOUT_MS = 600_000;
 
@@ -58,19 +59,29 @@ export async function removeStaging(home: Home): Promise<void> {
   if (!existsSync(home.releases)) return;
   const names = await readdir(home.releases);
   const stale = names.filter((name) => name.startsWith('.staging-'));
-  await Promise.all(stale.map((name) => rm(path.join(home.releases, name), { recursive: true, force: true })));
+  await Promise.all(
+    stale.map((name) => rm(path.join(home.releases, name), { recursive: true, force: true })),
+  );
 }
 
 async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRelease> {
   const { home, onStep } = options;
   const root = path.join(staging, 'app');
   onStep('fetch');
-  const source = await fetchSource({ appDirectory: home.appDirectory, ref: options.ref, isDirty: options.isDirty }, root);
+  const source = await fetchSource(
+    { appDirectory: home.appDirectory, ref: options.ref, isDirty: options.isDirty },
+    root,
+  );
   const config = await readConfig(root);
   await linkShared(home, root, config);
   onStep('install');
   const includeDev = config.build !== undefined;
-  const dependenciesHash = await installDependencies({ home, root, includeDev, timeoutMs: INSTALL_TIMEOUT_MS });
+  const dependenciesHash = await installDependencies({
+    home,
+    root,
+    includeDev,
+    timeoutMs: INSTALL_TIMEOUT_MS,
+  });
   onStep('build');
   if (config.build !== undefined) await runBuild(config.build, root, config.buildTimeoutMs);
   const compiled = await compileApp(home, root, config);
@@ -81,21 +92,21 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
 }
 
 interface CompiledApp {
-  readonly entry: string | null;
+  readonly start: StartScript | null;
   readonly modules: ManifestModules;
   readonly problems: readonly MidflightError[];
 }
 
 async function compileApp(home: Home, root: string, config: Config): Promise<CompiledApp> {
-  if (config.command !== undefined) return { entry: null, modules: {}, problems: [] };
-  const entry = await findEntry(root, config.entry);
+  if (config.command !== undefined) return { start: null, modules: {}, problems: [] };
+  const start = await findEntry(root, config.entry);
   const { modules, problems } = await compileModules({
     root,
-    entry,
+    entry: start.entry,
     cacheDirectory: home.cache,
     writeCompiled: async (hash, code) => writeCompiled(path.join(home.store, `${hash}.js`), code),
   });
-  return { entry, modules, problems };
+  return { start, modules, problems };
 }
 
 /** Content-addressed: what is there already is the same. Renamed into place, so a reader never sees half of it. */
@@ -134,22 +145,25 @@ interface Description extends CompiledApp {
 }
 
 async function describe(described: Description): Promise<Manifest> {
-  const { config, source } = described;
+  const { config, source, start } = described;
+  const nodeOptions = [...(start?.nodeOptions ?? []), ...config.nodeOptions];
   const createdAt = new Date();
   const content = {
     formatVersion: 1 as const,
     commit: source.commit,
     isDirty: source.isDirty,
     kind: config.command === undefined ? ('node' as const) : ('command' as const),
-    entry: described.entry,
+    entry: start?.entry ?? null,
     command: config.command ?? null,
     listen: config.listen,
     modules: described.modules,
     assets: await collectAssets(described.root, described.modules),
     dependenciesHash: described.dependenciesHash,
     nodeVersion: process.version,
-    nodeOptions: config.nodeOptions,
-    environmentHash: await digestEnvironment(described.home, config),
+    nodeOptions,
+    args: start?.args ?? [],
+    environment: start?.environment ?? {},
+    environmentHash: await digestEnvironment(described.home, config.envFile, nodeOptions),
     workers: config.workers,
     settings: {
       ready: config.ready,
@@ -161,7 +175,11 @@ async function describe(described: Description): Promise<Manifest> {
       keep: config.keep,
     },
   };
-  return { id: toReleaseId(createdAt, JSON.stringify(content)), createdAt: createdAt.toISOString(), ...content };
+  return {
+    id: toReleaseId(createdAt, JSON.stringify(content)),
+    createdAt: createdAt.toISOString(),
+    ...content,
+  };
 }
 
 /** UTC time to the millisecond, then the digest of the content: sorts by age. */
@@ -170,15 +188,28 @@ function toReleaseId(createdAt: Date, content: string): string {
   return `${time}-${createHash('sha256').update(content).digest('hex').slice(0, 8)}`;
 }
 
-async function digestEnvironment(home: Home, config: Config): Promise<string | null> {
-  if (config.envFile === undefined) return null;
-  const file = path.resolve(home.appDirectory, config.envFile);
-  if (!existsSync(file)) throw new MidflightError('ERR_MIDFLIGHT_ENVIRONMENT_MISSING', [config.envFile]);
-  return createHash('sha256').update(await readFile(file)).digest('hex');
+async function digestEnvironment(
+  home: Home,
+  envFile: string | undefined,
+  nodeOptions: readonly string[],
+): Promise<string | null> {
+  if (envFile !== undefined && !existsSync(path.resolve(home.appDirectory, envFile))) {
+    throw new MidflightError('ERR_MIDFLIGHT_ENVIRONMENT_MISSING', [envFile]);
+  }
+  const named = nodeOptions.map((option) => /^--env-file(?:-if-exists)?=(.*)$/s.exec(option)?.[1]);
+  const files = [...named, envFile].filter((name) => name !== undefined);
+  const present = files
+    .map((name) => path.resolve(home.appDirectory, name))
+    .filter((file) => existsSync(file));
+  if (present.length === 0) return null;
+  const hash = createHash('sha256');
+  for (const file of present) hash.update(await readFile(file));
+  return hash.digest('hex');
 }
 
 function explainFullDisk(error: unknown, directory: string): unknown {
-  const text = error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? ''} ${error.message}` : '';
+  const text =
+    error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? ''} ${error.message}` : '';
   if (!/ENOSPC|No space left on device|EDQUOT/.test(text)) return error;
   return new MidflightError('ERR_MIDFLIGHT_DISK_FULL', [directory], { cause: error });
 }

@@ -21,7 +21,8 @@ const healthSchema = z.strictObject({
   intervalMs: z.number().int().min(50).max(TIMEOUT_MS_MAX).default(500),
 });
 
-const configSchema = z.strictObject({
+/** The shape of a configuration; docs/reference/config.md is held equal to it by a test. */
+export const configSchema = z.strictObject({
   entry: z.string().optional(),
   command: z.array(z.string()).min(1).optional(),
   listen: z.array(z.string()).default([]),

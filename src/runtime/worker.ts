@@ -11,13 +11,12 @@ import { createGenerations } from './generations.ts';
 import type { ListenerHandle } from './servers/listener-source.ts';
 
 process.setSourceMapsEnabled(true);
+// The app finds its entry where it is used to.
+process.argv.splice(1, 1);
 
 const channel = openChannel({
   onRequest,
-  onDisconnect() {
-    // Nobody could stop or replace this worker any more.
-    void generations.servers.drain({ timeoutMs: ORPHAN_DRAIN_MS }).then(() => process.exit(0));
-  },
+  onDisconnect: () => void endOrphaned(),
 });
 
 /**
@@ -33,6 +32,13 @@ function holdAnew(): void {
 
 /** A worker whose supervisor has died ends its work within this time. */
 const ORPHAN_DRAIN_MS = 30_000;
+
+/** Nobody could stop or replace this worker any more, and the next supervisor wants its addresses. */
+async function endOrphaned(): Promise<void> {
+  await generations.servers.stopAccepting();
+  await generations.servers.drain({ timeoutMs: ORPHAN_DRAIN_MS });
+  process.exit(0);
+}
 
 const generations = createGenerations({
   source: {

@@ -8,6 +8,7 @@ import { parseEnv } from 'node:util';
 import { MidflightError } from '../errors.ts';
 import {
   MESSAGE_COMMAND,
+  toWorkerError,
   type ErrorReport,
   type ListenTarget,
   type SupervisorMessage,
@@ -43,8 +44,9 @@ const kWorkerFile = fileURLToPath(
 /** Starts a worker; it loads nothing until it is asked to prepare. */
 export function spawnNodeWorker(options: SpawnOptions): NodeWorker {
   const { release, appDirectory, listeners } = options;
+  const { nodeOptions, args } = release.manifest;
   const entry = path.join(release.location.root, release.manifest.entry ?? '');
-  const child = spawn(process.execPath, [...release.manifest.nodeOptions, kWorkerFile, entry], {
+  const child = spawn(process.execPath, [...nodeOptions, kWorkerFile, entry, ...args], {
     cwd: appDirectory,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: toEnvironment(release, appDirectory),
@@ -110,19 +112,14 @@ function settle(
 ): void {
   const waiting = pending.get(message.id);
   pending.delete(message.id);
-  if ('failed' in message) waiting?.reject(toRemoteError(message.failed));
+  if ('failed' in message) waiting?.reject(toWorkerError(message.failed));
   else waiting?.resolve(message.done);
 }
 
-/** An error of the worker, with its own code and stack. */
-function toRemoteError(report: ErrorReport): Error {
-  return Object.assign(new Error(report.message), { code: report.code, stack: report.stack });
-}
-
-/** The supervisor's environment and then the app's environment file, which has the last word. */
+/** The supervisor's environment, what the start script sets, and then the app's environment file, which has the last word. */
 export function toEnvironment({ manifest }: RunnableRelease, appDirectory: string): NodeJS.ProcessEnv {
   const { envFile } = manifest.settings;
   const file = envFile === null ? null : path.resolve(appDirectory, envFile);
   const fromFile = file !== null && existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
-  return { ...process.env, ...fromFile };
+  return { ...process.env, ...manifest.environment, ...fromFile };
 }

@@ -54,13 +54,15 @@ export interface GraphSettings {
 /** Compiles the app as it stands and makes its graph; nothing is loaded. */
 export async function graphOf(app: App, settings: GraphSettings = {}): Promise<ModuleGraph> {
   const { modules } = await compile(app);
+  // The closure below lives as long as the graph, and must not hold the graph before.
+  const { timers = globalThis } = settings;
   return createModuleGraph({
     root: app.root,
     entry: app.entry,
     modules,
     previous: settings.previous,
     readCompiled: (hash) => app.store.get(hash) ?? '',
-    createContext: () => ({ timers: settings.timers ?? globalThis, process }),
+    createContext: () => ({ timers, process }),
     midflightExports: settings.midflightExports ?? {},
   });
 }

@@ -30,7 +30,7 @@ const ECMA_VERSION = 2025;
 export function analyseScopes(program: Program, sourceType: 'module' | 'commonjs'): Scopes {
   // eslint-scope is typed for ESTree's own node types, of which oxc's are the same but for extra fields.
   const tree: unknown = program;
-  const childVisitorKeys = visitorKeys as Record<string, string[]>;
+  const childVisitorKeys = visitorKeys;
   const manager = analyze(tree as Parameters<typeof analyze>[0], {
     ecmaVersion: ECMA_VERSION,
     sourceType,
