@@ -1,0 +1,78 @@
+/** docs/reference/cli.md has every verb of the command line, no other, with its arguments, flags and defaults. */
+
+import { Command, type Option } from 'commander';
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { test } from 'node:test';
+import { plain, readSection, readTable, readText } from './markdown.ts';
+
+const text = readText('docs/reference/cli.md');
+const documented = [...text.matchAll(/^## `midflight (\w+)( .*)?`$/gm)].map(
+  ([heading, verb = '', usage = '']) => ({
+    verb,
+    usage: usage.trim(),
+    section: readSection(text, heading),
+  }),
+);
+
+const program = new Command('midflight').enablePositionalOptions();
+for (const file of globSync('*.ts', { cwd: new URL('../../src/cli', import.meta.url) }).toSorted()) {
+  // It runs the command line, with what this test was started with.
+  if (file === 'main.ts') continue;
+  const loaded = (await import(`../../src/cli/${file}`)) as Record<string, unknown>;
+  for (const [name, add] of Object.entries(loaded)) {
+    if (/^add[A-Z]/.test(name)) (add as (program: Command) => void)(program);
+  }
+}
+
+test('the reference of the command line has each verb with its arguments', () => {
+  const expected = program.commands.map((command) => `${command.name()} ${toUsage(command)}`.trim());
+  assert.deepEqual(
+    documented.map(({ verb, usage }) => `${verb} ${usage}`.trim()).toSorted(),
+    expected.toSorted(),
+  );
+});
+
+test('each verb is part of the program', () => {
+  const main = readText('src/cli/main.ts');
+  const added = /for \(const add of \[([^\]]*)\]\)/.exec(main)?.[1]?.match(/\w+/g) ?? [];
+  assert.deepEqual(
+    added.map((name) => name.replace(/^add/, '').toLowerCase()).toSorted(),
+    program.commands.map((command) => command.name()).toSorted(),
+  );
+});
+
+for (const { verb, section } of documented) {
+  test(`the reference of ${verb} has each flag with its default`, () => {
+    const options = program.commands.find((command) => command.name() === verb)?.options ?? [];
+    const expected = options.map((option) => ({ flag: option.flags, default: toDefault(option) }));
+    const rows = readTable(section, ['flag', 'default']);
+    assert.deepEqual(
+      rows.map((row) => ({ flag: plain(row['flag'] ?? ''), default: plain(row['default'] ?? '') })),
+      expected,
+    );
+  });
+}
+
+test('the reference names each choice of a flag', () => {
+  for (const { verb, section } of documented) {
+    const options = program.commands.find((command) => command.name() === verb)?.options ?? [];
+    for (const choice of options.flatMap(({ argChoices }) => argChoices ?? [])) {
+      assert.ok(section.includes(`\`${choice}\``), `${verb}: ${choice}`);
+    }
+  }
+});
+
+function toUsage({ registeredArguments }: Command): string {
+  return registeredArguments
+    .map((argument) => {
+      const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+      return argument.required ? `<${name}>` : `[${name}]`;
+    })
+    .join(' ');
+}
+
+function toDefault(option: Option): string {
+  const value: unknown = option.defaultValue;
+  return value === false ? 'off' : String(value);
+}

@@ -1,0 +1,60 @@
+/** docs/reference/plan-rules.md has every rule of a plan, no other, with its path, its steps and its hazards. */
+
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { test } from 'node:test';
+import { command, planFor, toManifest } from '../plan/manifest-fixture.ts';
+import { plain, readSection, readTable, readText, repository } from './markdown.ts';
+
+const text = readText('docs/reference/plan-rules.md');
+const sources = globSync('src/**/*.ts', { cwd: repository }).map((name) => readText(name));
+
+test('the reference of plan rules has each code that the code gives, in order, with its path', () => {
+  const documented = readTable(text, ['code', 'what differs', 'path']).map(
+    (row) => `${row['code']} ${row['path']}`,
+  );
+  const given = sources.flatMap((source) =>
+    [...source.matchAll(/code: '(MF\d{4})',\s*path: (?:'(\w+)'|asked)/g)].map(
+      ([, code, path = 'as asked']) => `${code} ${path}`,
+    ),
+  );
+  assert.deepEqual(documented, [...new Set(given)].toSorted());
+});
+
+test('no code of a rule is given in a way that the reference would not notice', () => {
+  const mentioned = new Set(
+    sources.flatMap((source) => source.match(/'MF\d{4}'/g) ?? []).map((code) => code.slice(1, -1)),
+  );
+  const documented = readTable(text, ['code', 'what differs', 'path']).map((row) => row['code']);
+  assert.deepEqual(documented, [...mentioned].toSorted());
+});
+
+test('the reference of plan rules has the steps of each path with their undo', () => {
+  const current = toManifest({ 'server.ts': { code: 'one' } });
+  const next = toManifest({ 'server.ts': { code: 'two' } });
+  const expected = (['swap', 'handoff', 'restart'] as const).flatMap((path) =>
+    planFor({ current, next, policy: { path } }).steps.map(({ name, undo }) => ({ path, step: name, undo })),
+  );
+  assert.deepEqual(readTable(readSection(text, '## Undo'), ['path', 'step', 'undo']), expected);
+});
+
+test('the reference of plan rules has each kind of hazard', () => {
+  const manifest = readText('src/protocol/manifest.ts');
+  const kinds = /readonly kind: ('module-state'[^;]*);/.exec(manifest)?.[1]?.match(/[\w-]+/g) ?? [];
+  const documented = readTable(text, ['kind', 'means']).flatMap((row) =>
+    plain(row['kind'] ?? '').split(', '),
+  );
+  assert.deepEqual(documented.toSorted(), kinds.toSorted());
+});
+
+test('the settings that the reference names as not compared are not', () => {
+  const section = readSection(text, '## What a plan does not compare');
+  const program = toManifest({}, command);
+  for (const manifest of [toManifest({ 'server.ts': {} }), program]) {
+    for (const name of Object.keys(manifest.settings).filter((key) => key !== 'envFile')) {
+      assert.ok(section.includes(`\`${name}\``), name);
+      const settings = { ...manifest.settings, [name]: 'other' } as typeof manifest.settings;
+      assert.equal(planFor({ current: manifest, next: { ...manifest, settings } }).path, 'none', name);
+    }
+  }
+});

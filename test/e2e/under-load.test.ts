@@ -1,0 +1,50 @@
+/** Every path, framework by framework, while strict clients are at work: no request fails, and none mixes versions. */
+
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { startLoad } from '../../scripts/load/load.ts';
+import { createTestApp, type TestApp } from '../support/app.ts';
+import { frameworkNames, toFrameworkApp, toVersionFiles, type FrameworkName } from '../support/frameworks.ts';
+
+const config = { entry: 'server.ts', probationMs: 300, drainTimeoutMs: 20_000 };
+const clients = { keepAlive: 4, newConnection: 2, slow: 2, upload: 1, events: 1 };
+
+async function startApp(t: TestContext, framework: FrameworkName, workers: number): Promise<TestApp> {
+  const app = await createTestApp({
+    files: toFrameworkApp(framework, 'one'),
+    config: { ...config, workers },
+    linkPackages: true,
+  });
+  t.after(() => app.dispose());
+  await app.start();
+  return app;
+}
+
+async function deploy(app: TestApp, version: string, ...args: string[]): Promise<Record<string, unknown>> {
+  app.commit(toVersionFiles(version));
+  const { json } = await app.midflight('deploy', '--json', ...args);
+  return json;
+}
+
+for (const framework of frameworkNames) {
+  for (const workers of [1, 3]) {
+    test(`${framework} with ${workers} workers takes swaps, handoffs and rollbacks without a failed request`, async (t) => {
+      const app = await startApp(t, framework, workers);
+      const load = startLoad({ origin: app.origin, clients });
+      await load.waitForVersion('one');
+      const steps = [
+        ['swap', await deploy(app, 'two'), 'two'],
+        ['swap', (await app.midflight('rollback', '--json')).json, 'one'],
+        ['handoff', await deploy(app, 'three', '--path', 'handoff'), 'three'],
+        ['swap', (await app.midflight('rollback', '--json')).json, 'one'],
+      ] as const;
+      const report = await load.stop();
+      for (const [path, outcome] of steps) {
+        assert.deepEqual([outcome['path'], outcome['result']], [path, 'committed'], JSON.stringify(outcome));
+      }
+      assert.deepEqual(report.failures, []);
+      assert.deepEqual([...report.versions.keys()].toSorted(), ['one', 'three', 'two']);
+      assert.ok(report.requests > 100, `${report.requests} requests`);
+    });
+  }
+}

@@ -1,0 +1,86 @@
+/** Apps found anywhere, changed in no line: started, and given a commit under load. */
+
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { io, type Socket } from 'socket.io-client';
+import { startLoad } from '../../scripts/load/load.ts';
+import { createTestApp, type TestApp } from '../support/app.ts';
+import { unmodifiedApps, type UnmodifiedApp } from '../support/unmodified-apps.ts';
+
+const clients = { keepAlive: 4, newConnection: 2, slow: 2 };
+
+async function startApp(t: TestContext, { files, toVersion }: UnmodifiedApp): Promise<TestApp> {
+  const app = await createTestApp({ files: { ...files, ...toVersion('one') }, linkPackages: true });
+  t.after(() => app.dispose());
+  await app.start();
+  return app;
+}
+
+async function deploy(app: TestApp): Promise<Record<string, unknown>> {
+  const { json } = await app.midflight('deploy', '--detach', '--json');
+  return json;
+}
+
+for (const unmodified of unmodifiedApps) {
+  test(`${unmodified.name}: a commit is swapped in under load, in the same process`, async (t) => {
+    const app = await startApp(t, unmodified);
+    const { pid } = JSON.parse(await app.get()) as { pid: number };
+    const load = startLoad({ origin: app.origin, clients, slowPath: '/?ms=200' });
+    await load.waitForVersion('one');
+    const inFlight = app.get('/?ms=1500');
+    app.commit(unmodified.toVersion('two'));
+    const outcome = await deploy(app);
+    assert.deepEqual([outcome['path'], outcome['result']], ['swap', 'committed'], JSON.stringify(outcome));
+    await load.waitForVersion('two');
+    const report = await load.stop();
+    assert.deepEqual(report.failures, []);
+    assert.deepEqual(JSON.parse(await inFlight), { version: 'one', versionAfter: 'one', pid });
+    assert.deepEqual(JSON.parse(await app.get()), { version: 'two', versionAfter: 'two', pid });
+  });
+
+  test(`${unmodified.name}: says why when it is not a swap`, async (t) => {
+    const app = await startApp(t, unmodified);
+    const { pid } = JSON.parse(await app.get()) as { pid: number };
+    app.commit({
+      ...unmodified.toVersion('two'),
+      'midflight.config.json': '{ "nodeOptions": ["--stack-size=900"] }',
+    });
+    const { stdout, exitCode } = await app.midflight('deploy', '--detach');
+    assert.equal(exitCode, 0);
+    assert.match(stdout, /handoff: .*MF2002 nodeOptions differ/);
+    const after = JSON.parse(await app.get()) as { pid: number; version: string };
+    assert.equal(after.version, 'two');
+    assert.notEqual(after.pid, pid);
+  });
+}
+
+test('Socket.IO clients stay connected through a swap', async (t) => {
+  const unmodified = unmodifiedApps.at(-1) as UnmodifiedApp;
+  const app = await startApp(t, unmodified);
+  const sockets = await Promise.all([
+    connect(t, app, ['websocket']),
+    connect(t, app, ['polling', 'websocket']),
+  ]);
+  const disconnects: string[] = [];
+  for (const socket of sockets) socket.on('disconnect', (reason) => disconnects.push(reason));
+  app.commit(unmodified.toVersion('two'));
+  const outcome = await deploy(app);
+  assert.equal(outcome['path'], 'swap');
+  for (const socket of sockets) assert.equal(await socket.emitWithAck('chat message', 'still here?'), 'one');
+  assert.deepEqual(disconnects, []);
+  const newcomer = await connect(t, app, ['websocket']);
+  assert.equal(await newcomer.emitWithAck('chat message', 'hello'), 'two');
+});
+
+async function connect(t: TestContext, app: TestApp, transports: string[]): Promise<Socket> {
+  const socket = io(app.origin, { transports, reconnection: false, forceNew: true });
+  t.after(() => socket.disconnect());
+  await new Promise<void>((resolve, reject) => {
+    socket.on('connect', resolve);
+    socket.on('connect_error', reject);
+  });
+  const { engine } = socket.io;
+  if (engine.transport.name === 'polling')
+    await new Promise<void>((resolve) => engine.once('upgrade', () => resolve()));
+  return socket;
+}

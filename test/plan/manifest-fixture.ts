@@ -1,0 +1,99 @@
+/** Manifests for tests of plans: a release of a small Node app, and what differs from it. */
+
+import type { Hazard, Manifest, ManifestModule } from '../../src/protocol/manifest.ts';
+import { toPlan, type Plan, type PlanInput, type Policy } from '../../src/plan/plan.ts';
+
+export interface ModuleFixture {
+  /** Content; another text is another hash. */
+  readonly code?: string;
+  readonly imports?: readonly string[];
+  readonly importsDynamically?: readonly string[];
+  readonly exports?: readonly string[];
+  readonly reexports?: readonly string[];
+  readonly hazards?: readonly Hazard[];
+}
+
+export type ModuleFixtures = Readonly<Record<string, ModuleFixture>>;
+
+/** A manifest with these modules, and with `overrides` in place of what a plain app has. */
+export function toManifest(modules: ModuleFixtures, overrides: Partial<Manifest> = {}): Manifest {
+  const entries = Object.entries(modules).map(([path, fixture]) => [path, toModule(path, fixture)] as const);
+  return { ...plain, modules: Object.fromEntries(entries), ...overrides };
+}
+
+function toModule(path: string, fixture: ModuleFixture): ManifestModule {
+  const { code = '', imports = [], importsDynamically = [], exports = [], reexports = [] } = fixture;
+  return {
+    path,
+    kind: 'esm',
+    hash: `${path} ${code} ${exports.join()} ${JSON.stringify(fixture.hazards)}`,
+    hasTopLevelAwait: false,
+    requests: [
+      ...imports.map((target) => toRequest(target, 'static')),
+      ...importsDynamically.map((target) => toRequest(target, 'dynamic')),
+    ],
+    imports: [],
+    localExports: exports,
+    indirectExports: reexports.map((name) => ({ name, specifier: './other.ts', imported: name })),
+    starExports: [],
+    hazards: fixture.hazards ?? [],
+  };
+}
+
+function toRequest(path: string, phase: 'static' | 'dynamic'): ManifestModule['requests'][number] {
+  return { specifier: `./${path}`, phase, target: { kind: 'module', path } };
+}
+
+const plain: Manifest = {
+  formatVersion: 1,
+  id: '20260101T000000000Z-00000000',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  commit: null,
+  isDirty: false,
+  kind: 'node',
+  entry: 'server.ts',
+  command: null,
+  listen: [],
+  modules: {},
+  assets: {},
+  dependenciesHash: null,
+  nodeVersion: 'v24.0.0',
+  nodeOptions: [],
+  args: [],
+  environment: {},
+  environmentHash: null,
+  workers: 1,
+  settings: {
+    ready: 'listen',
+    readyTimeoutMs: 30_000,
+    drainTimeoutMs: 30_000,
+    probationMs: 5_000,
+    health: null,
+    envFile: null,
+    keep: 10,
+  },
+};
+
+/** A release of a program that is not Node. */
+export const command: Partial<Manifest> = {
+  kind: 'command',
+  entry: null,
+  command: ['./time-service'],
+  listen: ['127.0.0.1:8080'],
+  assets: { 'time-service': { hash: 'one', sizeBytes: 1 } },
+};
+
+export interface PlanFixture extends Partial<Omit<PlanInput, 'policy'>> {
+  readonly next: Manifest;
+  readonly policy?: Partial<Policy>;
+}
+
+/** The plan, with `auto` and no past where nothing is said. */
+export function planFor({ current = null, next, problems = [], policy }: PlanFixture): Plan {
+  return toPlan({ current, next, problems, policy: { path: 'auto', swapFailedBefore: false, ...policy } });
+}
+
+/** The codes of a plan's reasons, in order. */
+export function codesOf({ reasons }: Plan): string[] {
+  return reasons.map(({ code }) => code);
+}
