@@ -60,9 +60,9 @@ export type WorkerRequest =
   | { readonly type: 'health'; readonly health: HealthCheck }
   /** Stop accepting, go on serving what is open, and ask every client to leave with its next answer. */
   | { readonly type: 'pause' }
-  /** After `pause`: answered when every connection has ended, or at the deadline. */
+  /** After `pause`, before SIGTERM: answered when every connection has ended, or at the deadline. */
   | { readonly type: 'drain'; readonly timeoutMs: number }
-  /** After `pause`: answered when no request is in flight; idle connections do not count. */
+  /** After `pause`, before SIGTERM: answered when no request is in flight; idle connections do not count. */
   | { readonly type: 'quiesce'; readonly timeoutMs: number }
   | { readonly type: 'resume' }
   | { readonly type: 'status' };

@@ -56,6 +56,8 @@ export interface Generations {
   /** The current generation has passed; resolves when the one before has ended. */
   prove(generation: number, drainTimeoutMs: number): Promise<void>;
   checkHealth(health: HealthCheck): Promise<void>;
+  /** The process will be asked to end: from now on its code may. */
+  leave(): void;
   /** Resolves when no request is in flight, or at the deadline. */
   quiesce(timeoutMs: number): Promise<boolean>;
   current(): GenerationScope | null;
@@ -78,6 +80,7 @@ class ProcessGenerations implements Generations {
   readonly #states = createStateRegistry();
   readonly #retiring = new Set<Generation>();
   #preparing: Preparing | null = null;
+  #isLeaving = false;
   #current: Generation | null = null;
   #proved: Generation | null = null;
 
@@ -180,6 +183,10 @@ class ProcessGenerations implements Generations {
     if (this.#current !== null) await this.#probe(this.#current.scope, health);
   }
 
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
   async quiesce(timeoutMs: number): Promise<boolean> {
     return this.#current === null || whenQuiet(this.#current.scope, timeoutMs);
   }
@@ -233,6 +240,7 @@ class ProcessGenerations implements Generations {
 
   /** True when the fault was of code that has not proved itself, and is dealt with. */
   #contain(scope: GenerationScope, error: Error): boolean {
+    if (this.#isLeaving) return false;
     if (scope === this.#preparing?.generation.scope) {
       this.#preparing.fail(error);
       return true;

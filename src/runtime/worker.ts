@@ -81,8 +81,10 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       await generations.servers.stopAccepting();
       return generations.servers.drain({ timeoutMs: 0 });
     case 'drain':
+      generations.leave();
       return generations.servers.drain({ timeoutMs: request.timeoutMs });
     case 'quiesce':
+      generations.leave();
       return generations.quiesce(request.timeoutMs);
     case 'resume':
       generations.servers.undrain();
