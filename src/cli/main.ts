@@ -1,4 +1,7 @@
-/** The command line: one file a verb, each of them only reads options, calls what does the work, and prints. */
+/**
+ * The command line: one file a verb, each of them only reads options, calls what does the work, and prints.
+ * What builds or supervises is imported by the verbs that need it, so that the others answer at once.
+ */
 
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';

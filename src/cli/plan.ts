@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { planDeploy } from '../deploy/plan-deploy.ts';
 import type { Plan } from '../plan/plan.ts';
 import { paint, print, printJson } from './output.ts';
 
@@ -11,6 +10,7 @@ export function addPlan(program: Command): void {
     .option('--dirty', 'the tree as it stands instead of a commit', false)
     .option('--json', 'one JSON object', false)
     .action(async (ref: string, { dirty, json }: { readonly dirty: boolean; readonly json: boolean }) => {
+      const { planDeploy } = await import('../deploy/plan-deploy.ts');
       const plan = await planDeploy({ appDirectory: process.cwd(), ref, isDirty: dirty });
       if (json) printJson(plan);
       else printPlan(plan);

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import { runEntry } from '../deploy/run-entry.ts';
 import { findEntry } from '../release/entry.ts';
 
 export function addRun(program: Command): void {
@@ -16,6 +15,7 @@ export function addRun(program: Command): void {
       const { entry } = await findEntry(root, path.relative(root, path.resolve(file)));
       process.argv = [process.execPath, path.join(root, entry), ...args];
       try {
+        const { runEntry } = await import('../deploy/run-entry.ts');
         await runEntry({ root, entry });
       } catch (error) {
         if (error instanceof MidflightError) throw error;

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { startApp } from '../console/start-app.ts';
 import { logLine } from './output.ts';
 
 interface StartOptions {
@@ -15,6 +14,7 @@ export function addStart(program: Command): void {
     .argument('[ref]', 'the commit to make the first release of, and of SIGHUP', 'HEAD')
     .option('--dirty', 'the tree as it stands instead of a commit', false)
     .action(async (ref: string, { dirty }: StartOptions) => {
+      const { startApp } = await import('../console/start-app.ts');
       await startApp({
         appDirectory: process.cwd(),
         request: { ref, isDirty: dirty, path: 'auto', detach: false },

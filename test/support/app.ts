@@ -52,6 +52,8 @@ export interface TestAppOptions {
   readonly linkPackages?: boolean;
   readonly git?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
+  /** Gets all that `start` and the app print, as it comes. */
+  onOutput?(text: string): void;
 }
 
 /** Makes the app; nothing runs yet. Call `dispose()` at the end of the test. */
@@ -99,6 +101,7 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         log += chunk.toString();
+        options.onOutput?.(chunk.toString());
         child.emit('printed');
       });
     }
