@@ -37,7 +37,8 @@ export const catalog = {
       `${importer} requires ${path}, which uses top-level await; load it by import() instead`,
   ),
   ERR_MIDFLIGHT_GENERATION_EXITED: row(
-    (exitCode) => `The new code called process.exit(${exitCode}) before it was proved; it was not let in`,
+    (exitCode) =>
+      `The new code called process.exit(${exitCode}) before it had proved itself; the code before it serves`,
     3,
   ),
   ERR_MIDFLIGHT_CONFIG_INVALID: row((file, problem) => `${file}: ${problem}`, 2),
@@ -120,7 +121,6 @@ export const catalog = {
   ERR_MIDFLIGHT_INTERNAL: row((what) => `Midflight itself failed: ${what}`),
   ERR_MIDFLIGHT_NODE_TOO_OLD: row((version) => `Midflight needs Node.js 24 or later; this is ${version}`),
   ERR_MIDFLIGHT_USAGE: row((what) => what, 2),
-  ERR_MIDFLIGHT_RESTART_NEEDED: row((what) => what),
   ERR_MIDFLIGHT_STATE_UNMIGRATED: row(
     (name, from, to) =>
       `The state "${name}" has version ${from} and the new code wants ${to}; give state() a migrate function, or keep the version`,

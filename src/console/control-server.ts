@@ -7,7 +7,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { z } from 'zod';
-import { toFailure } from '../errors.ts';
+import { MidflightError, toFailure } from '../errors.ts';
 import type { Deployer, DeployReport, Progress } from '../deploy/deploy.ts';
 import type { History } from '../deploy/history.ts';
 import type { Listeners } from '../supervisor/listeners.ts';
@@ -22,6 +22,7 @@ const deploySchema = z.strictObject({
   path: z.enum(['auto', 'swap', 'handoff', 'restart']).default('auto'),
   detach: z.boolean().default(false),
 });
+const limitSchema = z.coerce.number().int().min(1).max(10_000).default(20);
 const rollbackSchema = z.strictObject({ release: z.string().nullable().default(null) });
 
 export interface ControlOptions {
@@ -59,8 +60,9 @@ export async function openControlServer(options: ControlOptions): Promise<Contro
 function toRoutes({ appName, deployer, workers, history, listeners, onStop }: ControlOptions): Hono {
   const app = new Hono();
   app.onError((error, context) => {
-    const status = error instanceof z.ZodError ? 400 : 500;
-    return context.json({ error: toFailure(error) }, status);
+    if (!(error instanceof z.ZodError)) return context.json({ error: toFailure(error) }, 500);
+    const usage = new MidflightError('ERR_MIDFLIGHT_USAGE', [z.prettifyError(error)], { cause: error });
+    return context.json({ error: toFailure(usage) }, 400);
   });
   app.get('/status', async (context) =>
     context.json({
@@ -73,7 +75,7 @@ function toRoutes({ appName, deployer, workers, history, listeners, onStop }: Co
       deploy: deployer.status(),
     }),
   );
-  app.get('/history', (context) => context.json(history.list(Number(context.req.query('limit') ?? 20))));
+  app.get('/history', (context) => context.json(history.list(limitSchema.parse(context.req.query('limit')))));
   app.post('/deploy', async (context) => {
     const request = deploySchema.parse(await context.req.json());
     return streamSSE(context, (stream) => follow(stream, deployer, () => deployer.deploy(request)));

@@ -3,15 +3,14 @@
  * Owns the order of deploys of one app.
  *
  * Invariants:
- * 1. One deploy at a time changes anything; one in probation is superseded by the next.
+ * 1. One deploy at a time changes anything; one in probation is superseded by the next that is about to.
  * 2. What is recorded as current is what serves. Until probation has passed, what comes up after a crash is the
  *    release before.
  * 3. Whatever fails, the workers serve the release that was current before, and the record says why.
  */
 
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError, toFailure, type Failure } from '../errors.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import { toPlan, type Plan, type Policy } from '../plan/plan.ts';
@@ -22,6 +21,7 @@ import { toReleaseLocation, type Home } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/app-process.ts';
 import type { Workers } from '../supervisor/workers.ts';
 import type { DeployResult, History } from './history.ts';
+import { createJudge } from './probation.ts';
 import { pruneReleases, readRelease } from './releases.ts';
 
 export interface DeployRequest {
@@ -68,47 +68,61 @@ export interface Deployer {
 
 type Candidate = { readonly release: RunnableRelease; readonly problems: readonly MidflightError[] };
 
-/** `superseded`: the next deploy came first; the release to go back to stays the last one that passed. */
-type Verdict = 'passed' | 'superseded' | Error;
-
 /** The run of one deploy: what is filled in as it goes. */
 interface Run {
   readonly id: number;
-  readonly previous: RunnableRelease | null;
   readonly timings: Record<string, number>;
+  previous: RunnableRelease | null;
   release: string | null;
   path: DeployPath;
   reasons: readonly Reason[];
 }
 
+/** The release that has been committed last, until it has passed. */
+interface Probation {
+  readonly run: Run;
+  readonly superseded: AbortController;
+  readonly ended: Promise<DeployReport>;
+}
+
 /** Makes the deployer of one app. */
 export function createDeployer({ home, workers, history }: DeployerOptions): Deployer {
   const events = new EventEmitter<{ progress: [Progress] }>();
-  const superseded = new EventEmitter<{ superseded: [] }>();
-  let stage: 'idle' | 'working' | 'probation' = 'idle';
-  let underWay: Run | null = null;
-  let probation: Promise<unknown> = Promise.resolve();
+  const judge = createJudge(workers);
+  let working: Run | 'start' | null = null;
+  let probation: Probation | null = null;
 
   const tell = (step: string, message: string): void => void events.emit('progress', { step, message });
 
   async function bootstrap(request: DeployRequest): Promise<void> {
-    await removeStaging(home);
-    const known = history.proved() ?? history.current();
-    const release = known === null ? null : await readRelease(home, known).catch(() => null);
-    if (release !== null) {
-      tell('start', `release ${release.manifest.id}`);
-      await workers.start(release);
-      history.setCurrent(release.manifest.id);
-      return;
+    working = 'start';
+    try {
+      await removeStaging(home);
+      const known = history.proved() ?? history.current();
+      const release = known === null ? null : await readRelease(home, known).catch(() => null);
+      if (release === null) await startFirst(request);
+      else await startAgain(release);
+    } finally {
+      working = null;
     }
+  }
+
+  async function startAgain(release: RunnableRelease): Promise<void> {
+    tell('start', `release ${release.manifest.id}`);
+    await workers.start(release);
+    history.setCurrent(release.manifest.id);
+  }
+
+  async function startFirst(request: DeployRequest): Promise<void> {
     const run = begin();
     try {
-      const { release: made, problems } = await build(run, request);
-      if (problems[0] !== undefined) throw problems[0];
-      tell('start', `release ${made.manifest.id}`);
-      await timed(run, 'prepareMs', () => workers.start(made));
-      run.path = 'restart';
-      settleCurrent(made);
+      const candidate = await build(run, request);
+      const plan = makePlan(run, candidate, 'auto');
+      if (plan.path === 'rejected')
+        throw candidate.problems[0] ?? new MidflightError('ERR_MIDFLIGHT_INTERNAL', ['rejected']);
+      tell('start', `release ${candidate.release.manifest.id}`);
+      await timed(run, 'prepareMs', () => workers.start(candidate.release));
+      settleCurrent(candidate.release);
       finish(run, 'committed', null);
     } catch (error) {
       finish(run, 'rejected', error);
@@ -140,34 +154,25 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     });
   }
 
-  /** Takes the lock, supersedes a probation, and turns whatever is thrown into a rejection. */
+  /** Takes the lock, turns whatever is thrown into a rejection, and leaves what was committed to its probation. */
   async function exclusively(
     detach: boolean,
     work: (run: Run) => Promise<DeployReport | null>,
   ): Promise<DeployReport> {
-    if (stage === 'working')
-      throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [underWay?.release ?? 'building']);
-    stage = 'working';
-    superseded.emit('superseded');
-    await probation;
-    stage = 'working';
+    if (working !== null) throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [describeWork(working)]);
     const run = begin();
-    underWay = run;
+    working = run;
     try {
       const ended = await work(run);
       if (ended !== null) return ended;
-      stage = 'probation';
-      const verdict = watch(run);
-      probation = verdict.catch(() => null);
-      if (!detach) return await verdict;
-      verdict.catch(() => null);
-      return toReport(run, 'committed', null);
+      probation = startProbation(run);
     } catch (error) {
       tell('rejected', error instanceof Error ? error.message : String(error));
       return finish(run, 'rejected', error);
     } finally {
-      if (stage === 'working') stage = 'idle';
+      working = null;
     }
+    return detach ? toReport(run, 'committed', null) : probation.ended;
   }
 
   async function build(run: Run, request: DeployRequest): Promise<Candidate> {
@@ -198,10 +203,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   /** Returns a report where the deploy has ended, null where probation is to follow. */
   async function apply(run: Run, candidate: Candidate, path: Policy['path']): Promise<DeployReport | null> {
     const { release, problems } = candidate;
-    const plan = makePlan(run, candidate, path);
-    run.path = plan.path;
-    run.reasons = plan.reasons;
-    tell('plan', `${plan.path}: ${plan.reasons.map(({ code, message }) => `${code} ${message}`).join('; ')}`);
+    const plan = await settlePlan(run, candidate, path);
     switch (plan.path) {
       case 'none':
         return finish(run, 'unchanged', null);
@@ -221,14 +223,34 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     return null;
   }
 
+  /** The plan against what runs once no probation does. One that changes nothing lets a probation go on. */
+  async function settlePlan(run: Run, candidate: Candidate, path: Policy['path']): Promise<Plan> {
+    for (;;) {
+      const current = workers.currentRelease();
+      const plan = makePlan(run, candidate, path);
+      const changesNothing = plan.path === 'none' || plan.path === 'rejected';
+      if (!changesNothing) {
+        probation?.superseded.abort();
+        await probation?.ended.catch(() => null);
+      }
+      if (!changesNothing && workers.currentRelease() !== current) continue;
+      const reasons = plan.reasons.map(({ code, message }) => `${code} ${message}`);
+      tell('plan', `${plan.path}: ${reasons.join('; ')}`);
+      return plan;
+    }
+  }
+
   function makePlan(run: Run, { release, problems }: Candidate, path: Policy['path']): Plan {
     const startedAt = performance.now();
+    run.previous = workers.currentRelease();
     const plan = toPlan({
       current: run.previous?.manifest ?? null,
       next: release.manifest,
       problems: problems.map(toErrorReport),
       policy: { path, swapFailedBefore: history.didSwapFail(toModulesHash(release.manifest)) },
     });
+    run.path = plan.path;
+    run.reasons = plan.reasons;
     run.timings['planMs'] = performance.now() - startedAt;
     return plan;
   }
@@ -265,49 +287,31 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     }
   }
 
-  /** Probation: until its time is over, the next deploy comes, or something speaks against the release. */
-  async function watch(run: Run): Promise<DeployReport> {
-    const settings = workers.currentRelease()?.manifest.settings;
-    const verdict = await watchFor(settings?.probationMs ?? 0, settings?.health?.intervalMs ?? null);
-    try {
-      if (verdict instanceof Error) return await revert(run, verdict);
-      const release = workers.currentRelease();
-      if (verdict === 'passed' && release !== null) {
-        await workers.prove();
-        settleCurrent(release);
-      }
-      tell(verdict, `release ${run.release ?? ''}`);
-      return finish(run, 'committed', null);
-    } finally {
-      if (stage === 'probation') stage = 'idle';
-    }
+  /** Begins at once: nothing may happen between commit and probation that nobody sees. */
+  function startProbation(run: Run): Probation {
+    const superseded = new AbortController();
+    const ended = watch(run, superseded.signal);
+    const started = { run, superseded, ended };
+    const end = (): void => {
+      if (probation === started) probation = null;
+    };
+    ended.then(end, end);
+    return started;
   }
 
-  async function watchFor(probationMs: number, healthIntervalMs: number | null): Promise<Verdict> {
-    const ended = new AbortController();
-    const { signal } = ended;
-    const passed = (): Verdict => 'passed';
-    try {
-      return await Promise.race([
-        sleep(probationMs, null, { signal }).then(passed, passed),
-        once(superseded, 'superseded', { signal }).then((): Verdict => 'superseded', passed),
-        once(workers.events, 'fault', { signal }).then(([error]) => error as Error, passed),
-        ...(healthIntervalMs === null ? [] : [checkUntil(signal, healthIntervalMs)]),
-      ]);
-    } finally {
-      ended.abort();
+  async function watch(run: Run, superseded: AbortSignal): Promise<DeployReport> {
+    const release = workers.currentRelease();
+    const { probationMs = 0, health = null } = release?.manifest.settings ?? {};
+    const healthIntervalMs = health?.intervalMs ?? null;
+    const generation = workers.generation();
+    const verdict = await judge.watch({ generation, probationMs, healthIntervalMs, superseded });
+    if (verdict instanceof Error) return revert(run, verdict);
+    if (verdict === 'passed' && release !== null) {
+      await workers.prove();
+      settleCurrent(release);
     }
-  }
-
-  async function checkUntil(signal: AbortSignal, intervalMs: number): Promise<Verdict> {
-    for (;;) {
-      try {
-        await sleep(intervalMs, null, { signal });
-        await workers.checkHealth();
-      } catch (error) {
-        return signal.aborted ? 'passed' : (error as Error);
-      }
-    }
+    tell(verdict, `release ${run.release ?? ''}`);
+    return finish(run, 'committed', null);
   }
 
   async function revert(run: Run, fault: Error): Promise<DeployReport> {
@@ -341,7 +345,6 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   }
 
   function finish(run: Run, result: DeployResult, error: unknown): DeployReport {
-    underWay = null;
     if (result === 'rejected' && run.path === 'none') run.path = 'rejected';
     const report = toReport(run, result, error);
     const evidence = error === null ? null : toErrorReport(error).stack;
@@ -365,11 +368,20 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
 
   return {
     events,
-    status: () => (stage === 'idle' ? null : { stage, release: underWay?.release ?? null }),
+    status() {
+      if (working !== null)
+        return { stage: 'working', release: working === 'start' ? null : working.release };
+      return probation === null ? null : { stage: 'probation', release: probation.run.release };
+    },
     bootstrap,
     deploy,
     rollback,
   };
+}
+
+function describeWork(working: Run | 'start'): string {
+  if (working === 'start') return 'the start of the app';
+  return working.release ?? 'a release is being made';
 }
 
 /** False where the process ended from outside, which says nothing of the code. */
@@ -377,7 +389,8 @@ function isOfCode(error: unknown): boolean {
   return !(error instanceof MidflightError && /_WORKER_(?:EXITED|UNREACHABLE)$/.test(error.code));
 }
 
-function toModulesHash(manifest: Manifest): string {
+/** Names the content of a release's modules. */
+export function toModulesHash(manifest: Manifest): string {
   const hashes = Object.values(manifest.modules).map(({ path, hash }) => `${path} ${hash}`);
   return createHash('sha256').update(hashes.toSorted().join('\n')).digest('hex');
 }

@@ -16,8 +16,12 @@ export async function initApp(directory: string): Promise<readonly string[]> {
     throw new MidflightError('ERR_MIDFLIGHT_USAGE', [
       `${CONFIG_FILE} exists already; edit it, or remove it first`,
     ]);
-  const { entry } = await findEntry(directory, undefined).catch(() => ({ entry: 'server.js' }));
-  const config = { entry, workers: 1, drainTimeoutMs: 30_000, probationMs: 5_000 };
+  // What package.json says of the start is best left there, with its options and variables.
+  const entry = await findEntry(directory, undefined).then(
+    () => ({}),
+    () => ({ entry: 'server.js' }),
+  );
+  const config = { ...entry, workers: 1, drainTimeoutMs: 30_000, probationMs: 5_000 };
   await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);
   return (await ignoreHome(directory)) ? [CONFIG_FILE, '.gitignore'] : [CONFIG_FILE];
 }

@@ -46,6 +46,13 @@ function assetsChanged({ current, next }: Comparison): readonly Reason[] {
   ];
 }
 
+function settingsChanged({ current, next }: Comparison): readonly Reason[] {
+  if (next.kind === 'command') return none;
+  const names = listDifferences(current.settings, next.settings);
+  if (names.length === 0) return none;
+  return [{ code: 'MF1003', path: 'swap', message: `settings differ: ${names.join(', ')}` }];
+}
+
 function dependenciesChanged({ current, next }: Comparison): readonly Reason[] {
   if (current.dependenciesHash === next.dependenciesHash) return none;
   return [
@@ -90,13 +97,16 @@ function notNode({ current, next }: Comparison): readonly Reason[] {
   if (next.kind === 'node' && current.kind === 'node') return none;
   const isUnchanged =
     current.kind === next.kind &&
-    isSame([current.command, current.listen, current.assets], [next.command, next.listen, next.assets]);
+    isSame(
+      [current.command, current.listen, current.assets, current.settings],
+      [next.command, next.listen, next.assets, next.settings],
+    );
   if (isUnchanged) return none;
   return [
     {
       code: 'MF2006',
       path: 'handoff',
-      message: 'the app is not a Node program, so a new process takes over',
+      message: `the app ${next.kind === 'node' ? 'was' : 'is'} not a Node program, so a new process takes over`,
     },
   ];
 }
@@ -106,6 +116,7 @@ export const differenceRules: readonly Rule[] = [
   modulesChanged,
   entryChanged,
   assetsChanged,
+  settingsChanged,
   dependenciesChanged,
   processChanged,
   processBound,
@@ -114,6 +125,11 @@ export const differenceRules: readonly Rule[] = [
 
 function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function listDifferences(current: object, next: object): string[] {
+  const before = new Map(Object.entries(current));
+  return Object.entries(next).flatMap(([name, value]) => (isSame(before.get(name), value) ? [] : [name]));
 }
 
 function listNames(names: readonly string[]): string {

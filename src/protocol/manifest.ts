@@ -115,4 +115,6 @@ export interface ReleaseSettings {
   readonly health: { readonly path: string; readonly timeoutMs: number; readonly intervalMs: number } | null;
   readonly envFile: string | null;
   readonly keep: number;
+  /** Paths that every release has in common. */
+  readonly shared: readonly string[];
 }

@@ -134,5 +134,18 @@ export function toWorkerError({ code, message, stack, details }: ErrorReport): M
   if (/^(?:EADDRINUSE|EACCES|EADDRNOTAVAIL)$/.test(code)) {
     return new MidflightError('ERR_MIDFLIGHT_LISTEN_FAILED', [message.split(' ').at(-1) ?? message, code]);
   }
-  return new MidflightError('ERR_MIDFLIGHT_EVALUATION_FAILED', [stack]);
+  return new MidflightError('ERR_MIDFLIGHT_EVALUATION_FAILED', [withoutOwnFrames(stack)]);
+}
+
+const ownFiles = new URL('../', import.meta.url).href;
+
+/** The lines of a stack that tell of the app: ours, and those between them, end it. */
+function withoutOwnFrames(stack: string): string {
+  const lines = stack.split('\n');
+  const own = lines.findIndex((line) => line.includes(ownFiles));
+  const end = own === -1 ? lines.length : own;
+  return lines
+    .slice(0, end)
+    .filter((line) => !line.includes('at Generator.next (<anonymous>)'))
+    .join('\n');
 }

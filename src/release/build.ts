@@ -173,6 +173,7 @@ async function describe(described: Description): Promise<Manifest> {
       health: config.health ?? null,
       envFile: config.envFile ?? null,
       keep: config.keep,
+      shared: config.shared,
     },
   };
   return {

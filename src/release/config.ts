@@ -27,9 +27,6 @@ export const configSchema = z.strictObject({
   command: z.array(z.string()).min(1).optional(),
   listen: z.array(z.string()).default([]),
   build: z.string().optional(),
-  source: z
-    .strictObject({ repository: z.string().optional(), ref: z.string().optional(), root: z.string().optional() })
-    .default({}),
   workers: z.number().int().min(1).max(WORKERS_MAX).default(1),
   nodeOptions: z.array(z.string()).default([]),
   envFile: z.string().optional(),
@@ -49,13 +46,21 @@ export type Config = z.output<typeof configSchema>;
 /** The configuration as an app writes it. */
 export type ConfigInput = z.input<typeof configSchema>;
 
-const fileNames = ['midflight.config.ts', 'midflight.config.js', 'midflight.config.mjs', 'midflight.config.json'];
+const fileNames = [
+  'midflight.config.ts',
+  'midflight.config.js',
+  'midflight.config.mjs',
+  'midflight.config.json',
+];
 
 /** Reads and checks the configuration of the app in `directory`; defaults where there is no file.
  *  Errors: ERR_MIDFLIGHT_CONFIG_INVALID with the key, ERR_MIDFLIGHT_CONFIG_UNREADABLE with the cause. */
 export async function readConfig(directory: string): Promise<Config> {
   const name = fileNames.find((candidate) => existsSync(path.join(directory, candidate)));
-  return parseConfig(name === undefined ? {} : await load(path.join(directory, name)), name ?? 'configuration');
+  return parseConfig(
+    name === undefined ? {} : await load(path.join(directory, name)),
+    name ?? 'configuration',
+  );
 }
 
 /** Checks a configuration value. */
@@ -81,7 +86,9 @@ async function load(file: string): Promise<unknown> {
     const loaded = (await import(`${pathToFileURL(file).href}?at=${mtimeMs}`)) as { default?: unknown };
     return loaded.default ?? {};
   } catch (error) {
-    throw new MidflightError('ERR_MIDFLIGHT_CONFIG_UNREADABLE', [path.basename(file), String(error)], { cause: error });
+    throw new MidflightError('ERR_MIDFLIGHT_CONFIG_UNREADABLE', [path.basename(file), String(error)], {
+      cause: error,
+    });
   }
 }
 

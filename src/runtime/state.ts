@@ -60,7 +60,7 @@ interface EncodedEntry {
 
 const kRegistry = Symbol.for('midflight.state');
 
-/** The same live object for every generation of a process, also after a handoff to another one. Where Midflight does not
+/** The same live object for every generation of a process; a new process starts with `init`. Where Midflight does not
  *  run, the value of `init`. Use an object, a Map, an array …: a number or a string can't be shared, only its start value.
  *  Errors: ERR_MIDFLIGHT_STATE_UNMIGRATED, ERR_MIDFLIGHT_STATE_MIGRATION_FAILED. */
 export function state<T>(name: string, init: T | (() => T), options?: StateOptions<T>): T {

@@ -35,6 +35,7 @@ export async function spawnCommandWorker(options: CommandOptions): Promise<AppPr
   const child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$0" "$@"', executable, ...args], {
     cwd: appDirectory,
     stdio: ['ignore', 'pipe', 'pipe', ...handles.map(({ fd }) => fd)],
+    detached: true,
     env: {
       ...toEnvironment(release, appDirectory),
       LISTEN_FDS: String(handles.length),

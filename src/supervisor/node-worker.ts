@@ -49,6 +49,8 @@ export function spawnNodeWorker(options: SpawnOptions): NodeWorker {
   const child = spawn(process.execPath, [...nodeOptions, kWorkerFile, entry, ...args], {
     cwd: appDirectory,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // Out of the terminal's group: Ctrl-C is for the supervisor, which lets its workers end what is in flight.
+    detached: true,
     env: toEnvironment(release, appDirectory),
   });
   const pending = new Map<number, PendingRequest>();

@@ -39,9 +39,9 @@ export interface WorkersOptions {
   readonly log: (message: string) => void;
 }
 
-/** Emitted while a release is provisional: what speaks against it. */
 export interface WorkersEvents {
-  fault: [MidflightError | Error];
+  /** Something speaks against the release that runs as this generation. */
+  fault: [error: Error, generation: number];
 }
 
 /** The processes that run one release as one generation. */
@@ -49,6 +49,8 @@ interface Crew {
   readonly release: RunnableRelease;
   readonly generation: number;
   readonly members: Set<Member>;
+  /** Workers that crashed while another crew was current. */
+  readonly lost: { readonly member: Member; readonly error: Error }[];
 }
 
 interface Member {
@@ -144,10 +146,8 @@ export function createWorkers(options: WorkersOptions): Workers {
   function onEvent(worker: NodeWorker, event: WorkerEvent): void {
     if (event.type !== 'rolledBack') return;
     options.log(`worker ${worker.pid} went back from generation ${event.generation}: ${event.error.message}`);
-    events.emit(
-      'fault',
-      Object.assign(new Error(event.error.message), { code: event.error.code, stack: event.error.stack }),
-    );
+    const { message, code, stack } = event.error;
+    events.emit('fault', Object.assign(new Error(message), { code, stack }), event.generation);
   }
 
   function onExit(crew: Crew, member: Member): void {
@@ -158,14 +158,21 @@ export function createWorkers(options: WorkersOptions): Workers {
       options.log(
         `worker ${member.process.pid} of release ${crew.release.manifest.id} ended unasked (${how})`,
       );
-      if (crew === current) {
-        events.emit(
-          'fault',
-          new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [how, member.process.output()]),
-        );
-        comeBack(member);
-      }
+      const error = new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [how, member.process.output()]);
+      if (crew === current) replace(crew, member, error);
+      else crew.lost.push({ member, error });
     });
+  }
+
+  function replace(crew: Crew, member: Member, error: Error): void {
+    events.emit('fault', error, crew.generation);
+    comeBack(member);
+  }
+
+  /** What happened to its workers between their commit and this moment happened to what is current now. */
+  function makeCurrent(crew: Crew): void {
+    current = crew;
+    for (const { member, error } of crew.lost.splice(0)) replace(crew, member, error);
   }
 
   /** Starts a worker in the place of one that has crashed, until one stays or the crew is no longer current. */
@@ -192,7 +199,7 @@ export function createWorkers(options: WorkersOptions): Workers {
   // --- a crew ---------------------------------------------------------------------------------------------------
 
   function toCrew(release: RunnableRelease): Crew {
-    return { release, generation: ++generationCount, members: new Set() };
+    return { release, generation: ++generationCount, members: new Set(), lost: [] };
   }
 
   /** All or none. */
@@ -265,7 +272,7 @@ export function createWorkers(options: WorkersOptions): Workers {
     const crew = toCrew(release);
     await launchAll(crew);
     await commitOrDismiss(crew, 0);
-    current = crew;
+    makeCurrent(crew);
     proved = crew;
   }
 
@@ -280,7 +287,7 @@ export function createWorkers(options: WorkersOptions): Workers {
 
   async function swap(release: RunnableRelease): Promise<{ prepareMs: number; commitMs: number }> {
     const before = requireCurrent();
-    const crew: Crew = { release, generation: ++generationCount, members: new Set() };
+    const crew = toCrew(release);
     const startedAt = performance.now();
     const members = [...before.members].filter(({ state }) => state === 'serving');
     const prepared = await Promise.allSettled(
@@ -306,7 +313,7 @@ export function createWorkers(options: WorkersOptions): Workers {
       void member.process.exited.then(() => onExit(crew, member));
     }
     before.members.clear();
-    current = crew;
+    makeCurrent(crew);
   }
 
   async function handoff(release: RunnableRelease): Promise<{ prepareMs: number; commitMs: number }> {
@@ -317,7 +324,7 @@ export function createWorkers(options: WorkersOptions): Workers {
     const preparedAt = performance.now();
     // The new ones accept before the old ones stop: at no moment does nobody.
     await commitOrDismiss(crew, release.manifest.settings.probationMs);
-    current = crew;
+    makeCurrent(crew);
     await pauseAll(before);
     // Other programs can't be paused: theirs is the only way to stop accepting, to end gracefully on SIGTERM.
     if (before !== proved || before.release.manifest.kind === 'command') leave(before);
@@ -334,7 +341,7 @@ export function createWorkers(options: WorkersOptions): Workers {
       members.map((member) => drainQuickly(member, before.release.manifest.settings.drainTimeoutMs)),
     );
     const crew = toCrew(release);
-    current = crew;
+    makeCurrent(crew);
     await launchAll(crew);
     const preparedAt = performance.now();
     await commitOrDismiss(crew, release.manifest.settings.probationMs);
@@ -392,7 +399,7 @@ export function createWorkers(options: WorkersOptions): Workers {
       back.members.add(member);
       void member.process.exited.then(() => onExit(back, member));
     }
-    current = back;
+    makeCurrent(back);
     for (const member of replaced)
       void drainAndEnd(member, STOP_TIMEOUT_MS).finally(() => leaving.delete(member));
   }
@@ -405,7 +412,7 @@ export function createWorkers(options: WorkersOptions): Workers {
         member.state = 'serving';
       }),
     );
-    current = back;
+    makeCurrent(back);
     await pauseAll(failed);
     leave(failed);
   }

@@ -1,6 +1,7 @@
 /** Each path of a deploy, with its fallback, its way back and what it says. */
 
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { createTestApp, waitForLog, type Files, type TestApp } from '../support/app.ts';
@@ -32,14 +33,16 @@ interface Report {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
-async function startApp(t: TestContext, overrides: object = {}): Promise<TestApp> {
+async function startApp(
+  t: TestContext,
+  overrides: object = {},
+): Promise<TestApp & { readonly supervisor: ChildProcess }> {
   const app = await createTestApp({
     files: { 'server.ts': server, ...toGreeting('one') },
     config: { ...config, ...overrides },
   });
   t.after(() => app.dispose());
-  await app.start();
-  return app;
+  return { ...app, supervisor: await app.start() };
 }
 
 async function ask(app: TestApp): Promise<Answer> {
@@ -316,7 +319,7 @@ test('history names every deploy with its result', async (t) => {
   const rows = json as unknown as { result: string; path: string }[];
   assert.deepEqual(
     rows.map(({ result, path }) => `${result} ${path}`),
-    ['rejected rejected', 'committed swap', 'committed restart'],
+    ['rejected rejected', 'committed swap', 'committed handoff'],
   );
   assert.match((await app.midflight('history')).stdout, /ERR_MIDFLIGHT_SYNTAX|greeting\.ts:1/);
 });
@@ -355,4 +358,48 @@ test('run serves an entry in one process and ends with its exit code', async (t)
   t.after(() => app.dispose());
   const { exitCode, stdout } = await app.midflight('run', 'main.ts', 'a', '--b');
   assert.deepEqual([exitCode, stdout], [5, 'a+--b\n']);
+});
+
+test('a deploy that changes nothing or is rejected lets a probation go on', async (t) => {
+  const app = await startApp(t, { probationMs: 1_500 });
+  app.commit(toGreeting('two'));
+  const first = app.midflight('deploy', '--json');
+  await waitForLog(app.supervisor, app.log, /generation 2 serves/);
+  assert.equal((await deploy(app)).result, 'unchanged');
+  app.commit({ 'greeting.ts': 'export const = 1;\n' });
+  assert.equal((await deploy(app)).result, 'rejected');
+  assert.deepEqual([(await first).json['result'], (await first).exitCode], ['committed', 0]);
+  assert.match(app.log(), /passed: release/);
+  await app.midflight('stop');
+  await app.start();
+  assert.equal((await ask(app)).greeting, 'two');
+});
+
+test('settings alone are taken over by a swap that evaluates nothing', async (t) => {
+  const app = await startApp(t);
+  app.commit({ 'midflight.config.json': JSON.stringify({ ...config, probationMs: 301 }) });
+  const report = await deploy(app);
+  assert.deepEqual([report.path, report.result], ['swap', 'committed']);
+  assert.deepEqual(
+    report.reasons.map(({ message }) => message),
+    ['settings differ: probationMs'],
+  );
+});
+
+test('Ctrl-C in a terminal answers what is in flight', async (t) => {
+  const slow = server.replace(
+    `response.end(JSON.stringify({ greeting, pid: process.pid }));`,
+    `console.log('asked');\n  setTimeout(() => response.end(greeting), 500);`,
+  );
+  const files = { 'server.ts': slow, ...toGreeting('one') };
+  const app = await createTestApp({ files, config, ownGroup: true });
+  t.after(() => app.dispose());
+  const supervisor = await app.start();
+  const answer = app.get();
+  await waitForLog(supervisor, app.log, /asked/);
+  // The terminal signals the whole foreground group.
+  process.kill(-(supervisor.pid ?? 0), 'SIGINT');
+  const [exitCode] = (await once(supervisor, 'close')) as [number];
+  assert.equal(await answer, 'one');
+  assert.equal(exitCode, 0);
 });

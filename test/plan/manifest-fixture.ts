@@ -71,6 +71,7 @@ const plain: Manifest = {
     health: null,
     envFile: null,
     keep: 10,
+    shared: [],
   },
 };
 

@@ -178,6 +178,22 @@ const cases: readonly RuleCase[] = [
     path: 'none',
   },
   {
+    name: 'settings differ',
+    current: app,
+    next: withChange({ settings: { ...app.settings, probationMs: 1, keep: 3 } }),
+    codes: ['MF1003'],
+    path: 'swap',
+    says: /settings differ: probationMs, keep/,
+  },
+  {
+    name: 'settings of a program that is not Node differ',
+    current: toManifest({}, command),
+    next: toManifest({}, { ...command, settings: { ...app.settings, probationMs: 1 } }),
+    codes: ['MF2006'],
+    path: 'handoff',
+    says: /not a Node program/,
+  },
+  {
     name: 'a handoff that is asked for though nothing differs',
     current: app,
     next: app,

@@ -52,6 +52,8 @@ export interface TestAppOptions {
   readonly linkPackages?: boolean;
   readonly git?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
+  /** Start in a process group of its own, as a shell does. */
+  readonly ownGroup?: boolean;
   /** Gets all that `start` and the app print, as it comes. */
   onOutput?(text: string): void;
 }
@@ -96,6 +98,7 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
     const child = spawn(process.execPath, [commandLine, 'start', ...args], {
       cwd: directory,
       env: environment,
+      detached: options.ownGroup === true,
     });
     started.push(child);
     for (const stream of [child.stdout, child.stderr]) {

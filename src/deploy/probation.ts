@@ -1,0 +1,67 @@
+/** The time after a commit in which something may speak against the release. */
+
+import { EventEmitter, once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Workers } from '../supervisor/workers.ts';
+
+/** `superseded`: the next deploy came first; the release to go back to stays the last one that passed. */
+export type Verdict = 'passed' | 'superseded' | Error;
+
+export interface ProbationOptions {
+  readonly generation: number;
+  readonly probationMs: number;
+  /** Time between two health checks; null without any. */
+  readonly healthIntervalMs: number | null;
+  /** The next deploy is about to commit. */
+  readonly superseded: AbortSignal;
+}
+
+export interface Judge {
+  /** Resolves at the first fault, or at the end. Faults since the commit count, not only those from now on. */
+  watch(options: ProbationOptions): Promise<Verdict>;
+}
+
+/** Listens to the faults of all generations from now on. */
+export function createJudge(workers: Workers): Judge {
+  const faults = new EventEmitter<Record<string, [Error]>>();
+  let latest: { readonly generation: number; readonly error: Error } | null = null;
+  workers.events.on('fault', (error, generation) => {
+    latest = { generation, error };
+    faults.emit(String(generation), error);
+  });
+
+  async function watch(options: ProbationOptions): Promise<Verdict> {
+    const { generation, probationMs, healthIntervalMs, superseded } = options;
+    if (latest?.generation === generation) return latest.error;
+    const ended = new AbortController();
+    const { signal } = ended;
+    const passed = (): Verdict => 'passed';
+    try {
+      return await Promise.race([
+        sleep(probationMs, null, { signal }).then(passed, passed),
+        waitForAbort(superseded, signal).then((): Verdict => 'superseded', passed),
+        once(faults, String(generation), { signal }).then(([error]) => error as Error, passed),
+        ...(healthIntervalMs === null ? [] : [checkUntil(signal, healthIntervalMs)]),
+      ]);
+    } finally {
+      ended.abort();
+    }
+  }
+
+  async function checkUntil(signal: AbortSignal, intervalMs: number): Promise<Verdict> {
+    for (;;) {
+      try {
+        await sleep(intervalMs, null, { signal });
+        await workers.checkHealth();
+      } catch (error) {
+        return signal.aborted ? 'passed' : (error as Error);
+      }
+    }
+  }
+
+  return { watch };
+}
+
+async function waitForAbort(awaited: AbortSignal, signal: AbortSignal): Promise<void> {
+  if (!awaited.aborted) await once(awaited, 'abort', { signal });
+}
