@@ -10,7 +10,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-const repository = fileURLToPath(new URL('../..', import.meta.url));
+export const repository = fileURLToPath(new URL('../..', import.meta.url));
 export const commandLine = path.join(repository, 'bin/midflight.js');
 
 /** What a command of Midflight came to. `json` is the last line of its output, where that is JSON. */
@@ -45,7 +45,7 @@ export interface TestApp {
 
 export interface TestAppOptions {
   readonly files: Files;
-  readonly config?: object;
+  readonly config?: Readonly<Record<string, unknown>> | ((port: number) => object);
   /** Copy this folder of the repository first. */
   readonly from?: string;
   /** Let the app find the packages that this repository has installed. */
@@ -120,7 +120,11 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
   if (options.linkPackages === true)
     symlinkSync(path.join(repository, 'node_modules'), path.join(directory, 'node_modules'));
   write(options.files);
-  if (options.config !== undefined) write({ 'midflight.config.json': JSON.stringify(options.config) });
+  const { config } = options;
+  if (config !== undefined) {
+    const value = typeof config === 'function' ? config(port) : config;
+    write({ 'midflight.config.json': JSON.stringify(value) });
+  }
   write({ '.gitignore': 'node_modules\n.midflight\n' });
   if (options.git !== false) {
     git('init', '--quiet', '--initial-branch=main');

@@ -1,0 +1,3 @@
+export function describe(count: number): string {
+  return `counted to ${count}`;
+}

@@ -1,0 +1,3 @@
+module midflight.example/go-time
+
+go 1.19

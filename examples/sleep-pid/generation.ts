@@ -1,0 +1,2 @@
+/** Counted by whoever commits. */
+export const generation: number = 1;

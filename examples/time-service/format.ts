@@ -1,0 +1,3 @@
+export function format(time: Date): string {
+  return time.toISOString();
+}
