@@ -17,7 +17,7 @@ import { toPlan, type Plan, type Policy } from '../plan/plan.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
 import type { Manifest } from '../protocol/manifest.ts';
 import { buildRelease, removeStaging } from '../release/build.ts';
-import { toReleaseLocation, type Home } from '../release/home.ts';
+import { toReleaseIdOfRoot, toReleaseLocation, type Home } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/app-process.ts';
 import type { Workers } from '../supervisor/workers.ts';
 import type { DeployResult, History } from './history.ts';
@@ -330,9 +330,16 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     const { id, settings } = release.manifest;
     history.setCurrent(id);
     history.setProved(id);
+    prune(id, settings.keep).catch((error: unknown) => tell('prune', String(error)));
+  }
+
+  /** Keeps what some worker's code may still read from: a shared module stays in the release that it was first part of. */
+  async function prune(id: string, keep: number): Promise<void> {
     const before = history.servedBefore(id);
-    const needed = new Set([id, ...(before === null ? [] : [before])]);
-    pruneReleases(home, settings.keep, needed).catch((error: unknown) => tell('prune', String(error)));
+    const reports = await workers.status();
+    if (reports.some(({ status }) => status === 'silent')) return;
+    const inUse = reports.flatMap(({ roots = [] }) => roots.map((root) => toReleaseIdOfRoot(root)));
+    await pruneReleases(home, keep, new Set([id, ...(before === null ? [] : [before]), ...inUse]));
   }
 
   async function timed<Result>(run: Run, name: string, act: () => Promise<Result>): Promise<Result> {

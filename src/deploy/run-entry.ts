@@ -28,7 +28,7 @@ export async function runEntry({
     });
     if (problems[0] !== undefined) throw problems[0];
     const manifestFile = path.join(directory, 'manifest.json');
-    await writeFile(manifestFile, JSON.stringify({ entry, modules } satisfies Partial<Manifest>));
+    await writeFile(manifestFile, JSON.stringify({ entry, modules, assets: {} } satisfies Partial<Manifest>));
     const generations = createGenerations({
       source: createLocalListenerSource(),
       onRolledBack: () => undefined,

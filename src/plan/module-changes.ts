@@ -1,12 +1,17 @@
 /** What differs between the modules of two releases, and what a swap re-evaluates because of it. */
 
-import type { Manifest, ManifestModule, ManifestModules } from '../protocol/manifest.ts';
+import {
+  differingAssets,
+  type Manifest,
+  type ManifestModule,
+  type ManifestModules,
+} from '../protocol/manifest.ts';
 
 export interface ModuleChange {
   readonly path: string;
   /** `reached`: itself the same, re-evaluated because of what it imports. */
   readonly change: 'added' | 'changed' | 'removed' | 'reached';
-  /** For `reached`: the imports from this module down to the one that changed. */
+  /** For `reached`: the imports from this module down to the one that changed, or an asset that did. */
   readonly because: readonly string[];
   readonly exportsAdded: readonly string[];
   readonly exportsRemoved: readonly string[];
@@ -19,6 +24,7 @@ export function compareModules(current: Manifest, next: Manifest): readonly Modu
     const change = compareOne(path, current.modules[path], next.modules[path]);
     if (change !== null) changes.set(path, change);
   }
+  reachByAssets(changes, current, next);
   spread(changes, next.modules);
   return [...changes.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -44,6 +50,19 @@ function exportsOf(module: ManifestModule | undefined): readonly string[] {
   return [...module.localExports, ...module.indirectExports.map(({ name }) => name)];
 }
 
+/** A module that knows where it is would read the old release's files. */
+function reachByAssets(changes: Map<string, ModuleChange>, current: Manifest, next: Manifest): void {
+  const [asset] = differingAssets(current.assets, next.assets);
+  if (asset === undefined) return;
+  for (const { path, usesLocation } of Object.values(next.modules)) {
+    if (usesLocation && !changes.has(path)) changes.set(path, toReached(path, [asset]));
+  }
+}
+
+function toReached(path: string, because: readonly string[]): ModuleChange {
+  return { path, change: 'reached', because, exportsAdded: [], exportsRemoved: [] };
+}
+
 /** Breadth first from what changed to its importers, so that each chain is a shortest one. */
 function spread(changes: Map<string, ModuleChange>, modules: ManifestModules): void {
   const importers = toImporters(modules);
@@ -51,14 +70,7 @@ function spread(changes: Map<string, ModuleChange>, modules: ManifestModules): v
   for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
     for (const importer of importers.get(path) ?? []) {
       if (changes.has(importer)) continue;
-      const because = [path, ...(changes.get(path)?.because ?? [])];
-      changes.set(importer, {
-        path: importer,
-        change: 'reached',
-        because,
-        exportsAdded: [],
-        exportsRemoved: [],
-      });
+      changes.set(importer, toReached(importer, [path, ...(changes.get(path)?.because ?? [])]));
       queue.push(importer);
     }
   }

@@ -1,6 +1,6 @@
 /** The rules of a plan, one small function each. Documented in docs/reference/plan-rules.md; a test holds the two equal. */
 
-import type { Manifest } from '../protocol/manifest.ts';
+import { differingAssets, type Manifest } from '../protocol/manifest.ts';
 import type { ModuleChange } from './module-changes.ts';
 import type { Reason } from './reason.ts';
 
@@ -38,8 +38,7 @@ function entryChanged({ current, next }: Comparison): readonly Reason[] {
 
 function assetsChanged({ current, next }: Comparison): readonly Reason[] {
   if (next.kind === 'command') return none;
-  const names = new Set([...Object.keys(current.assets), ...Object.keys(next.assets)]);
-  const changed = [...names].filter((name) => current.assets[name]?.hash !== next.assets[name]?.hash);
+  const changed = differingAssets(current.assets, next.assets);
   if (changed.length === 0) return none;
   return [
     { code: 'MF1002', path: 'swap', message: `files that no module imports differ: ${listNames(changed)}` },

@@ -65,6 +65,8 @@ export interface ManifestModule {
   /** Specifiers of `export * from`. CommonJS: of `module.exports = require()` re-exports. */
   readonly starExports: readonly string[];
   readonly hazards: readonly Hazard[];
+  /** True when it knows the folder that it is in, so that other assets make it another module. */
+  readonly usesLocation: boolean;
 }
 
 /** The module part of a manifest, by path. */
@@ -73,6 +75,15 @@ export type ManifestModules = Readonly<Record<string, ManifestModule>>;
 export interface ManifestFile {
   readonly hash: string;
   readonly sizeBytes: number;
+}
+
+/** The files of a release that are not modules, by path. */
+export type ManifestAssets = Readonly<Record<string, ManifestFile>>;
+
+/** The paths of the assets that are new, gone or different. */
+export function differingAssets(current: ManifestAssets, next: ManifestAssets): string[] {
+  const names = new Set([...Object.keys(current), ...Object.keys(next)]);
+  return [...names].filter((name) => current[name]?.hash !== next[name]?.hash).toSorted();
 }
 
 export interface Manifest {
@@ -91,7 +102,7 @@ export interface Manifest {
   readonly listen: readonly string[];
   readonly modules: ManifestModules;
   /** Every file of the tree that is not a module, dependency or build leftover. */
-  readonly assets: Readonly<Record<string, ManifestFile>>;
+  readonly assets: ManifestAssets;
   /** Digest of the lockfile and of package.json's dependency fields; null without dependencies. */
   readonly dependenciesHash: string | null;
   readonly nodeVersion: string;

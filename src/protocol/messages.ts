@@ -80,6 +80,8 @@ export interface WorkerStatus {
   readonly open: number;
   readonly upgraded: number;
   readonly retained: readonly RetainedGeneration[];
+  /** The trees of releases that its modules may still read from. */
+  readonly roots: readonly string[];
   readonly rssBytes: number;
 }
 

@@ -30,7 +30,8 @@ function stateHazards({ scopes, parents }: Rewrite): Found[] {
   const found = new Map<Variable, Found>();
   for (const reference of scopes.references.values()) {
     const { variable } = reference;
-    if (variable === null || variable.scope !== scopes.top || found.has(variable) || !reference.isInFunction) continue;
+    if (variable === null || variable.scope !== scopes.top || found.has(variable) || !reference.isInFunction)
+      continue;
     const definition = variable.defs[0];
     if (definition?.type !== 'Variable') continue;
     const { id, init } = definition.node as unknown as Extract<Node, { type: 'VariableDeclarator' }>;
@@ -42,11 +43,25 @@ function stateHazards({ scopes, parents }: Rewrite): Found[] {
 }
 
 const collections = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Array']);
-const mutators = new Set(['set', 'add', 'delete', 'clear', 'push', 'pop', 'shift', 'unshift', 'splice', 'sort', 'fill']);
+const mutators = new Set([
+  'set',
+  'add',
+  'delete',
+  'clear',
+  'push',
+  'pop',
+  'shift',
+  'unshift',
+  'splice',
+  'sort',
+  'fill',
+]);
 
 function isCollection(init: Node | null): boolean {
   if (init?.type === 'ArrayExpression' || init?.type === 'ObjectExpression') return true;
-  return init?.type === 'NewExpression' && init.callee.type === 'Identifier' && collections.has(init.callee.name);
+  return (
+    init?.type === 'NewExpression' && init.callee.type === 'Identifier' && collections.has(init.callee.name)
+  );
 }
 
 function isMutation(identifier: Identifier, parents: ReadonlyMap<Node, Node>): boolean {
@@ -72,7 +87,9 @@ function requestHazards({ requests, source }: Rewrite): Found[] {
 function nodeHazard(rewrite: Rewrite, node: Node, requested: ReadonlySet<string>): Found | null {
   if (node.type === 'NewExpression') {
     const isWorker = requested.has('worker_threads') && calleeName(node.callee) === 'Worker';
-    return isWorker ? { kind: 'worker-entry', offset: node.start, detail: workerDetail(node.arguments[0]) } : null;
+    return isWorker
+      ? { kind: 'worker-entry', offset: node.start, detail: workerDetail(node.arguments[0]) }
+      : null;
   }
   if (node.type !== 'CallExpression') return null;
   const name = calleeName(node.callee);
@@ -86,7 +103,11 @@ function nodeHazard(rewrite: Rewrite, node: Node, requested: ReadonlySet<string>
   return listenerHazard(node);
 }
 
-function listenerHazard({ callee, start, arguments: list }: Extract<Node, { type: 'CallExpression' }>): Found | null {
+function listenerHazard({
+  callee,
+  start,
+  arguments: list,
+}: Extract<Node, { type: 'CallExpression' }>): Found | null {
   if (callee.type !== 'MemberExpression' || callee.object.type !== 'Identifier') return null;
   if (callee.object.name !== 'process' || callee.property.type !== 'Identifier') return null;
   const { name } = callee.property;

@@ -22,14 +22,20 @@ interface BuildNode extends LinkNode<BuildNode> {}
 function createNodes(modules: ManifestModules): Map<string, BuildNode> {
   const nodes = new Map<string, BuildNode>();
   for (const manifest of Object.values(modules)) {
-    const targets = new Map(manifest.requests.map(({ specifier, phase, target }) => [`${phase} ${specifier}`, target]));
-    const dependency: BuildNode['dependency'] = (specifier, phase) => toDependency(nodes, targets.get(`${phase} ${specifier}`));
+    const targets = new Map(
+      manifest.requests.map(({ specifier, phase, target }) => [`${phase} ${specifier}`, target]),
+    );
+    const dependency: BuildNode['dependency'] = (specifier, phase) =>
+      toDependency(nodes, targets.get(`${phase} ${specifier}`));
     nodes.set(manifest.path, { manifest, dependency });
   }
   return nodes;
 }
 
-function toDependency(nodes: Map<string, BuildNode>, target: RequestTarget | undefined): LinkDependency<BuildNode> {
+function toDependency(
+  nodes: Map<string, BuildNode>,
+  target: RequestTarget | undefined,
+): LinkDependency<BuildNode> {
   if (target === undefined || target.kind === 'missing') return { kind: 'missing' };
   if (target.kind !== 'module') return { kind: 'foreign', names: null, namespace: null };
   const node = nodes.get(target.path);
@@ -56,12 +62,17 @@ function unresolvedRequests({ path, requests }: ManifestModule): MidflightError[
 
 function unlinkedImports(node: BuildNode): MidflightError[] {
   const { path, imports, indirectExports } = node.manifest;
-  const asked = [...imports, ...indirectExports.map(({ specifier, imported }) => ({ specifier, name: imported }))];
+  const asked = [
+    ...imports,
+    ...indirectExports.map(({ specifier, imported }) => ({ specifier, name: imported })),
+  ];
   const problems = asked.flatMap(({ specifier, name }): MidflightError[] => {
     if (name === '*') return [];
     const { kind } = resolveImport(node.dependency(specifier, 'static'), name);
-    if (kind === 'missing') return [new MidflightError('ERR_MIDFLIGHT_EXPORT_MISSING', [path, name, specifier])];
-    if (kind === 'ambiguous') return [new MidflightError('ERR_MIDFLIGHT_EXPORT_AMBIGUOUS', [path, name, specifier])];
+    if (kind === 'missing')
+      return [new MidflightError('ERR_MIDFLIGHT_EXPORT_MISSING', [path, name, specifier])];
+    if (kind === 'ambiguous')
+      return [new MidflightError('ERR_MIDFLIGHT_EXPORT_AMBIGUOUS', [path, name, specifier])];
     return [];
   });
   return [...new Map(problems.map((problem) => [problem.message, problem])).values()];

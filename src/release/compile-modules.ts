@@ -8,7 +8,12 @@ import type { ManifestModule, ManifestModules } from '../protocol/manifest.ts';
 import { checkLinks } from './check-links.ts';
 import { createResolver, type Resolver } from './resolve.ts';
 import { createPackageTypes, type PackageType } from './transform/module-kind.ts';
-import { isTransformable, transformModule, TRANSFORM_VERSION, type TransformedModule } from './transform/transform.ts';
+import {
+  isTransformable,
+  transformModule,
+  TRANSFORM_VERSION,
+  type TransformedModule,
+} from './transform/transform.ts';
 import { readTypeScriptSettings, type TypeScriptSettings } from './transform/typescript-settings.ts';
 
 export interface CompileOptions {
@@ -43,7 +48,9 @@ export async function compileModules(options: CompileOptions): Promise<CompiledM
   };
   await compileFrom(compilation, entry, true);
   if (compilation.hasComputedRequest) await compileRest(compilation);
-  const modules = Object.fromEntries([...compilation.found].toSorted(([left], [right]) => (left < right ? -1 : 1)));
+  const modules = Object.fromEntries(
+    [...compilation.found].toSorted(([left], [right]) => (left < right ? -1 : 1)),
+  );
   return { modules, problems: checkLinks(modules, entry) };
 }
 
@@ -78,7 +85,8 @@ async function compileFrom(compilation: Compilation, start: string, isNeeded: bo
 
 /** The files that nothing names but something may ask for at run time. */
 async function compileRest(compilation: Compilation): Promise<void> {
-  for await (const file of listFiles(compilation.resolver.root, '')) await compileFrom(compilation, file, false);
+  for await (const file of listFiles(compilation.resolver.root, ''))
+    await compileFrom(compilation, file, false);
 }
 
 const notImported = /^(?:package(?:-lock)?\.json|tsconfig.*\.json|midflight\.config\..*)$|\.d\.[cm]?ts$/;
@@ -97,7 +105,11 @@ function isListed(name: string): boolean {
   return name.includes('.') && isTransformable(name) && !notImported.test(name);
 }
 
-async function transformAt(compilation: Compilation, at: string, isNeeded: boolean): Promise<TransformedModule | null> {
+async function transformAt(
+  compilation: Compilation,
+  at: string,
+  isNeeded: boolean,
+): Promise<TransformedModule | null> {
   try {
     return await transformCached(compilation, at);
   } catch (error) {
@@ -111,7 +123,9 @@ async function transformCached(compilation: Compilation, at: string): Promise<Tr
   const source = await readFile(path.join(resolver.root, at), 'utf8');
   const options = { path: at, source, packageType: compilation.packageTypes(at), settings };
   if (cacheDirectory === undefined) return transformModule(options);
-  const key = createHash('sha256').update(JSON.stringify([TRANSFORM_VERSION, options])).digest('hex');
+  const key = createHash('sha256')
+    .update(JSON.stringify([TRANSFORM_VERSION, options]))
+    .digest('hex');
   const file = path.join(cacheDirectory, `${key}.json`);
   const cached = await readCached(file);
   if (cached !== null) return cached;

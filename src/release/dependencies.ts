@@ -9,7 +9,13 @@ import { runCommand } from './command.ts';
 import type { Home } from './home.ts';
 
 /** What of package.json decides which dependencies there are. */
-const DEPENDENCY_FIELDS = ['dependencies', 'devDependencies', 'optionalDependencies', 'overrides', 'workspaces'];
+const DEPENDENCY_FIELDS = [
+  'dependencies',
+  'devDependencies',
+  'optionalDependencies',
+  'overrides',
+  'workspaces',
+];
 
 interface PackageManager {
   readonly lockFile: string;
@@ -19,11 +25,31 @@ interface PackageManager {
 }
 
 const packageManagers: readonly PackageManager[] = [
-  { lockFile: 'package-lock.json', command: 'npm', install: ['ci', '--no-audit', '--no-fund'], omitDev: ['--omit=dev'] },
-  { lockFile: 'npm-shrinkwrap.json', command: 'npm', install: ['ci', '--no-audit', '--no-fund'], omitDev: ['--omit=dev'] },
-  { lockFile: 'pnpm-lock.yaml', command: 'pnpm', install: ['install', '--frozen-lockfile'], omitDev: ['--prod'] },
+  {
+    lockFile: 'package-lock.json',
+    command: 'npm',
+    install: ['ci', '--no-audit', '--no-fund'],
+    omitDev: ['--omit=dev'],
+  },
+  {
+    lockFile: 'npm-shrinkwrap.json',
+    command: 'npm',
+    install: ['ci', '--no-audit', '--no-fund'],
+    omitDev: ['--omit=dev'],
+  },
+  {
+    lockFile: 'pnpm-lock.yaml',
+    command: 'pnpm',
+    install: ['install', '--frozen-lockfile'],
+    omitDev: ['--prod'],
+  },
   { lockFile: 'yarn.lock', command: 'yarn', install: ['install', '--immutable'], omitDev: [] },
-  { lockFile: 'bun.lock', command: 'bun', install: ['install', '--frozen-lockfile'], omitDev: ['--production'] },
+  {
+    lockFile: 'bun.lock',
+    command: 'bun',
+    install: ['install', '--frozen-lockfile'],
+    omitDev: ['--production'],
+  },
 ];
 
 const withoutLock: PackageManager = {
@@ -47,8 +73,10 @@ export interface DependencyOptions {
 export async function installDependencies(options: DependencyOptions): Promise<string | null> {
   const description = await readPackageFields(options.root);
   if (description === null) return null;
-  const manager = packageManagers.find(({ lockFile }) => existsSync(path.join(options.root, lockFile))) ?? withoutLock;
-  const lock = manager.lockFile === '' ? '' : await readFile(path.join(options.root, manager.lockFile), 'utf8');
+  const manager =
+    packageManagers.find(({ lockFile }) => existsSync(path.join(options.root, lockFile))) ?? withoutLock;
+  const lock =
+    manager.lockFile === '' ? '' : await readFile(path.join(options.root, manager.lockFile), 'utf8');
   const parts = [description, lock, manager.command, String(options.includeDev), process.versions.modules];
   const hash = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
   if (linksLocalPackages(lock)) {
@@ -68,7 +96,11 @@ function linksLocalPackages(lock: string): boolean {
   return /"link": true|"(?:resolved|version)": "file:|\blink:|workspace:/.test(lock);
 }
 
-async function installAside(manager: PackageManager, target: string, options: DependencyOptions): Promise<void> {
+async function installAside(
+  manager: PackageManager,
+  target: string,
+  options: DependencyOptions,
+): Promise<void> {
   const staging = `${target}.${process.pid}.tmp`;
   await rm(staging, { recursive: true, force: true });
   await mkdir(staging, { recursive: true });
@@ -87,9 +119,11 @@ async function installAside(manager: PackageManager, target: string, options: De
 async function install(manager: PackageManager, cwd: string, options: DependencyOptions): Promise<void> {
   const args = [...manager.install, ...(options.includeDev ? [] : manager.omitDev)];
   const shown = [manager.command, ...args].join(' ');
-  const result = await runCommand(manager.command, args, { cwd, timeoutMs: options.timeoutMs }).catch((error: unknown) => {
-    throw new MidflightError('ERR_MIDFLIGHT_INSTALL_FAILED', [shown, String(error)], { cause: error });
-  });
+  const result = await runCommand(manager.command, args, { cwd, timeoutMs: options.timeoutMs }).catch(
+    (error: unknown) => {
+      throw new MidflightError('ERR_MIDFLIGHT_INSTALL_FAILED', [shown, String(error)], { cause: error });
+    },
+  );
   if (result.exitCode === 0) return;
   const why = result.timedOut ? `no end after ${options.timeoutMs} ms\n${result.output}` : result.output;
   throw new MidflightError('ERR_MIDFLIGHT_INSTALL_FAILED', [shown, why]);

@@ -35,8 +35,18 @@ export function toHome(appDirectory: string): Home {
   };
 }
 
+/** The release that a tree belongs to. */
+export function toReleaseIdOfRoot(root: string): string {
+  return path.basename(path.dirname(root));
+}
+
 /** Where the files of a release are. */
 export function toReleaseLocation(home: Home, id: string): ReleaseLocation {
   const directory = path.join(home.releases, id);
-  return { id, root: path.join(directory, 'app'), manifestFile: path.join(directory, 'manifest.json'), store: home.store };
+  return {
+    id,
+    root: path.join(directory, 'app'),
+    manifestFile: path.join(directory, 'manifest.json'),
+    store: home.store,
+  };
 }

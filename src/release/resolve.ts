@@ -25,7 +25,8 @@ export function createResolver(givenRoot: string): Resolver {
     root,
     resolve: (from, specifier, phase) => {
       if (isBuiltin(specifier)) return { kind: 'builtin', name: specifier.replace(/^(?:node:)?/, 'node:') };
-      if (/^midflight(?:\/|$)/.test(specifier)) return { kind: 'midflight', subpath: specifier.slice('midflight/'.length) };
+      if (/^midflight(?:\/|$)/.test(specifier))
+        return { kind: 'midflight', subpath: specifier.slice('midflight/'.length) };
       if (/^(?:data|https?):/.test(specifier)) return { kind: 'external', path: specifier };
       const factory = factories[factoryName(from, specifier, phase)];
       return toTarget(root, factory, { from, specifier });
@@ -92,7 +93,10 @@ function toTarget(root: string, factory: ResolverFactory, { from, specifier }: R
   const directory = path.dirname(path.join(root, from));
   const result = factory.sync(directory, request);
   if (result.path === undefined) return { kind: 'missing', reason: result.error ?? 'not found' };
-  return classify(root, result.path.replace(/[?#].*$/, (query) => (existsSync(result.path ?? '') ? query : '')));
+  return classify(
+    root,
+    result.path.replace(/[?#].*$/, (query) => (existsSync(result.path ?? '') ? query : '')),
+  );
 }
 
 function classify(root: string, file: string): RequestTarget {

@@ -33,8 +33,15 @@ export async function fetchSource(request: SourceRequest, target: string): Promi
 async function fetchCommit({ appDirectory, ref }: SourceRequest, target: string): Promise<FetchedSource> {
   const prefix = await git(appDirectory, ['rev-parse', '--show-prefix']);
   if (prefix.exitCode !== 0) throw new MidflightError('ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY', [appDirectory]);
-  const parsed = await git(appDirectory, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`]);
-  if (parsed.exitCode !== 0) throw new MidflightError('ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN', [ref, appDirectory]);
+  const parsed = await git(appDirectory, [
+    'rev-parse',
+    '--verify',
+    '--quiet',
+    '--end-of-options',
+    `${ref}^{commit}`,
+  ]);
+  if (parsed.exitCode !== 0)
+    throw new MidflightError('ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN', [ref, appDirectory]);
   const commit = parsed.stdout.trim();
   await extract(appDirectory, `${commit}:${prefix.stdout.trim()}`, target);
   return { commit, isDirty: false };
@@ -55,7 +62,10 @@ async function extract(appDirectory: string, tree: string, target: string): Prom
   });
   const [exitCode] = await ended;
   if (archive.exitCode !== 0 || exitCode !== 0) {
-    throw new MidflightError('ERR_MIDFLIGHT_SOURCE_FETCH_FAILED', [tree, `${archive.output}${problem}`.trim()]);
+    throw new MidflightError('ERR_MIDFLIGHT_SOURCE_FETCH_FAILED', [
+      tree,
+      `${archive.output}${problem}`.trim(),
+    ]);
   }
 }
 
@@ -72,7 +82,11 @@ async function fetchWorkingTree(appDirectory: string, target: string): Promise<F
 
 async function copyPresent(from: string, to: string): Promise<void> {
   try {
-    await cp(from, to, { recursive: true, verbatimSymlinks: true, filter: (file) => !EXCLUDED.has(path.basename(file)) });
+    await cp(from, to, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (file) => !EXCLUDED.has(path.basename(file)),
+    });
   } catch (error) {
     // A file that git knows and somebody has just deleted is not in the tree as it stands.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

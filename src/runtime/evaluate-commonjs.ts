@@ -23,7 +23,10 @@ export function evaluateLeaf(instance: ModuleInstance): void {
 }
 
 /** Makes the `require` of a module. `parent` is its `module` object, where it has one. */
-export function createModuleRequire(instance: ModuleInstance, parent: NodeJS.Module | null = null): NodeJS.Require {
+export function createModuleRequire(
+  instance: ModuleInstance,
+  parent: NodeJS.Module | null = null,
+): NodeJS.Require {
   const native = createNodeRequire(instance.filename);
   const require = (id: string): unknown => {
     const found = findRequired(instance, native, id);
@@ -34,7 +37,11 @@ export function createModuleRequire(instance: ModuleInstance, parent: NodeJS.Mod
     return target?.kind === 'module' ? target.node.filename : native.resolve(id, options);
   };
   return Object.defineProperties(require as NodeJS.Require, {
-    resolve: { value: Object.assign(resolve, { paths: native.resolve.paths }), writable: true, enumerable: true },
+    resolve: {
+      value: Object.assign(resolve, { paths: native.resolve.paths }),
+      writable: true,
+      enumerable: true,
+    },
     main: { get: () => instance.graph.mainModule(), enumerable: true },
     cache: { value: Object.create(null) as object, writable: true, enumerable: true },
     extensions: { value: Object.create(null) as object, writable: true, enumerable: true },
@@ -42,10 +49,15 @@ export function createModuleRequire(instance: ModuleInstance, parent: NodeJS.Mod
 }
 
 /** A module of the app, or a function that gets it from Node. */
-function findRequired(instance: ModuleInstance, native: NodeJS.Require, id: string): ModuleInstance | (() => unknown) {
+function findRequired(
+  instance: ModuleInstance,
+  native: NodeJS.Require,
+  id: string,
+): ModuleInstance | (() => unknown) {
   const target = instance.targets.get(targetKey(id, 'require'));
   if (target?.kind === 'module') return target.node;
-  if (target?.kind === 'foreign' && target.target.kind === 'external') return () => native(target.location) as unknown;
+  if (target?.kind === 'foreign' && target.target.kind === 'external')
+    return () => native(target.location) as unknown;
   const subpath = midflightSubpath(id);
   if (subpath !== null) return () => instance.graph.midflight(subpath);
   if (isBuiltin(id)) return () => native(id) as unknown;
@@ -90,7 +102,9 @@ function runCommonJs(instance: ModuleInstance, parent: NodeJS.Module | null): No
   const run = instance.graph.compile(instance);
   const api = createModuleApi(instance);
   try {
-    runAsOwn(instance, () => run.call(exports, exports, module.require, module, filename, path.dirname(filename), api));
+    runAsOwn(instance, () =>
+      run.call(exports, exports, module.require, module, filename, path.dirname(filename), api),
+    );
   } catch (error) {
     instance.commonJs = null;
     throw error;
@@ -127,7 +141,8 @@ function copyExports(instance: ModuleInstance, module: NodeJS.Module): void {
   for (const name of [...exportedNames(instance), ...wantedNames]) {
     if (name === 'default' || name === 'module.exports') continue;
     if (module.loaded && name in environment && environment[name] !== undefined) continue;
-    environment[name] = isObject && Object.hasOwn(exports, name) ? (Reflect.get(exports, name) as unknown) : undefined;
+    environment[name] =
+      isObject && Object.hasOwn(exports, name) ? (Reflect.get(exports, name) as unknown) : undefined;
   }
   environment['default'] = exports;
   environment['module.exports'] = exports;

@@ -18,7 +18,8 @@ export async function importModule(
   options: ImportCallOptions | undefined,
 ): Promise<object> {
   const text = `${specifier as string}`;
-  const target = importer.targets.get(targetKey(text, 'dynamic')) ?? importer.targets.get(targetKey(text, 'static'));
+  const target =
+    importer.targets.get(targetKey(text, 'dynamic')) ?? importer.targets.get(targetKey(text, 'static'));
   if (target?.kind === 'module') return await importInstance(target.node);
   if (target?.kind === 'foreign') return await target.load();
   const subpath = midflightSubpath(text);
@@ -61,7 +62,9 @@ async function importComputed(
   const instance = url.startsWith('file:') ? graph.moduleAt(fileURLToPath(url.replace(/[?#].*$/, ''))) : null;
   if (instance !== null) return await importInstance(instance);
   const isAddon = path.extname(url) === '.node';
-  return isAddon ? { default: graph.createRequire(importer)(fileURLToPath(url)) as unknown } : await importUrl(url, options);
+  return isAddon
+    ? { default: graph.createRequire(importer)(fileURLToPath(url)) as unknown }
+    : await importUrl(url, options);
 }
 
 async function importUrl(url: string, options: ImportCallOptions | undefined): Promise<object> {

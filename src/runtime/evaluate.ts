@@ -67,7 +67,10 @@ function dependOn(instance: ModuleInstance, dependency: ModuleInstance): void {
   const { evaluation } = instance;
   let awaited = dependency;
   if (dependency.evaluation.status === 'evaluating') {
-    evaluation.dfsAncestorIndex = Math.min(evaluation.dfsAncestorIndex, dependency.evaluation.dfsAncestorIndex);
+    evaluation.dfsAncestorIndex = Math.min(
+      evaluation.dfsAncestorIndex,
+      dependency.evaluation.dfsAncestorIndex,
+    );
   } else {
     awaited = dependency.evaluation.cycleRoot ?? dependency;
     if (awaited.evaluation.error !== null) throw awaited.evaluation.error.value;

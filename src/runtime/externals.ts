@@ -73,7 +73,11 @@ export function midflightModule(exports: Readonly<Record<string, object>>, subpa
   const found = exports[subpath];
   if (found !== undefined) return found;
   const specifier = subpath === '' ? 'midflight' : `midflight/${subpath}`;
-  throw new MidflightError('ERR_MIDFLIGHT_MODULE_UNRESOLVED', ['The app', specifier, 'the package has no such export']);
+  throw new MidflightError('ERR_MIDFLIGHT_MODULE_UNRESOLVED', [
+    'The app',
+    specifier,
+    'the package has no such export',
+  ]);
 }
 
 /** The subpath of a specifier that names Midflight; null for any other. */
@@ -104,7 +108,10 @@ function installHook(): void {
   registerHooks({
     resolve: (specifier, context, next) => {
       if (!specifier.startsWith(SCHEME)) return next(specifier, context);
-      const [parentURL, wanted] = JSON.parse(decodeURIComponent(specifier.slice(SCHEME.length))) as [string, string];
+      const [parentURL, wanted] = JSON.parse(decodeURIComponent(specifier.slice(SCHEME.length))) as [
+        string,
+        string,
+      ];
       return next(wanted, { ...context, parentURL });
     },
   });

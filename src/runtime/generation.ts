@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import type { Manifest } from '../protocol/manifest.ts';
+import { differingAssets, type Manifest, type ManifestAssets } from '../protocol/manifest.ts';
 import type { ReleaseLocation } from '../protocol/messages.ts';
 import { runInScope, type GenerationScope } from './generation-scope.ts';
 import { createModuleGraph, type ModuleGraph } from './module-graph.ts';
@@ -15,12 +15,13 @@ export interface Generation {
   readonly graph: ModuleGraph;
   /** By module path; shared with the generation before where the module is. */
   readonly lives: ReadonlyMap<string, ModuleLife>;
+  readonly assets: ManifestAssets;
 }
 
 export interface GenerationOptions {
   readonly generation: number;
   readonly release: ReleaseLocation;
-  readonly manifest: Pick<Manifest, 'entry' | 'modules'>;
+  readonly manifest: Pick<Manifest, 'entry' | 'modules' | 'assets'>;
   readonly previous: Generation | null;
   /** The package `midflight` as the app sees it, by subpath. */
   readonly midflightExports: Record<string, object>;
@@ -44,6 +45,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     entry: manifest.entry,
     modules: manifest.modules,
     previous: previous?.graph,
+    assetsDiffer: differingAssets(previous?.assets ?? {}, manifest.assets).length > 0,
     readCompiled: (hash) => readFileSync(path.join(release.store, `${hash}.js`), 'utf8'),
     createContext(modulePath) {
       const life = lives.get(modulePath) ?? createModuleLife(modulePath, scope);
@@ -59,7 +61,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     life.users.add(scope);
     lives.set(modulePath, life);
   }
-  return { scope, graph, lives };
+  return { scope, graph, lives, assets: manifest.assets };
 }
 
 /** Loads, links and evaluates, as code of that generation. Rejects with what the code threw. */
@@ -88,6 +90,11 @@ export function endGeneration({ scope, lives }: Generation, status: 'retired' | 
     // What a connection started goes on until that connection ends; upgraded sockets may outlive their generation.
     if (users.size === 0) lifetime.dispose({ keepWork: status === 'retired' });
   }
+}
+
+/** The trees that its modules read from: those of the releases that they were first part of. */
+export function rootsOf({ graph }: Generation): string[] {
+  return [...new Set([...graph.instances.values()].map(({ root }) => root))];
 }
 
 /** What still keeps a generation, in words. */

@@ -25,6 +25,7 @@ import {
   evaluateGeneration,
   noticeStatus,
   readManifest,
+  rootsOf,
   sharesOrigin,
   type Generation,
 } from './generation.ts';
@@ -62,6 +63,8 @@ export interface Generations {
   quiesce(timeoutMs: number): Promise<boolean>;
   current(): GenerationScope | null;
   retained(): readonly RetainedGeneration[];
+  /** The trees that code of this process may still read from. */
+  roots(): readonly string[];
 }
 
 /** Makes the generations of this process, none loaded yet; servers are adopted from now on. */
@@ -205,6 +208,15 @@ class ProcessGenerations implements Generations {
     }));
   }
 
+  roots(): readonly string[] {
+    return [...new Set(this.#all().flatMap(rootsOf))];
+  }
+
+  #all(): Generation[] {
+    const generations = [this.#current, this.#preparing?.generation, this.#proved, ...this.#retiring];
+    return generations.filter((generation) => generation !== null && generation !== undefined);
+  }
+
   /** The one place that says which generation is current. */
   #point(next: Generation): void {
     const before = this.#current;
@@ -225,8 +237,7 @@ class ProcessGenerations implements Generations {
   }
 
   #graphOf(scope: GenerationScope | undefined): ModuleGraph | undefined {
-    const generations = [this.#current, this.#preparing?.generation, this.#proved, ...this.#retiring];
-    return generations.find((generation) => generation?.scope === scope)?.graph;
+    return this.#all().find((generation) => generation.scope === scope)?.graph;
   }
 
   #goBack(): boolean {

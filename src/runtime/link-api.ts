@@ -77,7 +77,8 @@ function resolveMeta(instance: ModuleInstance, specifier: string): string {
   const { targets, url } = instance;
   const target = targets.get(targetKey(specifier, 'static')) ?? targets.get(targetKey(specifier, 'dynamic'));
   if (target?.kind === 'module') return target.node.url;
-  if (target?.kind === 'foreign' && path.isAbsolute(target.location)) return pathToFileURL(target.location).href;
+  if (target?.kind === 'foreign' && path.isAbsolute(target.location))
+    return pathToFileURL(target.location).href;
   if (/^\.{0,2}\//.test(specifier)) return new URL(specifier, url).href;
   if (isBuiltin(specifier)) return specifier.replace(/^(?:node:)?/, 'node:');
   return resolveFrom(url, specifier);

@@ -22,7 +22,11 @@ export function loadClosureNow(instance: ModuleInstance, visited: Set<ModuleInst
 }
 
 /** What is only required need not be there: its error is thrown by the `require`, if that ever comes. */
-async function loadFrom(instance: ModuleInstance, isNeeded: boolean, visited: Set<ModuleInstance>): Promise<void> {
+async function loadFrom(
+  instance: ModuleInstance,
+  isNeeded: boolean,
+  visited: Set<ModuleInstance>,
+): Promise<void> {
   if (visited.has(instance)) return;
   visited.add(instance);
   if (instance.evaluation.status === 'evaluated') return;
@@ -41,7 +45,10 @@ interface ForeignRequest {
   readonly isNeeded: boolean;
 }
 
-async function loadForeign(instance: ModuleInstance, { specifier, target, isNeeded }: ForeignRequest): Promise<void> {
+async function loadForeign(
+  instance: ModuleInstance,
+  { specifier, target, isNeeded }: ForeignRequest,
+): Promise<void> {
   if (target.kind === 'missing') {
     if (!isNeeded) return;
     throw unresolved(instance, specifier, target.reason);

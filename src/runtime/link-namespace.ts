@@ -1,6 +1,11 @@
 /** Namespace objects. ECMA-262 10.4.6, as near as plain objects come: live, sorted, without prototype, not writable. */
 
-import { exportedNames, resolveExport, type ExportResolution, type LinkDependency } from '../protocol/resolve-export.ts';
+import {
+  exportedNames,
+  resolveExport,
+  type ExportResolution,
+  type LinkDependency,
+} from '../protocol/resolve-export.ts';
 import type { ModuleInstance } from './module-instance.ts';
 
 /** The namespace of an instance, always the same object. */

@@ -31,7 +31,10 @@ function linkFrom(instance: ModuleInstance, stack: ModuleInstance[], start: numb
   for (const dependency of dependencies) {
     index = linkFrom(dependency, stack, index);
     if (dependency.evaluation.status !== 'linking') continue;
-    evaluation.dfsAncestorIndex = Math.min(evaluation.dfsAncestorIndex, dependency.evaluation.dfsAncestorIndex);
+    evaluation.dfsAncestorIndex = Math.min(
+      evaluation.dfsAncestorIndex,
+      dependency.evaluation.dfsAncestorIndex,
+    );
   }
   if (evaluation.dfsAncestorIndex === evaluation.dfsIndex) {
     const members = stack.slice(stack.indexOf(instance));
@@ -50,7 +53,12 @@ function linkComponent(members: readonly ModuleInstance[], isCycle: boolean): vo
   });
   for (const [index, member] of members.entries()) {
     const compiled = member.graph.compile(member);
-    const run = compiled.call(undefined, createModuleApi(member), member.environment, ...(parameters[index] ?? []));
+    const run = compiled.call(
+      undefined,
+      createModuleApi(member),
+      member.environment,
+      ...(parameters[index] ?? []),
+    );
     const generator = run as Iterator<unknown> | AsyncIterator<unknown>;
     // The first step writes what is hoisted and stops before the module's own code.
     void generator.next();
@@ -69,7 +77,12 @@ function guardEnvironment({ environment, manifest }: ModuleInstance): void {
         throw new ReferenceError(`Cannot access '${name}' before initialization`);
       },
       set: (value: unknown) => {
-        Object.defineProperty(environment, name, { value, writable: true, enumerable: true, configurable: true });
+        Object.defineProperty(environment, name, {
+          value,
+          writable: true,
+          enumerable: true,
+          configurable: true,
+        });
       },
     });
   }

@@ -38,6 +38,8 @@ export interface ModuleGraphOptions {
   readonly readCompiled: (hash: string) => string;
   /** The graph that this one shares unchanged modules with. It is not kept. */
   readonly previous?: ModuleGraph | undefined;
+  /** True when the files that are not modules differ from those of the graph before. */
+  readonly assetsDiffer?: boolean;
   /** Asked once for each module that runs in this graph. */
   readonly createContext: (path: string) => ModuleContext;
   /** The package `midflight` by subpath, '' for the package itself. */
@@ -63,7 +65,11 @@ export interface ModuleGraph {
   readonly contextOf: (path: string) => ModuleContext;
   readonly readCompiled: (instance: ModuleInstance) => string;
   readonly compile: (instance: ModuleInstance) => CompiledModule;
-  readonly import: (importer: ModuleInstance, specifier: unknown, options?: ImportCallOptions) => Promise<object>;
+  readonly import: (
+    importer: ModuleInstance,
+    specifier: unknown,
+    options?: ImportCallOptions,
+  ) => Promise<object>;
   readonly requireEsm: (instance: ModuleInstance, importer: string) => unknown;
   readonly createRequire: (instance: ModuleInstance) => NodeJS.Require;
   readonly midflight: (subpath: string) => object;
@@ -80,7 +86,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   const root = realpathSync(options.root);
   const instances = new Map<string, ModuleInstance>();
   const contexts = new Map<string, ModuleContext>();
-  const changed = findChanged(options.modules, options.previous);
+  const changed = findChanged(options.modules, options.previous, options.assetsDiffer ?? false);
   const { entry } = options;
   const { readCompiled, createContext, midflightExports, currentGraph } = options;
   const graph: ModuleGraph = {
@@ -102,7 +108,8 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       return context;
     },
     readCompiled: ({ manifest }) => readCompiled(manifest.hash),
-    compile: (instance) => (instance.compiled ??= compile(readCompiled(instance.manifest.hash), instance.filename)),
+    compile: (instance) =>
+      (instance.compiled ??= compile(readCompiled(instance.manifest.hash), instance.filename)),
     import: importModule,
     requireEsm,
     createRequire: (instance) => createModuleRequire(instance),
@@ -114,12 +121,24 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       return current?.instances.get(instance.manifest.path) === instance ? current : instance.graph;
     },
   };
-  fillInstances({ root, graph, instances, modules: options.modules, previous: options.previous, midflightExports });
+  fillInstances({
+    root,
+    graph,
+    instances,
+    modules: options.modules,
+    previous: options.previous,
+    midflightExports,
+  });
   return graph;
 }
 
-/** Changed are modules that differ, that are new or failed before, and every module that leads to one of them. */
-function findChanged(modules: ManifestModules, previous: ModuleGraph | undefined): Set<string> {
+/** Changed are modules that differ, that are new or failed before, that would read other assets, and every module that
+ *  leads to one of them. */
+function findChanged(
+  modules: ManifestModules,
+  previous: ModuleGraph | undefined,
+  assetsDiffer: boolean,
+): Set<string> {
   const importers = new Map<string, string[]>();
   for (const { path: at, requests } of Object.values(modules)) {
     for (const { target } of requests) {
@@ -128,7 +147,8 @@ function findChanged(modules: ManifestModules, previous: ModuleGraph | undefined
   }
   const changed = new Set<string>();
   for (const module of Object.values(modules)) {
-    if (isChanged(module, previous?.instances.get(module.path))) changed.add(module.path);
+    const isOutdated = assetsDiffer && module.usesLocation;
+    if (isOutdated || isChanged(module, previous?.instances.get(module.path))) changed.add(module.path);
   }
   // A set's iteration comes to what is added meanwhile.
   for (const at of changed) for (const importer of importers.get(at) ?? []) changed.add(importer);
@@ -189,7 +209,9 @@ function toTarget(
   if (target.kind === 'missing') return target;
   if (target.kind !== 'module') return toForeign(target);
   const node = instances.get(target.path);
-  return node === undefined ? { kind: 'missing', reason: `${target.path} is not in the release` } : { kind: 'module', node };
+  return node === undefined
+    ? { kind: 'missing', reason: `${target.path} is not in the release` }
+    : { kind: 'module', node };
 }
 
 async function loadEntry(instances: ReadonlyMap<string, ModuleInstance>, entry: string): Promise<void> {

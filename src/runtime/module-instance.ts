@@ -44,7 +44,13 @@ export type InstanceTarget =
   | ForeignModule
   | { readonly kind: 'missing'; readonly reason: string };
 
-export type ModuleStatus = 'unlinked' | 'linking' | 'linked' | 'evaluating' | 'evaluating-async' | 'evaluated';
+export type ModuleStatus =
+  | 'unlinked'
+  | 'linking'
+  | 'linked'
+  | 'evaluating'
+  | 'evaluating-async'
+  | 'evaluated';
 
 /** The parts of ECMA-262's Cyclic Module Record that evaluation uses. 16.2.1.6 */
 export interface Evaluation {
@@ -68,6 +74,8 @@ export interface CommonJsState {
 
 export interface ModuleInstance extends LinkNode<ModuleInstance> {
   readonly manifest: ManifestModule;
+  /** The app's tree in the release that it was first part of. */
+  readonly root: string;
   readonly filename: string;
   readonly url: string;
   readonly environment: Environment;
@@ -97,6 +105,7 @@ export function createInstance({ root, manifest, graph, compiled }: InstanceOpti
   const targets = new Map<string, InstanceTarget>();
   return {
     manifest,
+    root,
     filename,
     url: pathToFileURL(filename).href,
     environment: createEnvironment(),

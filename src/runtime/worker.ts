@@ -106,6 +106,7 @@ function toStatus(): WorkerStatus {
     open: openCount,
     upgraded: upgradedCount,
     retained: generations.retained(),
+    roots: generations.roots(),
     rssBytes: process.memoryUsage.rss(),
   };
 }

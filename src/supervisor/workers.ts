@@ -54,6 +54,8 @@ interface Crew {
 }
 
 interface Member {
+  /** The tree that it was started from. */
+  readonly root: string;
   readonly process: AppProcess | NodeWorker;
   state: 'starting' | 'serving' | 'draining';
   readonly startedAt: number;
@@ -62,6 +64,8 @@ interface Member {
 export interface WorkerReport extends Partial<WorkerStatus> {
   readonly pid: number;
   readonly state: Member['state'];
+  /** Why only this is known of it: it is not Node, or it did not answer. */
+  readonly status: 'known' | 'unasked' | 'silent';
 }
 
 export interface Workers {
@@ -112,7 +116,8 @@ export function createWorkers(options: WorkersOptions): Workers {
   }
 
   function join(crew: Crew, process: AppProcess, state: Member['state']): Member {
-    const member: Member = { process, state, startedAt: performance.now() };
+    const { root } = crew.release.location;
+    const member: Member = { root, process, state, startedAt: performance.now() };
     crew.members.add(member);
     void process.exited.then(() => onExit(crew, member));
     return member;
@@ -434,8 +439,10 @@ export function createWorkers(options: WorkersOptions): Workers {
   }
 
   async function report(member: Member): Promise<WorkerReport> {
+    const known = { pid: member.process.pid, state: member.state };
+    if (!('request' in member.process)) return { ...known, status: 'unasked', roots: [member.root] };
     const status = (await ask(member, { type: 'status' }).catch(() => null)) as WorkerStatus | null;
-    return { pid: member.process.pid, state: member.state, ...status };
+    return { ...known, ...status, status: status === null ? 'silent' : 'known' };
   }
 
   return {

@@ -146,8 +146,8 @@ test('webSocket: messages are answered, and a closed socket is lost', async (t) 
   new WebSocketServer({ server }).on('connection', (socket) => {
     connections++;
     if (connections === 3) closings.resolve();
-    socket.on('message', (data) => {
-      socket.send(`you said ${String(data)}`);
+    socket.on('message', (data: Buffer) => {
+      socket.send(`you said ${data.toString()}`);
       if (connections < 3) socket.close(1012);
     });
   });

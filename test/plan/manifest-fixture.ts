@@ -11,6 +11,7 @@ export interface ModuleFixture {
   readonly exports?: readonly string[];
   readonly reexports?: readonly string[];
   readonly hazards?: readonly Hazard[];
+  readonly usesLocation?: boolean;
 }
 
 export type ModuleFixtures = Readonly<Record<string, ModuleFixture>>;
@@ -37,6 +38,7 @@ function toModule(path: string, fixture: ModuleFixture): ManifestModule {
     indirectExports: reexports.map((name) => ({ name, specifier: './other.ts', imported: name })),
     starExports: [],
     hazards: fixture.hazards ?? [],
+    usesLocation: fixture.usesLocation ?? false,
   };
 }
 

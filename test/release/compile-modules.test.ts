@@ -25,7 +25,10 @@ test('requests lead to modules, packages, builtins, Midflight or nowhere', async
     { kind: 'midflight', subpath: 'ws' },
   ]);
   assert.deepEqual(targets[5], { kind: 'module', path: 'packages/lib/index.ts' });
-  assert.deepEqual([targets[6]?.kind, targets[7]], ['builtin', { kind: 'missing', reason: (targets[7] as { reason: string }).reason }]);
+  assert.deepEqual(
+    [targets[6]?.kind, targets[7]],
+    ['builtin', { kind: 'missing', reason: (targets[7] as { reason: string }).reason }],
+  );
   assert.deepEqual(problems, []);
   assert.deepEqual(Object.keys(modules), ['a.ts', 'main.js', 'packages/lib/index.ts']);
 });
@@ -104,7 +107,8 @@ test('an unchanged file comes from the cache', async (t) => {
   const app = createApp(t, { 'main.js': `import './a.js';`, 'a.js': `export const a = 1;` });
   const cacheDirectory = path.join(app.root, '.cache');
   const build = async (): Promise<unknown> =>
-    (await compileModules({ root: app.root, entry: app.entry, cacheDirectory, writeCompiled: () => {} })).modules;
+    (await compileModules({ root: app.root, entry: app.entry, cacheDirectory, writeCompiled: () => {} }))
+      .modules;
   const first = await build();
   assert.deepEqual(await build(), first);
   assert.equal(readdirSync(cacheDirectory).length, 2);

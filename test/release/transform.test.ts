@@ -16,12 +16,15 @@ function bodyOf(source: string, path?: string): string {
 }
 
 const rewritten: readonly (readonly [source: string, expected: string])[] = [
-  [`import { b } from './x.js'; b; b(); ({ b });`, ` $0.b; ;(0,$0.b)(); ({b:$0.b});`],
+  [`import { b } from './x.js'; b; b(); ({ b });`, ` $0.b; ;(0,$0.b)(); ({ b:$0.b });`],
   [`import * as ns from './x.js'; ns.a();`, ` $0.a();`],
   [`export let a = 1; a = 2; a++;`, `let a = 1;$e.a=a; ;($e.a=a = 2); $m.sync(a++,$e.a=a);`],
   [`export let a = 1, /*,*/ b = a;`, `let a = 1;$e.a=a;let  /*,*/ b = a;$e.b=b;`],
   [`export default () => {}`, `$e.default= {default: () => {}}.default;`],
-  [`import.meta; import('x', o); setTimeout(f); export {}`, `$m.meta; $m.import('x', o); $m.timers.setTimeout(f); `],
+  [
+    `import.meta; import('x', o); setTimeout(f); export {}`,
+    `$m.meta; $m.import('x', o); $m.timers.setTimeout(f); `,
+  ],
   [`const setTimeout = 1; setTimeout; export {}`, `const setTimeout = 1; setTimeout; `],
   [`process.on('x', f); process.exit(); export {}`, `$m.process.on('x', f); process.exit(); `],
   [`import p from 'node:process'; p.once('x', f); p.pid;`, ` $m.process.once('x', f); $0.default.pid;`],
@@ -39,14 +42,22 @@ test('JavaScript keeps its lines, with hashbang, imports over many lines and com
 
 test('TypeScript keeps its lines', () => {
   const source = `import type { A } from './a';\ninterface I {\n  a: string;\n}\n\nexport class K {\n  constructor(\n    private readonly a: A,\n  ) {}\n\n  m(\n    a: I,\n  ) {\n    const text = \`1\n2\`;\n    return mark1(text);\n  }\n}\n\nexport enum E {\n  X = mark2(),\n}\n`;
-  const lineOf = (text: string, word: string): number => text.split('\n').findIndex((line) => line.includes(word));
+  const lineOf = (text: string, word: string): number =>
+    text.split('\n').findIndex((line) => line.includes(word));
   const { code } = transform(source, 'a.ts');
-  for (const word of ['mark1', 'mark2', 'class K']) assert.equal(lineOf(code, word), lineOf(source, word), word);
+  for (const word of ['mark1', 'mark2', 'class K'])
+    assert.equal(lineOf(code, word), lineOf(source, word), word);
 });
 
 test('the map leads to the source', () => {
-  const map = JSON.parse(transform('const a: number = 1;\nexport { a };', 'src/a.ts').map ?? '') as Record<string, unknown>;
-  assert.deepEqual([map['sources'], map['sourcesContent']], [['src/a.ts'], ['const a: number = 1;\nexport { a };']]);
+  const map = JSON.parse(transform('const a: number = 1;\nexport { a };', 'src/a.ts').map ?? '') as Record<
+    string,
+    unknown
+  >;
+  assert.deepEqual(
+    [map['sources'], map['sourcesContent']],
+    [['src/a.ts'], ['const a: number = 1;\nexport { a };']],
+  );
 });
 
 const kinds: readonly (readonly [path: string, source: string, kind: string])[] = [
@@ -78,11 +89,17 @@ test('exports are told apart: local, indirect, star', () => {
   ]);
   assert.deepEqual(starExports, ['s']);
   assert.deepEqual(imports, [{ specifier: 'i', name: 'i' }]);
-  assert.deepEqual(requests.map(({ specifier }) => specifier), ['i', 's', 'n', 'p']);
+  assert.deepEqual(
+    requests.map(({ specifier }) => specifier),
+    ['i', 's', 'n', 'p'],
+  );
 });
 
 test('CommonJS exports and requests are found', () => {
-  const module = transform(`exports.a = 1; module.exports.b = require('./b'); if (0) require(x); import('./c')`, 'a.cjs');
+  const module = transform(
+    `exports.a = 1; module.exports.b = require('./b'); if (0) require(x); import('./c')`,
+    'a.cjs',
+  );
   assert.deepEqual([module.localExports, module.hasComputedRequest], [['a', 'b'], true]);
   assert.deepEqual(module.requests, [
     { specifier: './b', phase: 'require' },

@@ -28,7 +28,10 @@ export function createApp(t: TestContext, files: Files): App {
   t.after(() => rmSync(root, { recursive: true, force: true }));
   const entry = Object.keys(files).find((name) => name.startsWith('main.')) ?? 'main.js';
   const app = { root, entry, store: new Map<string, string>() };
-  change(app, files['package.json'] === undefined ? { 'package.json': '{"type":"module"}', ...files } : files);
+  change(
+    app,
+    files['package.json'] === undefined ? { 'package.json': '{"type":"module"}', ...files } : files,
+  );
   return app;
 }
 

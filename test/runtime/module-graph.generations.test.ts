@@ -17,10 +17,10 @@ test('a change re-evaluates the module and all that lead to it; the rest is shar
   const app = createApp(t, tree);
   const first = await graphOf(app);
   const one = await run(first);
-  assert.deepEqual([...first.changed].sort(), ['a.js', 'leaf.js', 'main.js', 'shared.js']);
+  assert.deepEqual([...first.changed].toSorted(), ['a.js', 'leaf.js', 'main.js', 'shared.js']);
   change(app, { 'leaf.js': 'export const leaf = 2;' });
   const second = await graphOf(app, { previous: first });
-  assert.deepEqual([...second.changed].sort(), ['a.js', 'leaf.js', 'main.js']);
+  assert.deepEqual([...second.changed].toSorted(), ['a.js', 'leaf.js', 'main.js']);
   const two = await run(second);
   assert.equal((two['a'] as Namespace)['leaf'], 2);
   assert.equal(two['shared'], one['shared']);
@@ -59,9 +59,9 @@ test('requires and literal dynamic imports count as importers', async (t) => {
   change(app, { 'leaf.cjs': 'module.exports = 2;', 'lazy.js': 'export const version = 2;' });
   const second = await graphOf(app, { previous: first });
   const two = await run(second);
-  assert.deepEqual([...second.changed].sort(), ['by-require.cjs', 'lazy.js', 'leaf.cjs', 'main.js']);
+  assert.deepEqual([...second.changed].toSorted(), ['by-require.cjs', 'lazy.js', 'leaf.cjs', 'main.js']);
   const load = async (namespace: Namespace): Promise<unknown> =>
-    ((await (namespace['load'] as () => Promise<Namespace>)()) as Namespace)['version'];
+    (await (namespace['load'] as () => Promise<Namespace>)())['version'];
   assert.deepEqual([await load(one), await load(two)], [1, 2]);
 });
 
@@ -94,7 +94,10 @@ test('a missing export is an error before anything runs, also of a package', asy
     const graph = await graphOf(app);
     await assert.rejects(graph.load(), (error) => {
       assert.ok(error instanceof MidflightError);
-      assert.deepEqual([error.code, ...error.details], ['ERR_MIDFLIGHT_EXPORT_MISSING', 'main.js', 'nope', specifier]);
+      assert.deepEqual(
+        [error.code, ...error.details],
+        ['ERR_MIDFLIGHT_EXPORT_MISSING', 'main.js', 'nope', specifier],
+      );
       return true;
     });
     assert.equal('ran' in globalThis, false);
@@ -194,5 +197,8 @@ test('a replaced version is collected, although modules are shared', async (t) =
     await immediate();
     collect();
   }
-  assert.deepEqual(old.map((ref) => ref.deref()), [undefined, undefined, undefined, undefined]);
+  assert.deepEqual(
+    old.map((ref) => ref.deref()),
+    [undefined, undefined, undefined, undefined],
+  );
 });

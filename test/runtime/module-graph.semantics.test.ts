@@ -172,7 +172,7 @@ export const result = log`,
   'sloppy mode in CommonJS': {
     'main.cjs': `undeclared = 1; exports.result = [undeclared, (function () { return this === globalThis; })(), delete globalThis.undeclared];`,
   },
-  'createRequire': {
+  createRequire: {
     'main.js': `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); export const result = [require('./c.cjs').c, require('./j.json'), typeof require('fs').readFile, require.resolve('./c.cjs') === import.meta.dirname + '/c.cjs'];`,
     'c.cjs': `exports.c = 1;`,
     'j.json': `[1]`,
@@ -204,7 +204,11 @@ export const result = log`,
 };
 
 const settle = async (value: unknown): Promise<unknown> =>
-  JSON.parse(JSON.stringify((value as { result: unknown }).result, (_, item: unknown) => (item === undefined ? '<undefined>' : item))) as unknown;
+  JSON.parse(
+    JSON.stringify((value as { result: unknown }).result, (_, item: unknown) =>
+      item === undefined ? '<undefined>' : item,
+    ),
+  ) as unknown;
 
 for (const [name, files] of Object.entries(cases)) {
   test(`as in Node: ${name}`, async (t) => {
@@ -226,5 +230,7 @@ async function nativeNamespace(file: string, isCommonJs: boolean): Promise<unkno
   const wrapper = `${file}.print.cjs`;
   const { writeFileSync } = await import('node:fs');
   writeFileSync(wrapper, script);
-  return JSON.parse(execFileSync(process.execPath, ['--require', wrapper, file], { encoding: 'utf8' })) as unknown;
+  return JSON.parse(
+    execFileSync(process.execPath, ['--require', wrapper, file], { encoding: 'utf8' }),
+  ) as unknown;
 }

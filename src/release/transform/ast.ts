@@ -1,6 +1,13 @@
 /** The syntax tree: parsing, and walking with parents at hand. */
 
-import { parseSync, visitorKeys, type Comment, type Node, type ParserOptions, type Program } from 'oxc-parser';
+import {
+  parseSync,
+  visitorKeys,
+  type Comment,
+  type Node,
+  type ParserOptions,
+  type Program,
+} from 'oxc-parser';
 import { syntaxError, toSyntaxError } from './syntax-error.ts';
 
 export type { Class as ClassNode, Function as FunctionNode, Node, Program } from 'oxc-parser';
@@ -21,7 +28,12 @@ export interface ParseOptions {
   readonly sourceType: 'module' | 'commonjs';
 }
 
-const parserOptions = { lang: 'js', preserveParens: false, range: true, showSemanticErrors: true } satisfies ParserOptions;
+const parserOptions = {
+  lang: 'js',
+  preserveParens: false,
+  range: true,
+  showSemanticErrors: true,
+} satisfies ParserOptions;
 
 /** Parses JavaScript. Parentheses are not nodes.
  *  Errors: ERR_MIDFLIGHT_SYNTAX at the first problem. */
@@ -30,7 +42,12 @@ export function parse({ path, source, sourceType }: ParseOptions): Parsed {
   const [problem] = result.errors.filter(({ severity }) => severity === 'Error');
   if (problem !== undefined) throw toSyntaxError(path, source, problem);
   const { program, comments } = result;
-  return { program, comments, hasModuleSyntax: result.module.hasModuleSyntax, parents: linkParents(path, source, program) };
+  return {
+    program,
+    comments,
+    hasModuleSyntax: result.module.hasModuleSyntax,
+    parents: linkParents(path, source, program),
+  };
 }
 
 /** True when the text can only be an ES module, by Node's own rule: it has module syntax, or it parses as a module alone. */
@@ -63,7 +80,9 @@ export function childrenOf(node: Node): Node[] {
 /** True for a node that has its own `this` and `arguments`, or an arrow: code in it runs later than the module's. */
 export function isFunction(node: Node): boolean {
   return (
-    node.type === 'FunctionDeclaration' || node.type === 'FunctionExpression' || node.type === 'ArrowFunctionExpression'
+    node.type === 'FunctionDeclaration' ||
+    node.type === 'FunctionExpression' ||
+    node.type === 'ArrowFunctionExpression'
   );
 }
 
@@ -78,7 +97,8 @@ export function isTopLevel(node: Node, parents: ReadonlyMap<Node, Node>): boolea
 /** The text of a string literal, or of a template without holes; null for anything else. */
 export function literalText(node: Node | null | undefined): string | null {
   if (node?.type === 'Literal' && typeof node.value === 'string') return node.value;
-  if (node?.type === 'TemplateLiteral' && node.expressions.length === 0) return node.quasis[0]?.value.cooked ?? null;
+  if (node?.type === 'TemplateLiteral' && node.expressions.length === 0)
+    return node.quasis[0]?.value.cooked ?? null;
   return null;
 }
 
@@ -90,7 +110,8 @@ function linkParents(path: string, source: string, program: Program): Map<Node, 
   const parents = new Map<Node, Node>();
   walk(program, (node) => {
     if (node.type === 'Decorator') {
-      const problem = 'decorators need "experimentalDecorators": true in tsconfig.json, as Node can run no others';
+      const problem =
+        'decorators need "experimentalDecorators": true in tsconfig.json, as Node can run no others';
       throw syntaxError({ path, source, offset: node.start, problem });
     }
     for (const child of childrenOf(node)) parents.set(child, node);

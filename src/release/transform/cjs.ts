@@ -3,7 +3,13 @@
 import { initSync, parse as lexExports } from 'cjs-module-lexer';
 import MagicString from 'magic-string';
 import { literalText, parse, walk, type Node } from './ast.ts';
-import { chooseNames, createRequestList, rewriteDynamicImport, rewriteGlobal, type Rewrite } from './rewrite.ts';
+import {
+  chooseNames,
+  createRequestList,
+  rewriteDynamicImport,
+  rewriteGlobal,
+  type Rewrite,
+} from './rewrite.ts';
 import { analyseScopes } from './scope.ts';
 
 export interface CjsOptions {
@@ -45,7 +51,8 @@ export function rewriteCjs({ path, source, preamble }: CjsOptions): RewrittenCjs
 
 function rewriteNode(rewrite: Rewrite, node: Node): void {
   if (node.type === 'ImportExpression') rewriteDynamicImport(rewrite, node);
-  if (node.type !== 'CallExpression' || node.callee.type !== 'Identifier' || node.callee.name !== 'require') return;
+  if (node.type !== 'CallExpression' || node.callee.type !== 'Identifier' || node.callee.name !== 'require')
+    return;
   if (rewrite.scopes.references.get(node.callee)?.variable !== null) return;
   rewrite.requests.add(literalText(node.arguments[0]), 'require');
 }

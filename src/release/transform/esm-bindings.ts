@@ -66,7 +66,11 @@ function collectImport(rewrite: Rewrite, found: Collected, statement: Of<'Import
     if (variable === undefined) continue;
     const name = importedName(node);
     const parameter = parameterFor(rewrite, found, { specifier, name });
-    found.importOf.set(variable, { specifier, name, text: readerOf(rewrite, { specifier, name }, parameter) });
+    found.importOf.set(variable, {
+      specifier,
+      name,
+      text: readerOf(rewrite, { specifier, name }, parameter),
+    });
   }
 }
 
@@ -77,7 +81,9 @@ function importedName(node: Of<'ImportDeclaration'>['specifiers'][number]): stri
 
 /** One parameter for each pair of specifier and name, however many locals it has. */
 function parameterFor(rewrite: Rewrite, { imports }: Collected, binding: ImportBinding): string {
-  const known = imports.findIndex(({ specifier, name }) => specifier === binding.specifier && name === binding.name);
+  const known = imports.findIndex(
+    ({ specifier, name }) => specifier === binding.specifier && name === binding.name,
+  );
   if (known !== -1) return rewrite.names.binding(known);
   imports.push(binding);
   return rewrite.names.binding(imports.length - 1);
@@ -137,7 +143,8 @@ function addLocal({ scopes }: Rewrite, found: Collected, local: string, name: st
 
 /** The identifiers that a declaration declares. */
 export function declaredIdentifiers(node: Node): Identifier[] {
-  if (node.type === 'VariableDeclaration') return node.declarations.flatMap(({ id }) => patternIdentifiers(id));
+  if (node.type === 'VariableDeclaration')
+    return node.declarations.flatMap(({ id }) => patternIdentifiers(id));
   if (node.type !== 'FunctionDeclaration' && node.type !== 'ClassDeclaration') return [];
   return node.id === null ? [] : [node.id];
 }

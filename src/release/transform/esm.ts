@@ -5,8 +5,23 @@
  */
 
 import MagicString from 'magic-string';
-import { isTopLevel, literalText, parse, walk, type ClassNode, type FunctionNode, type Identifier, type Node } from './ast.ts';
-import { collectBindings, declaredIdentifiers, patternIdentifiers, propertyOf, type EsmBindings } from './esm-bindings.ts';
+import {
+  isTopLevel,
+  literalText,
+  parse,
+  walk,
+  type ClassNode,
+  type FunctionNode,
+  type Identifier,
+  type Node,
+} from './ast.ts';
+import {
+  collectBindings,
+  declaredIdentifiers,
+  patternIdentifiers,
+  propertyOf,
+  type EsmBindings,
+} from './esm-bindings.ts';
 import {
   blank,
   chooseNames,
@@ -81,7 +96,8 @@ function rewriteReference(body: Body, reference: ScopeReference): void {
   const parent = body.parents.get(identifier);
   if (imported === undefined || parent?.type === 'ExportSpecifier') return;
   const { names, code } = body;
-  if (isWrite) return replaceReference(body, identifier, propertyOf(`${names.module}.constant`, identifier.name));
+  if (isWrite)
+    return replaceReference(body, identifier, propertyOf(`${names.module}.constant`, identifier.name));
   if (isProcess(imported.specifier, imported.name) && isListenerCall(body, identifier)) {
     code.update(identifier.start, identifier.end, `${names.module}.process`);
   } else if (imported.name !== '*' && isCalled(identifier, parent)) {
@@ -171,7 +187,11 @@ function writesFor(body: Body, pattern: Node): string[] {
 }
 
 function rewriteVariables(body: Body, node: Of<'VariableDeclaration'>): void {
-  const writes = node.declarations.map(({ id }) => writesFor(body, id).map((write) => `${write};`).join(''));
+  const writes = node.declarations.map(({ id }) =>
+    writesFor(body, id)
+      .map((write) => `${write};`)
+      .join(''),
+  );
   if (writes.every((write) => write === '')) return;
   if (node.kind === 'var') hoistVariables(body, node);
   const parent = body.parents.get(node);
@@ -202,14 +222,20 @@ function splitVariables(body: Body, node: Of<'VariableDeclaration'>, index: numb
 function appendWrites({ code, source, parents }: Body, node: Node, writes: string): void {
   if (writes === '') return;
   const parent = parents.get(node);
-  const isListed = parent?.type === 'ExportNamedDeclaration' || (parent !== undefined && statementsOf(parent).includes(node));
+  const isListed =
+    parent?.type === 'ExportNamedDeclaration' ||
+    (parent !== undefined && statementsOf(parent).includes(node));
   const separator = source[node.end - 1] === ';' ? '' : ';';
   if (!isListed) code.prependRight(node.start, '{');
   code.appendLeft(node.end, `${separator}${writes}${isListed ? '' : '}'}`);
 }
 
 /** `for (var a = 0;;)`: the writes are in the initializers. Loops over values write in their body. */
-function rewriteForVariables(body: Body, node: Of<'VariableDeclaration'>, { body: loop }: Of<'ForStatement'>): void {
+function rewriteForVariables(
+  body: Body,
+  node: Of<'VariableDeclaration'>,
+  { body: loop }: Of<'ForStatement'>,
+): void {
   for (const { id, init } of node.declarations) {
     const writes = writesFor(body, id);
     if (init === null || writes.length === 0) continue;
@@ -265,7 +291,9 @@ function rewriteUpdate(body: Body, node: Of<'UpdateExpression'>): void {
 function rewriteDeclaration(body: Body, node: FunctionNode | ClassNode): void {
   const parent = body.parents.get(node);
   const isModuleLevel =
-    parent?.type === 'Program' || parent?.type === 'ExportNamedDeclaration' || parent?.type === 'ExportDefaultDeclaration';
+    parent?.type === 'Program' ||
+    parent?.type === 'ExportNamedDeclaration' ||
+    parent?.type === 'ExportDefaultDeclaration';
   if (!isModuleLevel || node.id === null) return;
   const prefix = exportPrefix(body, node.id);
   if (prefix === '') return;
@@ -284,7 +312,8 @@ function rewriteDefault(body: Body, node: Of<'ExportDefaultDeclaration'>): void 
     body.hoisted.push(`${target}=${names.module}.named(${names.fallback},"default");`);
     return;
   }
-  if (declaration.type === 'ClassDeclaration' && declaration.id !== null) return blank(body, node.start, declaration.start);
+  if (declaration.type === 'ClassDeclaration' && declaration.id !== null)
+    return blank(body, node.start, declaration.start);
   // ECMA-262 16.2.3.7: an anonymous function or class is named "default"; a property's initializer names it, too.
   const isAnonymous = isAnonymousFunction(declaration);
   const end = source[node.end - 1] === ';' ? node.end - 1 : node.end;
@@ -296,12 +325,16 @@ function rewriteDefault(body: Body, node: Of<'ExportDefaultDeclaration'>): void 
 
 function isAnonymousFunction(node: Node): boolean {
   if (node.type === 'ArrowFunctionExpression') return true;
-  const isNameable = node.type === 'ClassDeclaration' || node.type === 'ClassExpression' || node.type === 'FunctionExpression';
+  const isNameable =
+    node.type === 'ClassDeclaration' || node.type === 'ClassExpression' || node.type === 'FunctionExpression';
   return isNameable && node.id === null;
 }
 
 /** `require('x')` of a `require` that `createRequire` made. */
-function collectRequire({ requests, scopes, bindings }: Body, { callee, arguments: list }: Of<'CallExpression'>): void {
+function collectRequire(
+  { requests, scopes, bindings }: Body,
+  { callee, arguments: list }: Of<'CallExpression'>,
+): void {
   const definition = scopes.references.get(callee)?.variable?.defs[0];
   if (definition?.type !== 'Variable') return;
   const { init } = definition.node as unknown as Of<'VariableDeclarator'>;

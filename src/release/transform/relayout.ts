@@ -99,6 +99,7 @@ const mayBreakAfter = new Set(['{', '(', '[', ',', ';']);
 /** The line to go to: not past one that code shortly after this belongs to and can still be put on. */
 function targetLine(anchors: readonly Anchor[], index: number, current: number): number {
   let target = anchors[index]?.line ?? 0;
-  for (const { line } of anchors.slice(index + 1, index + LOOK_AHEAD)) if (line > current) target = Math.min(target, line);
+  for (const { line } of anchors.slice(index + 1, index + LOOK_AHEAD))
+    if (line > current) target = Math.min(target, line);
   return target;
 }

@@ -117,7 +117,10 @@ export function replaceReference({ code, parents }: Rewrite, identifier: Identif
 }
 
 /** `import(x)` → `$m.import(x)`, and its request. */
-export function rewriteDynamicImport({ code, names, requests }: Rewrite, node: Extract<Node, { type: 'ImportExpression' }>): void {
+export function rewriteDynamicImport(
+  { code, names, requests }: Rewrite,
+  node: Extract<Node, { type: 'ImportExpression' }>,
+): void {
   requests.add(literalText(node.source), 'dynamic');
   code.update(node.start, node.start + 'import'.length, `${names.module}.import`);
 }

@@ -39,10 +39,14 @@ export function strip(options: StripOptions): Stripped {
   const [problem] = result.errors.filter(({ severity }) => severity === 'Error');
   if (problem !== undefined) throw toSyntaxError(path, source, problem);
   const printedMap = result.map as SourceMapInput;
-  const laidOut = relayout({ path: `${path}.js`, code: result.code, map: printedMap, sourceType });
+  const laidOut = relayout({ path, code: result.code, map: printedMap, sourceType });
   const layoutMap = laidOut.generateMap({ hires: 'boundary', source: path }) as SourceMapInput;
   const map = remapping([layoutMap, printedMap], () => null);
-  return { code: laidOut.toString(), map: map as SourceMapInput, preamble: preambleFor(path, result.helpersUsed) };
+  return {
+    code: laidOut.toString(),
+    map: map as SourceMapInput,
+    preamble: preambleFor(path, result.helpersUsed),
+  };
 }
 
 function transformOptions({ source, sourceType, settings }: StripOptions): TransformOptions {
@@ -51,7 +55,10 @@ function transformOptions({ source, sourceType, settings }: StripOptions): Trans
     sourcemap: true,
     helpers: { mode: 'External' as never },
     typescript: { onlyRemoveTypeImports: settings.keepsUnusedImports },
-    decorator: { legacy: settings.hasLegacyDecorators, emitDecoratorMetadata: settings.emitsDecoratorMetadata },
+    decorator: {
+      legacy: settings.hasLegacyDecorators,
+      emitDecoratorMetadata: settings.emitsDecoratorMetadata,
+    },
     jsx: settings.jsx,
   };
   if (settings.definesClassFields) return options;
@@ -70,5 +77,10 @@ function preambleFor(path: string, used: Record<string, string>): string {
     const bodies = names.map((name) => `${name}:${decoratorHelpers[name as keyof typeof decoratorHelpers]}`);
     return `const babelHelpers={${bodies.join(',')}};`;
   }
-  throw new MidflightError('ERR_MIDFLIGHT_SYNTAX', [path, 1, 1, `the syntax that needs "${missing}" is not supported`]);
+  throw new MidflightError('ERR_MIDFLIGHT_SYNTAX', [
+    path,
+    1,
+    1,
+    `the syntax that needs "${missing}" is not supported`,
+  ]);
 }

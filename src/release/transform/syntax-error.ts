@@ -12,7 +12,8 @@ export interface OxcProblem {
 /** An error of oxc as ours. */
 export function toSyntaxError(path: string, source: string, problem: OxcProblem): MidflightError {
   const { line, column } = positionAt(source, problem.labels[0]?.start ?? 0);
-  const text = problem.codeframe === null ? problem.message : `${problem.message}\n${problem.codeframe.trimEnd()}`;
+  const text =
+    problem.codeframe === null ? problem.message : `${problem.message}\n${problem.codeframe.trimEnd()}`;
   return new MidflightError('ERR_MIDFLIGHT_SYNTAX', [path, line, column, text]);
 }
 

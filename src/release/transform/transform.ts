@@ -6,6 +6,7 @@ import { compileFunction } from 'node:vm';
 import { MidflightError } from '../../errors.ts';
 import type { ManifestModule, ModuleKind } from '../../protocol/manifest.ts';
 import { analyseHazards } from '../analyse-hazards.ts';
+import { usesLocation } from '../uses-location.ts';
 import { isModuleSource } from './ast.ts';
 import { rewriteCjs } from './cjs.ts';
 import { rewriteEsm } from './esm.ts';
@@ -15,7 +16,7 @@ import { needsStrip, strip } from './strip.ts';
 import type { TypeScriptSettings } from './typescript-settings.ts';
 
 /** Changes with the compiled form; a part of every cache key. */
-export const TRANSFORM_VERSION = '1';
+export const TRANSFORM_VERSION = '2';
 
 export interface TransformOptions {
   /** Relative to the release's root. */
@@ -42,7 +43,7 @@ export function transformModule(options: TransformOptions): TransformedModule {
   const named = kindByName(path, packageType);
   if (named === 'json') return transformJson(path, source);
   const stripped = strip({ ...options, source, sourceType: named === 'cjs' ? 'commonjs' : 'module' });
-  const kind = named ?? (isModuleSource(`${path}.js`, stripped.code) ? 'esm' : 'cjs');
+  const kind = named ?? (isModuleSource(path, stripped.code) ? 'esm' : 'cjs');
   const rewritten = rewriteAs(kind, path, stripped);
   checkCompiles(path, rewritten.code);
   const map = toMap(rewritten.rewrite, stripped.map, source);
@@ -57,6 +58,7 @@ export function transformModule(options: TransformOptions): TransformedModule {
     requests: requests.all,
     hasComputedRequest: requests.hasComputed,
     hazards,
+    usesLocation: usesLocation(rewritten.rewrite),
   });
 }
 
@@ -72,15 +74,26 @@ interface Rewritten {
   readonly facts: Facts;
 }
 
-const noFacts: Facts = { hasTopLevelAwait: false, imports: [], localExports: [], indirectExports: [], starExports: [] };
+const noFacts: Facts = {
+  hasTopLevelAwait: false,
+  imports: [],
+  localExports: [],
+  indirectExports: [],
+  starExports: [],
+};
 
-function rewriteAs(kind: ModuleKind, path: string, { code, preamble }: { code: string; preamble: string }): Rewritten {
+function rewriteAs(
+  kind: ModuleKind,
+  path: string,
+  { code, preamble }: { code: string; preamble: string },
+): Rewritten {
   const options = { path, source: code, preamble };
   if (kind === 'cjs') {
     const { rewrite, localExports, starExports } = rewriteCjs(options);
     return { rewrite, code: rewrite.code.toString(), facts: { ...noFacts, localExports, starExports } };
   }
-  const { rewrite, imports, localExports, indirectExports, starExports, hasTopLevelAwait } = rewriteEsm(options);
+  const { rewrite, imports, localExports, indirectExports, starExports, hasTopLevelAwait } =
+    rewriteEsm(options);
   const facts = { hasTopLevelAwait, imports, localExports, indirectExports, starExports };
   return { rewrite, code: rewrite.code.toString(), facts };
 }
@@ -102,11 +115,13 @@ function transformJson(path: string, source: string): TransformedModule {
     requests: [],
     hasComputedRequest: false,
     hazards: [],
+    usesLocation: false,
   });
 }
 
 function withHash(module: Unhashed): TransformedModule {
-  const { kind, code, hasTopLevelAwait, imports, localExports, indirectExports, starExports, hazards } = module;
+  const { kind, code, hasTopLevelAwait, imports, localExports, indirectExports, starExports, hazards } =
+    module;
   const text = JSON.stringify([
     TRANSFORM_VERSION,
     kind,
@@ -140,5 +155,7 @@ function toMap({ code, path }: Rewrite, strippedMap: SourceMapInput | null, sour
 
 /** True for a file that a transform can take. */
 export function isTransformable(path: string): boolean {
-  return needsStrip(path) || /\.(?:js|mjs|cjs|json)$/.test(path) || !/\.[^/.]+$/.test(path.split('/').at(-1) ?? '');
+  return (
+    needsStrip(path) || /\.(?:js|mjs|cjs|json)$/.test(path) || !/\.[^/.]+$/.test(path.split('/').at(-1) ?? '')
+  );
 }

@@ -79,7 +79,9 @@ function resolveParent(file: string, parent: string): string {
 
 /** JSON with comments and trailing commas is an expression of JavaScript; only its literals are read. */
 function parseJsonWithComments(text: string): Record<string, unknown> {
-  const { program } = parseSync('tsconfig.js', `(${text.replace(/^\uFEFF/, '')}\n)`, { preserveParens: false });
+  const { program } = parseSync('tsconfig.js', `(${text.replace(/^\uFEFF/, '')}\n)`, {
+    preserveParens: false,
+  });
   const [statement] = program.body;
   const value = statement?.type === 'ExpressionStatement' ? toValue(statement.expression) : {};
   return isRecord(value) ? value : {};

@@ -1,0 +1,39 @@
+/** Whether a module knows in which folder it is: what it reads from there differs from release to release. */
+
+import { walk, type Node } from './transform/ast.ts';
+import type { Rewrite } from './transform/rewrite.ts';
+
+const metaWithoutLocation = new Set(['main', 'env', 'hot']);
+const locationNames = new Set(['__dirname', '__filename']);
+const locationMembers: Readonly<Record<string, ReadonlySet<string>>> = {
+  require: new Set(['resolve']),
+  module: new Set(['filename', 'path', 'paths']),
+};
+
+/** True for a use of `import.meta`, `__dirname`, `__filename`, `require.resolve` or the like. */
+export function usesLocation(rewrite: Rewrite): boolean {
+  let isUsed = false;
+  walk(rewrite.program, (node) => {
+    isUsed ||= isMeta(rewrite, node) || isFree(rewrite, node);
+  });
+  return isUsed;
+}
+
+function isMeta({ parents }: Rewrite, node: Node): boolean {
+  if (node.type !== 'MetaProperty' || node.meta.name !== 'import') return false;
+  const name = memberName(node, parents.get(node));
+  return name === null || !metaWithoutLocation.has(name);
+}
+
+function isFree({ parents, scopes }: Rewrite, node: Node): boolean {
+  if (node.type !== 'Identifier' || scopes.references.get(node)?.variable !== null) return false;
+  if (locationNames.has(node.name)) return true;
+  const name = memberName(node, parents.get(node));
+  return name !== null && locationMembers[node.name]?.has(name) === true;
+}
+
+/** The property of `object` that is used; null where it is used as a whole, or by a computed name. */
+function memberName(object: Node, parent: Node | undefined): string | null {
+  if (parent?.type !== 'MemberExpression' || parent.object !== object) return null;
+  return parent.property.type === 'Identifier' && !parent.computed ? parent.property.name : null;
+}
