@@ -40,6 +40,8 @@ export interface TestApp {
   status(): Promise<{ workers: { pid: number; generation: number; state: string }[]; release: string }>;
   /** Over a new connection: one that was kept alive may still lead to the process before. */
   get(pathname?: string): Promise<string>;
+  /** Ends all that was started. */
+  end(): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -151,7 +153,7 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
       return json as never;
     },
     get: async (pathname = '/') => get(`http://127.0.0.1:${port}${pathname}`),
-    async dispose() {
+    async end() {
       for (const child of started) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
         child.kill('SIGTERM');
@@ -159,6 +161,9 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
         await once(child, 'exit');
         clearTimeout(timer);
       }
+    },
+    async dispose() {
+      await app.end();
       rmSync(directory, { recursive: true, force: true });
     },
   };
