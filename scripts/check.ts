@@ -17,6 +17,7 @@ const TEST_TIMEOUT_MS = 120_000;
 const steps: readonly Step[] = [
   { name: 'format', command: 'oxfmt', args: ['--check'] },
   { name: 'build', command: 'tsc', args: ['-b', 'tsconfig.build.json'] },
+  { name: 'link', command: process.execPath, args: ['scripts/link-self.ts'] },
   { name: 'types', command: 'tsc', args: ['-p', 'tsconfig.json', '--noEmit'] },
   { name: 'lint', command: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
   {
