@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { WebSocket } from 'ws';
@@ -180,12 +180,15 @@ async function join(t: TestContext, app: TestApp, name: string): Promise<WebSock
   return socket;
 }
 
+/** Sends a text and resolves with the message that has it, as another member gets it. */
 async function say(from: WebSocket, to: WebSocket, text: string): Promise<object> {
-  const arrived = once(to, 'message');
+  const messages = on(to, 'message');
   from.send(text);
-  const [data] = (await arrived) as [Buffer];
-  const { author, text: received, version } = JSON.parse(data.toString()) as Record<string, string>;
-  return { author, text: received, version };
+  for await (const [data] of messages as AsyncIterable<[Buffer]>) {
+    const { author, text: received, version } = JSON.parse(data.toString()) as Record<string, string>;
+    if (received === text) return { author, text: received, version };
+  }
+  throw new Error('the connection has ended');
 }
 
 test('go-time is built in the release and handed off under load', async (t) => {
