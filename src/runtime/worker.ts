@@ -10,7 +10,6 @@ import { openChannel } from './channel.ts';
 import { createGenerations } from './generations.ts';
 import type { ListenerHandle } from './servers/listener-source.ts';
 
-process.setSourceMapsEnabled(true);
 // The app finds its entry where it is used to.
 process.argv.splice(1, 1);
 

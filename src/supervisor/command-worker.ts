@@ -1,7 +1,7 @@
 /** A program that is not Node: started with its listening sockets inherited, by the systemd protocol. */
 
-import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync, type WriteStream } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync, statSync, type WriteStream } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
@@ -29,10 +29,9 @@ export async function spawnCommandWorker(options: CommandOptions): Promise<AppPr
   const { manifest, location } = release;
   const targets = manifest.listen.map((text, index) => parseListenTarget(text, index));
   const handles = await Promise.all(targets.map((target) => acquire(listeners, target, manifest.listen)));
-  const [program = '', ...args] = manifest.command ?? [];
-  const executable = program.startsWith('.') ? path.join(location.root, program) : program;
+  const words = (manifest.command ?? []).map((word) => toWordInRelease(word, location.root));
   // Only the program's own process knows its pid, and exec keeps it.
-  const child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$0" "$@"', executable, ...args], {
+  const child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...endWithParent(), ...words], {
     cwd: appDirectory,
     stdio: ['ignore', 'pipe', 'pipe', ...handles.map(({ fd }) => fd)],
     detached: true,
@@ -52,6 +51,22 @@ export async function spawnCommandWorker(options: CommandOptions): Promise<AppPr
   }
   return worker;
 }
+
+/** The working directory is the app's own, so what names a file of the release must say which release. */
+function toWordInRelease(word: string, root: string): string {
+  if (path.isAbsolute(word)) return word;
+  const file = path.join(root, word);
+  const isFile = statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+  return isFile || word.startsWith('./') ? file : word;
+}
+
+/** A supervisor that is killed can end nobody, so the kernel asks the program to: as a Node worker does by itself. */
+function endWithParent(): readonly string[] {
+  hasSetpriv ??= spawnSync('setpriv', ['--version'], { stdio: 'ignore' }).status === 0;
+  return hasSetpriv ? ['setpriv', '--pdeathsig', 'TERM'] : [];
+}
+
+let hasSetpriv: boolean | undefined;
 
 async function acquire(
   listeners: Listeners,

@@ -138,3 +138,29 @@ test('a deploy while another one works is told so, and the first one goes on', a
   assert.equal((await first).exitCode, 0);
   assert.equal(await app.get(), 'two');
 });
+
+test('a program that is not Node ends with a killed supervisor, and the next start takes its address', async (t) => {
+  const program = `
+const { createServer } = require('node:http');
+const server = createServer((request, response) => {
+  if (request.url === '/slow') console.log('in flight');
+  setTimeout(() => response.end('from ' + __filename), request.url === '/slow' ? 1_000 : 0);
+});
+server.listen({ fd: 3 });
+process.once('SIGTERM', () => server.close());
+`;
+  const app = await createTestApp({
+    files: { 'plain.cjs': program },
+    config: (port) => ({ command: ['node', 'plain.cjs'], listen: [`127.0.0.1:${port}`], probationMs: 50 }),
+  });
+  t.after(() => app.dispose());
+  const supervisor = await app.start();
+  const first = await app.get();
+  assert.match(first, /\.midflight\/releases\/.*plain\.cjs$/);
+  const answer = app.get('/slow');
+  await waitForLog(supervisor, app.log, /in flight/);
+  await kill(supervisor);
+  await app.start();
+  assert.equal(await app.get(), first);
+  assert.equal(await answer, first);
+});
