@@ -1,6 +1,6 @@
 /** A program that is not Node: started with its listening sockets inherited, by the systemd protocol. */
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, statSync, type WriteStream } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,7 +31,7 @@ export async function spawnCommandWorker(options: CommandOptions): Promise<AppPr
   const handles = await Promise.all(targets.map((target) => acquire(listeners, target, manifest.listen)));
   const words = (manifest.command ?? []).map((word) => toWordInRelease(word, location.root));
   // Only the program's own process knows its pid, and exec keeps it.
-  const child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...endWithParent(), ...words], {
+  const child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...words], {
     cwd: appDirectory,
     stdio: ['ignore', 'pipe', 'pipe', ...handles.map(({ fd }) => fd)],
     detached: true,
@@ -43,6 +43,7 @@ export async function spawnCommandWorker(options: CommandOptions): Promise<AppPr
     },
   });
   const worker = toAppProcess(child, options.sinks);
+  endWithSupervisor(worker);
   try {
     await becomeReady(worker, manifest.settings.readyTimeoutMs);
   } catch (error) {
@@ -60,13 +61,18 @@ function toWordInRelease(word: string, root: string): string {
   return isFile || word.startsWith('./') ? file : word;
 }
 
-/** A supervisor that is killed can end nobody, so the kernel asks the program to: as a Node worker does by itself. */
-function endWithParent(): readonly string[] {
-  hasSetpriv ??= spawnSync('setpriv', ['--version'], { stdio: 'ignore' }).status === 0;
-  return hasSetpriv ? ['setpriv', '--pdeathsig', 'TERM'] : [];
+/**
+ * A supervisor that is killed can end nobody; a Node worker then ends by itself, and for others a shell that waits for the
+ * end of its input does it. Not prctl(PR_SET_PDEATHSIG): that signals once for each thread of the supervisor.
+ */
+function endWithSupervisor(worker: AppProcess): void {
+  if (worker.child.pid === undefined) return;
+  const watcher = spawn('sh', ['-c', 'read -r _; kill -TERM "$0"', String(worker.child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  void worker.exited.then(() => watcher.kill('SIGKILL'));
 }
-
-let hasSetpriv: boolean | undefined;
 
 async function acquire(
   listeners: Listeners,
