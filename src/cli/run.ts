@@ -18,10 +18,17 @@ export function addRun(program: Command): void {
         const { runEntry } = await import('../deploy/run-entry.ts');
         await runEntry({ root, entry });
       } catch (error) {
-        if (error instanceof MidflightError) throw error;
+        const thrown = toThrown(error);
+        if (thrown instanceof MidflightError) throw thrown;
         // The app's own: said as Node would say it.
-        console.error(error);
+        console.error(thrown);
         process.exit(1);
       }
     });
+}
+
+/** What the app threw, where it was that. */
+function toThrown(error: unknown): unknown {
+  const isOfApp = error instanceof MidflightError && error.code === 'ERR_MIDFLIGHT_EVALUATION_FAILED';
+  return isOfApp ? error.cause : error;
 }

@@ -10,12 +10,11 @@
  */
 
 import { EventEmitter } from 'node:events';
-import { createHash } from 'node:crypto';
 import { MidflightError, toFailure, type Failure } from '../errors.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import { toPlan, type Plan, type Policy } from '../plan/plan.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
-import type { Manifest } from '../protocol/manifest.ts';
+import { toModuleVersion } from '../protocol/manifest.ts';
 import { buildRelease, removeStaging } from '../release/build.ts';
 import { toReleaseIdOfRoot, toReleaseLocation, type Home } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/app-process.ts';
@@ -247,7 +246,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       current: run.previous?.manifest ?? null,
       next: release.manifest,
       problems: problems.map(toErrorReport),
-      policy: { path, swapFailedBefore: history.didSwapFail(toModulesHash(release.manifest)) },
+      policy: { path, unswappable: history.unswappable() },
     });
     run.path = plan.path;
     run.reasons = plan.reasons;
@@ -274,7 +273,8 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       run.path = 'handoff';
       run.reasons = [...run.reasons, { code: 'MF2005', path: 'handoff', message }];
       await applyTimed(run, () => workers.handoff(release));
-      if (isOfCode(error)) history.noteSwapFailure(toModulesHash(release.manifest));
+      const stuck = release.manifest.modules[failedModule(error) ?? ''];
+      if (stuck !== undefined) history.noteUnswappable(toModuleVersion(stuck));
     }
   }
 
@@ -391,13 +391,8 @@ function describeWork(working: Run | 'start'): string {
   return working.release ?? 'a release is being made';
 }
 
-/** False where the process ended from outside, which says nothing of the code. */
-function isOfCode(error: unknown): boolean {
-  return !(error instanceof MidflightError && /_WORKER_(?:EXITED|UNREACHABLE)$/.test(error.code));
-}
-
-/** Names the content of a release's modules. */
-export function toModulesHash(manifest: Manifest): string {
-  const hashes = Object.values(manifest.modules).map(({ path, hash }) => `${path} ${hash}`);
-  return createHash('sha256').update(hashes.toSorted().join('\n')).digest('hex');
+/** The module that could not be evaluated; null where it was not that. */
+function failedModule(error: unknown): string | null {
+  if (!(error instanceof MidflightError) || error.code !== 'ERR_MIDFLIGHT_EVALUATION_FAILED') return null;
+  return error.details[1] ?? null;
 }

@@ -38,9 +38,9 @@ export interface History {
   end(id: number, outcome: DeployOutcome): void;
   /** Newest first. */
   list(limit: number): readonly DeployRecord[];
-  /** True when the last deploy of this content failed to swap and then was handed off. */
-  didSwapFail(modulesHash: string): boolean;
-  noteSwapFailure(modulesHash: string): void;
+  /** Versions of modules that could not be evaluated in a running process, and could in a fresh one. */
+  unswappable(): ReadonlySet<string>;
+  noteUnswappable(moduleVersion: string): void;
   /** A release that served before the one named, most recent first. */
   servedBefore(release: string): string | null;
   close(): void;
@@ -51,7 +51,7 @@ const schema = `
   PRAGMA synchronous = NORMAL;
   PRAGMA busy_timeout = 5000;
   CREATE TABLE IF NOT EXISTS pointer (name TEXT PRIMARY KEY, release TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS swap_failure (modules_hash TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS unswappable (module_version TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS deploy (
     id INTEGER PRIMARY KEY, release TEXT, previous TEXT, path TEXT NOT NULL, result TEXT NOT NULL,
     reasons TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, timings TEXT NOT NULL, evidence TEXT
@@ -106,12 +106,14 @@ export function openHistory(file: string, options: { readonly isOwner: boolean }
     },
     list: (limit) =>
       database.prepare('SELECT * FROM deploy ORDER BY id DESC LIMIT ?').all(limit).map(toRecord),
-    didSwapFail: (hash) =>
-      database.prepare('SELECT 1 FROM swap_failure WHERE modules_hash = ?').get(hash) !== undefined,
-    noteSwapFailure(hash) {
+    unswappable() {
+      const rows = database.prepare('SELECT module_version FROM unswappable').all();
+      return new Set(rows.map((row) => String(row['module_version'])));
+    },
+    noteUnswappable(version) {
       database
-        .prepare('INSERT OR REPLACE INTO swap_failure VALUES (?, ?)')
-        .run(hash, new Date().toISOString());
+        .prepare('INSERT OR REPLACE INTO unswappable VALUES (?, ?)')
+        .run(version, new Date().toISOString());
     },
     servedBefore(release) {
       const row = database

@@ -7,7 +7,6 @@ import { toPlan, type Plan } from '../plan/plan.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import { buildRelease } from '../release/build.ts';
 import { toHome } from '../release/home.ts';
-import { toModulesHash } from './deploy.ts';
 import { openHistory } from './history.ts';
 import { readRelease } from './releases.ts';
 
@@ -24,10 +23,10 @@ export async function planDeploy({ appDirectory, ref, isDirty }: PlanRequest): P
   try {
     const history = existsSync(home.database) ? openHistory(home.database, { isOwner: false }) : null;
     const id = history?.current() ?? null;
-    const swapFailedBefore = history?.didSwapFail(toModulesHash(manifest)) ?? false;
+    const unswappable = history?.unswappable() ?? new Set<string>();
     history?.close();
     const current = id === null ? null : (await readRelease(home, id)).manifest;
-    const policy = { path: 'auto', swapFailedBefore } as const;
+    const policy = { path: 'auto', unswappable } as const;
     return toPlan({ current, next: manifest, problems: problems.map(toErrorReport), policy });
   } finally {
     await rm(path.join(home.releases, manifest.id), { recursive: true, force: true });

@@ -5,7 +5,7 @@
  */
 
 import type { ErrorReport } from '../protocol/messages.ts';
-import type { Hazard, Manifest } from '../protocol/manifest.ts';
+import { toModuleVersion, type Hazard, type Manifest } from '../protocol/manifest.ts';
 import { compareModules, type ModuleChange } from './module-changes.ts';
 import type { DeployPath, Reason } from './reason.ts';
 import { differenceRules } from './rules.ts';
@@ -13,8 +13,8 @@ import { differenceRules } from './rules.ts';
 export interface Policy {
   /** `auto` takes the lightest safe path; the others are the user's word, taken where it is possible. */
   readonly path: 'auto' | 'swap' | 'handoff' | 'restart';
-  /** True when the last swap to this content failed and a fresh process could evaluate it. */
-  readonly swapFailedBefore: boolean;
+  /** Versions of modules that could not be evaluated in a running process, and could in a fresh one. */
+  readonly unswappable: ReadonlySet<string>;
 }
 
 export interface PlanStep {
@@ -79,19 +79,21 @@ function findReasons(input: PlanInput, modules: readonly ModuleChange[]): readon
     ];
   }
   const found = differenceRules.flatMap((rule) => rule({ current, next, modules }));
-  const differs = found.length > 0;
-  if (differs && policy.swapFailedBefore && found.every(({ path }) => path === 'swap')) {
-    found.push({
-      code: 'MF2005',
-      path: 'handoff',
-      message: 'the last swap could not evaluate this code in the running process, and a fresh process could',
-    });
+  const stuck = modules.find((module) => isUnswappable(module, input));
+  if (stuck !== undefined && found.every(({ path }) => path === 'swap')) {
+    const message = `${stuck.path} could not be evaluated in a running process before, and could in a fresh one`;
+    found.push({ code: 'MF2005', path: 'handoff', message });
   }
   const asked = toAsked(policy.path, found);
   if (asked !== null) found.push(asked);
   return found.length > 0
     ? found
     : [{ code: 'MF0001', path: 'none', message: 'nothing differs from what runs' }];
+}
+
+function isUnswappable({ path }: ModuleChange, { next, policy }: PlanInput): boolean {
+  const module = next.modules[path];
+  return module !== undefined && policy.unswappable.has(toModuleVersion(module));
 }
 
 function toAsked(asked: Policy['path'], found: readonly Reason[]): Reason | null {

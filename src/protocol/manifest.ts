@@ -69,6 +69,11 @@ export interface ManifestModule {
   readonly usesLocation: boolean;
 }
 
+/** Names one version of one module. */
+export function toModuleVersion({ path, hash }: Pick<ManifestModule, 'path' | 'hash'>): string {
+  return `${path} ${hash}`;
+}
+
 /** The module part of a manifest, by path. */
 export type ManifestModules = Readonly<Record<string, ManifestModule>>;
 

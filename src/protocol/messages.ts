@@ -13,6 +13,8 @@ export interface ErrorReport {
   readonly code: string;
   readonly message: string;
   readonly stack: string;
+  /** The module that could not be evaluated. */
+  readonly module?: string;
   /** What the message of an error of ours was made of. */
   readonly details?: readonly string[];
 }
@@ -131,12 +133,13 @@ export function toErrorReport(error: unknown): ErrorReport {
 }
 
 /** What a worker's error means to the user: an error of ours as it was, one of listen(2), or one of the app's code. */
-export function toWorkerError({ code, message, stack, details }: ErrorReport): MidflightError {
+export function toWorkerError({ code, message, stack, details, module }: ErrorReport): MidflightError {
   if (code in catalog) return new MidflightError(code as ErrorCode, details ?? []);
   if (/^(?:EADDRINUSE|EACCES|EADDRNOTAVAIL)$/.test(code)) {
     return new MidflightError('ERR_MIDFLIGHT_LISTEN_FAILED', [message.split(' ').at(-1) ?? message, code]);
   }
-  return new MidflightError('ERR_MIDFLIGHT_EVALUATION_FAILED', [withoutOwnFrames(stack)]);
+  const what = [withoutOwnFrames(stack), ...(module === undefined ? [] : [module])];
+  return new MidflightError('ERR_MIDFLIGHT_EVALUATION_FAILED', what);
 }
 
 const ownFiles = new URL('../', import.meta.url).href;

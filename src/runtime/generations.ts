@@ -16,7 +16,14 @@
 
 import * as midflight from '../index.ts';
 import { MidflightError } from '../errors.ts';
-import type { HealthCheck, PrepareAnswer, PrepareOptions, RetainedGeneration } from '../protocol/messages.ts';
+import {
+  toErrorReport,
+  toWorkerError,
+  type HealthCheck,
+  type PrepareAnswer,
+  type PrepareOptions,
+  type RetainedGeneration,
+} from '../protocol/messages.ts';
 import { watchFaults } from './faults.ts';
 import {
   createGeneration,
@@ -119,8 +126,10 @@ class ProcessGenerations implements Generations {
       const reevaluated = [...generation.graph.changed];
       return { prepareMs: performance.now() - startedAt, reevaluated, listening };
     } catch (error) {
+      const module = generation.graph.failedModule();
       this.abort(options.generation);
-      throw error;
+      if (module === null || error instanceof MidflightError) throw error;
+      throw Object.assign(toWorkerError({ ...toErrorReport(error), module }), { cause: error });
     }
   }
 

@@ -60,6 +60,8 @@ export interface ModuleGraph {
   readonly evaluate: () => Promise<void>;
   /** Makes this the graph that shared modules belong to. Call it when its generation becomes current, also by rollback. */
   readonly adopt: () => void;
+  /** The module whose own code threw when the graph was evaluated. */
+  readonly failedModule: () => string | null;
   /** The namespace of a module that is evaluated. */
   readonly namespace: (path: string) => object | null;
   readonly contextOf: (path: string) => ModuleContext;
@@ -98,6 +100,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     adopt: () => {
       for (const instance of instances.values()) instance.graph = graph;
     },
+    failedModule: () => findFailed(instances),
     namespace: (at) => {
       const instance = instances.get(at);
       return instance === undefined ? null : namespaceOf(instance);
@@ -130,6 +133,17 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     midflightExports,
   });
   return graph;
+}
+
+/** A failure spreads to the importers, so it began where nothing that is imported has failed. */
+function findFailed(instances: ReadonlyMap<string, ModuleInstance>): string | null {
+  const failed = [...instances.values()].filter(({ evaluation }) => evaluation.error !== null);
+  const first = failed.find(({ targets }) =>
+    [...targets.values()].every(
+      (target) => target.kind !== 'module' || target.node.evaluation.error === null,
+    ),
+  );
+  return (first ?? failed[0])?.manifest.path ?? null;
 }
 
 /** Changed are modules that differ, that are new or failed before, that would read other assets, and every module that

@@ -138,7 +138,16 @@ test('code that only a fresh process can evaluate is handed off, and the next ti
   app.commit({ 'greeting.ts': `${guard}export const greeting: string = 'three';\n` });
   const report = await deploy(app);
   assert.deepEqual([report.path, report.result], ['handoff', 'committed']);
-  assert.ok(report.reasons.some(({ code }) => code === 'MF2005'));
+  assert.match(report.reasons.find(({ code }) => code === 'MF2005')?.message ?? '', /Error: loaded twice/);
+  assert.equal((await ask(app)).greeting, 'three');
+  app.commit(toGreeting('four'));
+  assert.equal((await deploy(app)).path, 'swap');
+  const { json } = await app.midflight('rollback', '--json');
+  assert.equal(json['path'], 'handoff');
+  assert.match(
+    JSON.stringify(json['reasons']),
+    /MF2005.*greeting\.ts could not be evaluated in a running process/,
+  );
   assert.equal((await ask(app)).greeting, 'three');
 });
 

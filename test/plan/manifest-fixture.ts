@@ -93,7 +93,12 @@ export interface PlanFixture extends Partial<Omit<PlanInput, 'policy'>> {
 
 /** The plan, with `auto` and no past where nothing is said. */
 export function planFor({ current = null, next, problems = [], policy }: PlanFixture): Plan {
-  return toPlan({ current, next, problems, policy: { path: 'auto', swapFailedBefore: false, ...policy } });
+  return toPlan({
+    current,
+    next,
+    problems,
+    policy: { path: 'auto', unswappable: new Set<string>(), ...policy },
+  });
 }
 
 /** The codes of a plan's reasons, in order. */

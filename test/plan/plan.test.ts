@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { toModuleVersion } from '../../src/protocol/manifest.ts';
 import { deployPaths } from '../../src/plan/reason.ts';
 import { codesOf, command, planFor, toManifest } from './manifest-fixture.ts';
 
@@ -12,6 +13,7 @@ const handedOff = toManifest(
   { ...modules, 'time.ts': { code: 'two' } },
   { workers: 2, dependenciesHash: 'other' },
 );
+const unswappable = new Set(Object.values(swapped.modules).map(toModuleVersion));
 const problem = { code: 'ERR_MIDFLIGHT_EXPORT_MISSING', message: 'no such export', stack: '' };
 
 test('the heaviest reason decides and every other one is still told', () => {
@@ -21,7 +23,7 @@ test('the heaviest reason decides and every other one is still told', () => {
 });
 
 test('a release that can not be linked is rejected for that alone, with a reason for each import', () => {
-  for (const policy of [{ path: 'handoff' }, { path: 'restart' }, { swapFailedBefore: true }] as const) {
+  for (const policy of [{ path: 'handoff' }, { path: 'restart' }, { unswappable }] as const) {
     const plan = planFor({ current, next: handedOff, problems: [problem, problem], policy });
     assert.deepEqual([plan.path, codesOf(plan)], ['rejected', ['MF3001', 'MF3001']]);
   }
@@ -56,14 +58,14 @@ test('a swap that was asked for where nothing differs is nothing to do', () => {
   assert.equal(planFor({ current, next: current, policy: { path: 'swap' } }).path, 'none');
 });
 
-test('a swap that was asked for is rejected when the last one failed, with the reason', () => {
-  const plan = planFor({ current, next: swapped, policy: { path: 'swap', swapFailedBefore: true } });
+test('a swap that was asked for is rejected when its module could not be evaluated before, with the reason', () => {
+  const plan = planFor({ current, next: swapped, policy: { path: 'swap', unswappable } });
   assert.deepEqual([plan.path, codesOf(plan)], ['rejected', ['MF1001', 'MF2005', 'MF3010']]);
-  assert.match(plan.reasons.at(-1)?.message ?? '', /a fresh process could/);
+  assert.match(plan.reasons.at(-1)?.message ?? '', /could in a fresh one/);
 });
 
 test('a swap that failed before is no reason where nothing differs, nor beside another reason for a handoff', () => {
-  const policy = { swapFailedBefore: true };
+  const policy = { unswappable };
   assert.deepEqual(codesOf(planFor({ current, next: current, policy })), ['MF0001']);
   assert.equal(codesOf(planFor({ current, next: handedOff, policy })).includes('MF2005'), false);
 });

@@ -3,7 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ErrorReport } from '../../src/protocol/messages.ts';
-import type { Hazard, Manifest } from '../../src/protocol/manifest.ts';
+import {
+  toModuleVersion,
+  type Hazard,
+  type Manifest,
+  type ManifestModule,
+} from '../../src/protocol/manifest.ts';
 import { codesOf, command, planFor, toManifest, type PlanFixture } from './manifest-fixture.ts';
 
 interface RuleCase extends PlanFixture {
@@ -16,6 +21,7 @@ interface RuleCase extends PlanFixture {
 const modules = { 'server.ts': { imports: ['time.ts'] }, 'time.ts': { code: 'one', exports: ['now'] } };
 const app = toManifest(modules);
 const withChange = (overrides: Partial<Manifest>): Manifest => toManifest(modules, overrides);
+const appWithTwo = toManifest({ ...modules, 'time.ts': { code: 'two' } });
 const withHazard = (kind: Hazard['kind']): Manifest =>
   toManifest({ ...modules, 'time.ts': { code: 'two', hazards: [{ kind, line: 7, detail: 'x' }] } });
 const asset = (hash: string): Manifest['assets'] => ({ 'page.html': { hash, sizeBytes: 4 } });
@@ -154,13 +160,13 @@ const cases: readonly RuleCase[] = [
     says: /loads a native addon/,
   },
   {
-    name: 'a change that only a fresh process could evaluate the last time',
+    name: 'a module would be evaluated again that only a fresh process could the last time',
     current: app,
     next: toManifest({ ...modules, 'time.ts': { code: 'two' } }),
-    policy: { swapFailedBefore: true },
+    policy: { unswappable: new Set([toModuleVersion(appWithTwo.modules['time.ts'] as ManifestModule)]) },
     codes: ['MF1001', 'MF2005'],
     path: 'handoff',
-    says: /last swap could not evaluate/,
+    says: /time\.ts could not be evaluated in a running process before/,
   },
   {
     name: 'another build of a program that is not Node',
