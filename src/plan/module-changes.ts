@@ -2,6 +2,7 @@
 
 import {
   differingAssets,
+  toImporters,
   type Manifest,
   type ManifestModule,
   type ManifestModules,
@@ -74,17 +75,4 @@ function spread(changes: Map<string, ModuleChange>, modules: ManifestModules): v
       queue.push(importer);
     }
   }
-}
-
-function toImporters(modules: ManifestModules): Map<string, string[]> {
-  const importers = new Map<string, string[]>();
-  for (const module of Object.values(modules)) {
-    for (const { target } of module.requests) {
-      if (target.kind !== 'module') continue;
-      const known = importers.get(target.path);
-      if (known === undefined) importers.set(target.path, [module.path]);
-      else known.push(module.path);
-    }
-  }
-  return importers;
 }

@@ -67,6 +67,10 @@ export interface ManifestModule {
   readonly hazards: readonly Hazard[];
   /** True when it knows the folder that it is in, so that other assets make it another module. */
   readonly usesLocation: boolean;
+  /** True when it requests something that only run time tells. */
+  readonly hasComputedRequest: boolean;
+  /** True when no request names it: it is there for what only run time tells. */
+  readonly isComputedTarget: boolean;
 }
 
 /** Names one version of one module. */
@@ -76,6 +80,23 @@ export function toModuleVersion({ path, hash }: Pick<ManifestModule, 'path' | 'h
 
 /** The module part of a manifest, by path. */
 export type ManifestModules = Readonly<Record<string, ManifestModule>>;
+
+/**
+ * By module, those that may hold on to it: the modules that import it; and for one that no request names, the modules that
+ * request what only run time tells, or that know where they are and may have a package load what is beside them.
+ */
+export function toImporters(modules: ManifestModules): ReadonlyMap<string, readonly string[]> {
+  const all = Object.values(modules);
+  const importers = new Map<string, string[]>(all.map(({ path }) => [path, []]));
+  for (const { path, requests } of all) {
+    for (const { target } of requests) if (target.kind === 'module') importers.get(target.path)?.push(path);
+  }
+  const requesters = all.filter((module) => module.hasComputedRequest || module.usesLocation);
+  for (const { path, isComputedTarget } of all) {
+    if (isComputedTarget) importers.get(path)?.push(...requesters.map((requester) => requester.path));
+  }
+  return importers;
+}
 
 export interface ManifestFile {
   readonly hash: string;

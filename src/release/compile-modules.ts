@@ -32,7 +32,8 @@ export interface CompiledModules {
   readonly problems: readonly MidflightError[];
 }
 
-/** Compiles everything that the entry can lead to. When some request is only known at run time, that is every file of the tree.
+/** Compiles everything that the entry can lead to. When some module asks for what only run time tells, or knows where it
+ *  is, that is every file of the tree.
  *  Errors: ERR_MIDFLIGHT_SYNTAX of a file that is imported; ERR_MIDFLIGHT_ENTRY_MISSING. */
 export async function compileModules(options: CompileOptions): Promise<CompiledModules> {
   const resolver = createResolver(options.root);
@@ -44,10 +45,10 @@ export async function compileModules(options: CompileOptions): Promise<CompiledM
     settings: readTypeScriptSettings(resolver.root),
     packageTypes: createPackageTypes(resolver.root),
     found: new Map(),
-    hasComputedRequest: false,
+    mayLoadAny: false,
   };
   await compileFrom(compilation, entry, true);
-  if (compilation.hasComputedRequest) await compileRest(compilation);
+  if (compilation.mayLoadAny) await compileRest(compilation);
   const modules = Object.fromEntries(
     [...compilation.found].toSorted(([left], [right]) => (left < right ? -1 : 1)),
   );
@@ -59,7 +60,8 @@ interface Compilation extends CompileOptions {
   readonly settings: TypeScriptSettings;
   readonly packageTypes: (modulePath: string) => PackageType;
   readonly found: Map<string, ManifestModule>;
-  hasComputedRequest: boolean;
+  /** Some module may load, or have a package load, what no request names. */
+  mayLoadAny: boolean;
 }
 
 /** Compiles a module and all that it leads to. What is not `isNeeded` is left out when it can't be parsed. */
@@ -70,14 +72,14 @@ async function compileFrom(compilation: Compilation, start: string, isNeeded: bo
     if (found.has(at)) continue;
     const transformed = await transformAt(compilation, at, isNeeded);
     if (transformed === null) continue;
-    const { code, map, requests, hasComputedRequest, ...facts } = transformed;
+    const { code, map, requests, ...facts } = transformed;
     const from = at;
     const resolved = requests.map((request) => ({
       ...request,
       target: resolver.resolve(from, request.specifier, request.phase),
     }));
-    found.set(at, { ...facts, requests: resolved });
-    compilation.hasComputedRequest ||= hasComputedRequest;
+    found.set(at, { ...facts, requests: resolved, isComputedTarget: !isNeeded });
+    compilation.mayLoadAny ||= facts.hasComputedRequest || facts.usesLocation;
     await compilation.writeCompiled(facts.hash, code, map);
     queue.push(...resolved.flatMap(({ target }) => (target.kind === 'module' ? [target.path] : [])));
   }

@@ -76,7 +76,8 @@ function findComputed(instance: ModuleInstance, native: NodeJS.Require, id: stri
   }
 }
 
-function requireInstance(instance: ModuleInstance, parent: NodeJS.Module | null): unknown {
+/** What `require` gives for a module. */
+export function requireInstance(instance: ModuleInstance, parent: NodeJS.Module | null): unknown {
   switch (instance.manifest.kind) {
     case 'json':
       return readJson(instance);

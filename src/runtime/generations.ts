@@ -38,6 +38,8 @@ import {
 } from './generation.ts';
 import { currentScope, type GenerationScope } from './generation-scope.ts';
 import type { ModuleGraph } from './module-graph.ts';
+import type { ModuleInstance } from './module-instance.ts';
+import { bridgeNativeLoads } from './native-bridge.ts';
 import { whenQuiet } from './quiet.ts';
 import { adoptServers, type ServerAdoption } from './servers/adoption.ts';
 import { toAddressKey } from './servers/listen-address.ts';
@@ -97,6 +99,7 @@ class ProcessGenerations implements Generations {
   constructor(options: GenerationsOptions) {
     this.#options = options;
     this.servers = adoptServers({ source: options.source });
+    bridgeNativeLoads((file) => this.#moduleAt(file));
     watchFaults({ onFault: (scope, error) => this.#contain(scope, error) });
   }
 
@@ -247,6 +250,19 @@ class ProcessGenerations implements Generations {
 
   #graphOf(scope: GenerationScope | undefined): ModuleGraph | undefined {
     return this.#all().find((generation) => generation.scope === scope)?.graph;
+  }
+
+  /** The module that a file is for the code that runs: in its own generation, else in one that is there. */
+  #moduleAt(file: string): ModuleInstance | null {
+    const own = this.#graphOf(currentScope());
+    for (const graph of [
+      ...(own === undefined ? [] : [own]),
+      ...this.#all().map((generation) => generation.graph),
+    ]) {
+      const found = graph.moduleAt(file);
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   #goBack(): boolean {

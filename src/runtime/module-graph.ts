@@ -10,7 +10,12 @@ import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { compileFunction } from 'node:vm';
 import { MidflightError } from '../errors.ts';
-import type { ManifestModule, ManifestModules, ModuleRequest } from '../protocol/manifest.ts';
+import {
+  toImporters,
+  type ManifestModule,
+  type ManifestModules,
+  type ModuleRequest,
+} from '../protocol/manifest.ts';
 import { createModuleRequire } from './evaluate-commonjs.ts';
 import { importModule, requireEsm } from './evaluate-import.ts';
 import { evaluate } from './evaluate.ts';
@@ -77,7 +82,8 @@ export interface ModuleGraph {
   readonly midflight: (subpath: string) => object;
   /** The `module` of the entry, when that is CommonJS. */
   readonly mainModule: () => NodeJS.Module | undefined;
-  /** The module at a file, or at the file that is meant by one without its extension. */
+  /** The module at a file, or at the file that is meant by one without its extension. Shared modules name files of the
+   *  release that they were first part of; those are the same modules. */
   readonly moduleAt: (file: string) => ModuleInstance | null;
   /** The graph in which a computed request of `instance` is answered. */
   readonly currentFor: (instance: ModuleInstance) => ModuleGraph;
@@ -91,6 +97,9 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   const changed = findChanged(options.modules, options.previous, options.assetsDiffer ?? false);
   const { entry } = options;
   const { readCompiled, createContext, midflightExports, currentGraph } = options;
+  let knownRoots: readonly string[] | null = null;
+  const roots = (): readonly string[] =>
+    (knownRoots ??= [...new Set([root, ...[...instances.values()].map((instance) => instance.root)])]);
   const graph: ModuleGraph = {
     entry,
     changed,
@@ -118,7 +127,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     createRequire: (instance) => createModuleRequire(instance),
     midflight: (subpath) => midflightModule(midflightExports, subpath),
     mainModule: () => instances.get(entry)?.commonJs?.module,
-    moduleAt: (file) => findModule(instances, path.relative(root, file).split(path.sep).join('/')),
+    moduleAt: (file) => findAt(instances, roots(), file),
     currentFor: (instance) => {
       const current = currentGraph?.();
       return current?.instances.get(instance.manifest.path) === instance ? current : instance.graph;
@@ -153,12 +162,7 @@ function findChanged(
   previous: ModuleGraph | undefined,
   assetsDiffer: boolean,
 ): Set<string> {
-  const importers = new Map<string, string[]>();
-  for (const { path: at, requests } of Object.values(modules)) {
-    for (const { target } of requests) {
-      if (target.kind === 'module') importers.set(target.path, [...(importers.get(target.path) ?? []), at]);
-    }
-  }
+  const importers = toImporters(modules);
   const changed = new Set<string>();
   for (const module of Object.values(modules)) {
     const isOutdated = assetsDiffer && module.usesLocation;
@@ -252,6 +256,17 @@ const sources: Readonly<Record<string, readonly string[]>> = {
   '.mjs': ['.mts'],
   '.cjs': ['.cts'],
 };
+
+function findAt(
+  instances: ReadonlyMap<string, ModuleInstance>,
+  roots: readonly string[],
+  file: string,
+): ModuleInstance | null {
+  const root = roots.find((candidate) => file.startsWith(candidate + path.sep));
+  return root === undefined
+    ? null
+    : findModule(instances, path.relative(root, file).split(path.sep).join('/'));
+}
 
 function findModule(instances: ReadonlyMap<string, ModuleInstance>, at: string): ModuleInstance | null {
   const { dir, name, ext } = path.posix.parse(at);

@@ -12,6 +12,8 @@ export interface ModuleFixture {
   readonly reexports?: readonly string[];
   readonly hazards?: readonly Hazard[];
   readonly usesLocation?: boolean;
+  readonly hasComputedRequest?: boolean;
+  readonly isComputedTarget?: boolean;
 }
 
 export type ModuleFixtures = Readonly<Record<string, ModuleFixture>>;
@@ -39,6 +41,8 @@ function toModule(path: string, fixture: ModuleFixture): ManifestModule {
     starExports: [],
     hazards: fixture.hazards ?? [],
     usesLocation: fixture.usesLocation ?? false,
+    hasComputedRequest: fixture.hasComputedRequest ?? false,
+    isComputedTarget: fixture.isComputedTarget ?? false,
   };
 }
 

@@ -102,7 +102,7 @@ module.exports = router;
 };
 
 const fastifyPlugins: UnmodifiedApp = {
-  name: 'Fastify, with plugins (ES modules, package.json main)',
+  name: 'Fastify, as its generator lays it out (ES modules, autoloaded plugins and routes)',
   files: {
     'package.json': JSON.stringify({ name: 'service', private: true, type: 'module', main: 'src/server.js' }),
     'src/server.js': `import { buildApp } from './app.js';
@@ -123,14 +123,14 @@ try {
   process.exit(1);
 }
 `,
-    'src/app.js': `import Fastify from 'fastify';
-import routes from './routes.js';
-import clock from './plugins/clock.js';
+    'src/app.js': `import path from 'node:path';
+import AutoLoad from '@fastify/autoload';
+import Fastify from 'fastify';
 
 export function buildApp(options) {
   const app = Fastify(options);
-  app.register(clock);
-  app.register(routes);
+  app.register(AutoLoad, { dir: path.join(import.meta.dirname, 'plugins') });
+  app.register(AutoLoad, { dir: path.join(import.meta.dirname, 'routes') });
   app.addHook('onRequest', async (request) => {
     request.log.debug('incoming');
   });
@@ -143,8 +143,8 @@ export function buildApp(options) {
 clock[Symbol.for('skip-override')] = true;
 export default clock;
 `,
-    'src/routes.js': `import { setTimeout as sleep } from 'node:timers/promises';
-import { version } from './version.js';
+    'src/routes/root.js': `import { setTimeout as sleep } from 'node:timers/promises';
+import { version } from '../version.js';
 
 export default async function routes(app) {
   app.get('/', async (request) => {

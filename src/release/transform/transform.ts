@@ -26,13 +26,11 @@ export interface TransformOptions {
   readonly settings: TypeScriptSettings;
 }
 
-export interface TransformedModule extends Omit<ManifestModule, 'requests'> {
+export interface TransformedModule extends Omit<ManifestModule, 'requests' | 'isComputedTarget'> {
   readonly code: string;
   /** A source map of version 3; null for JSON. */
   readonly map: string | null;
   readonly requests: readonly SourceRequest[];
-  /** True when it requests something that only run time tells. */
-  readonly hasComputedRequest: boolean;
 }
 
 /** Transforms one file.
