@@ -72,6 +72,30 @@ test('Socket.IO clients stay connected through a swap', async (t) => {
   assert.equal(await newcomer.emitWithAck('chat message', 'hello'), 'two');
 });
 
+test('an app with node:cluster of its own is served, and handed off', async (t) => {
+  const app = await createTestApp({
+    files: {
+      'server.mjs': `
+import cluster from 'node:cluster';
+import { createServer } from 'node:http';
+import { version } from './version.mjs';
+if (cluster.isPrimary) for (let count = 0; count < 2; count++) cluster.fork();
+else createServer((request, response) => response.end(version)).listen(Number(process.env.PORT));
+`,
+      'version.mjs': `export const version = 'one';\n`,
+    },
+    config: { entry: 'server.mjs', probationMs: 100 },
+  });
+  t.after(() => app.dispose());
+  await app.start();
+  assert.equal(await app.get(), 'one');
+  app.commit({ 'version.mjs': `export const version = 'two';\n` });
+  const outcome = await deploy(app);
+  assert.equal(outcome['path'], 'handoff');
+  assert.match(JSON.stringify(outcome['reasons']), /MF2003.*uses node:cluster/);
+  assert.equal(await app.get(), 'two');
+});
+
 async function connect(t: TestContext, app: TestApp, transports: string[]): Promise<Socket> {
   const socket = io(app.origin, { transports, reconnection: false, forceNew: true });
   t.after(() => socket.disconnect());

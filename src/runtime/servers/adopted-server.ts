@@ -71,6 +71,7 @@ export class AdoptedServer {
   readonly kept = new Set<EventEmitter>();
   readonly sessions = new Set<Http2Session>();
   readonly #service: Service;
+  #standIn: StandInHandle | null = null;
   readonly #emit: Emit;
   #onWorkEnd: () => void;
   /** The last of several pipelined responses, by socket. Empty in practice. */
@@ -98,7 +99,8 @@ export class AdoptedServer {
   hold(hub: Hub, backlog: number): void {
     this.hub = hub;
     this.backlog = backlog;
-    this.server._handle = new StandInHandle(this, hub);
+    this.#standIn = new StandInHandle(this, hub);
+    this.server._handle = this.#standIn;
     this.isRef = this.server._unref !== true;
   }
 
@@ -110,7 +112,8 @@ export class AdoptedServer {
 
   /** An accepted connection of the hub. */
   accept(errno: number, client: ClientHandle): void {
-    const handle = this.server._handle;
+    // Not the server's own field: node:cluster takes the handle for itself and leaves null there.
+    const handle = this.#standIn;
     if (handle?.onconnection) handle.onconnection.call(handle, errno, client);
     else client?.close();
   }
@@ -143,6 +146,7 @@ export class AdoptedServer {
   dismiss(): void {
     this.server.removeAllListeners();
     this.server._handle = null;
+    this.#standIn = null;
     this.server._listeningId++;
     // Emits 'close', now or after the last connection, which ends the rest (see #onClose).
     this.server._emitCloseIfDrained();
@@ -150,6 +154,7 @@ export class AdoptedServer {
 
   /** The server's handle was closed, by `server.close()`. */
   onHandleClose(): void {
+    this.#standIn = null;
     const heir = this.#heir();
     if (heir !== this) this.#bequeath(heir);
     this.#service.onClosing(this);
