@@ -71,6 +71,11 @@ export const catalog = {
     (command, output) => `"${command}" failed; mend the lockfile or package.json:\n${output}`,
     3,
   ),
+  ERR_MIDFLIGHT_PACKAGE_MANAGER_MISSING: row(
+    (lockFile, command) =>
+      `${lockFile} wants ${command}, which is not there; install it ("npm install --global ${command}"), or commit the lockfile of npm`,
+    3,
+  ),
   ERR_MIDFLIGHT_BUILD_FAILED: row((command, output) => `The build "${command}" failed:\n${output}`, 3),
   ERR_MIDFLIGHT_DISK_FULL: row(
     (directory) =>

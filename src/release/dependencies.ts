@@ -19,6 +19,9 @@ const DEPENDENCY_FIELDS = [
 
 interface PackageManager {
   readonly lockFile: string;
+  /** What the lockfile has, where its name alone does not tell. */
+  readonly lockPattern?: RegExp;
+  readonly environment?: NodeJS.ProcessEnv;
   readonly command: string;
   readonly install: readonly string[];
   readonly omitDev: readonly string[];
@@ -43,7 +46,21 @@ const packageManagers: readonly PackageManager[] = [
     install: ['install', '--frozen-lockfile'],
     omitDev: ['--prod'],
   },
-  { lockFile: 'yarn.lock', command: 'yarn', install: ['install', '--immutable'], omitDev: [] },
+  {
+    lockFile: 'yarn.lock',
+    lockPattern: /^# yarn lockfile v1$/m,
+    command: 'yarn',
+    install: ['install', '--frozen-lockfile'],
+    omitDev: ['--production'],
+  },
+  {
+    lockFile: 'yarn.lock',
+    command: 'yarn',
+    install: ['install', '--immutable'],
+    omitDev: [],
+    // Node resolves packages by itself here, so they must be where it looks.
+    environment: { YARN_NODE_LINKER: 'node-modules' },
+  },
   {
     lockFile: 'bun.lock',
     command: 'bun',
@@ -69,14 +86,12 @@ export interface DependencyOptions {
 }
 
 /** Returns the digest that names the installed set; null where package.json names no dependencies.
- *  Errors: ERR_MIDFLIGHT_INSTALL_FAILED with the end of what the package manager printed. */
+ *  Errors: ERR_MIDFLIGHT_INSTALL_FAILED with the end of what the package manager printed,
+ *  ERR_MIDFLIGHT_PACKAGE_MANAGER_MISSING. */
 export async function installDependencies(options: DependencyOptions): Promise<string | null> {
   const description = await readPackageFields(options.root);
   if (description === null) return null;
-  const manager =
-    packageManagers.find(({ lockFile }) => existsSync(path.join(options.root, lockFile))) ?? withoutLock;
-  const lock =
-    manager.lockFile === '' ? '' : await readFile(path.join(options.root, manager.lockFile), 'utf8');
+  const { manager, lock } = await findManager(options.root);
   const parts = [description, lock, manager.command, String(options.includeDev), process.versions.modules];
   const hash = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
   if (linksLocalPackages(lock)) {
@@ -89,6 +104,16 @@ export async function installDependencies(options: DependencyOptions): Promise<s
     await symlink(path.join(installed, 'node_modules'), path.join(options.root, 'node_modules'), 'dir');
   }
   return hash;
+}
+
+async function findManager(root: string): Promise<{ manager: PackageManager; lock: string }> {
+  for (const manager of packageManagers) {
+    const file = path.join(root, manager.lockFile);
+    if (!existsSync(file)) continue;
+    const lock = await readFile(file, 'utf8');
+    if (manager.lockPattern?.test(lock) !== false) return { manager, lock };
+  }
+  return { manager: withoutLock, lock: '' };
 }
 
 /** A package by path belongs to the release's own tree, so its `node_modules` can't be shared. */
@@ -119,11 +144,17 @@ async function installAside(
 async function install(manager: PackageManager, cwd: string, options: DependencyOptions): Promise<void> {
   const args = [...manager.install, ...(options.includeDev ? [] : manager.omitDev)];
   const shown = [manager.command, ...args].join(' ');
-  const result = await runCommand(manager.command, args, { cwd, timeoutMs: options.timeoutMs }).catch(
-    (error: unknown) => {
-      throw new MidflightError('ERR_MIDFLIGHT_INSTALL_FAILED', [shown, String(error)], { cause: error });
-    },
-  );
+  const { timeoutMs } = options;
+  const env = { ...process.env, ...manager.environment };
+  const result = await runCommand(manager.command, args, { cwd, timeoutMs, env }).catch((error: unknown) => {
+    const { lockFile, command } = manager;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new MidflightError('ERR_MIDFLIGHT_PACKAGE_MANAGER_MISSING', [lockFile, command], {
+        cause: error,
+      });
+    }
+    throw new MidflightError('ERR_MIDFLIGHT_INSTALL_FAILED', [shown, String(error)], { cause: error });
+  });
   if (result.exitCode === 0) return;
   const why = result.timedOut ? `no end after ${options.timeoutMs} ms\n${result.output}` : result.output;
   throw new MidflightError('ERR_MIDFLIGHT_INSTALL_FAILED', [shown, why]);

@@ -102,6 +102,21 @@ const refusals: readonly Refusal[] = [
     exitCode: 3,
   },
   {
+    name: 'a lockfile of a package manager that is not there',
+    options: {
+      files: {
+        'server.mjs': server,
+        'package.json': JSON.stringify({ name: 'app', dependencies: { ms: '2.1.3' } }),
+        'pnpm-lock.yaml': `lockfileVersion: '9.0'\n`,
+      },
+      config: { entry: 'server.mjs' },
+      environment: { PATH: '/usr/bin:/bin' },
+    },
+    code: 'ERR_MIDFLIGHT_PACKAGE_MANAGER_MISSING',
+    says: /pnpm-lock\.yaml wants pnpm/,
+    exitCode: 3,
+  },
+  {
     name: 'a failing build',
     options: {
       files: { 'server.mjs': server },
