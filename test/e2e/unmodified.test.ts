@@ -72,6 +72,40 @@ test('Socket.IO clients stay connected through a swap', async (t) => {
   assert.equal(await newcomer.emitWithAck('chat message', 'hello'), 'two');
 });
 
+test('a Socket.IO session by long polling stays with the code that began it until that is retired', async (t) => {
+  const unmodified = unmodifiedApps.at(-1) as UnmodifiedApp;
+  const app = await startApp(t, unmodified);
+  const socket = await connect(t, app, ['polling']);
+  const disconnects: string[] = [];
+  socket.on('disconnect', (reason) => disconnects.push(reason));
+  app.commit(unmodified.toVersion('two'));
+  assert.equal((await deploy(app))['path'], 'swap');
+  assert.equal(await socket.emitWithAck('chat message', 'still here?'), 'one');
+  assert.deepEqual(disconnects, []);
+  socket.disconnect();
+});
+
+test('Socket.IO clients that come and go by all transports meet no error while swaps come', async (t) => {
+  const unmodified = unmodifiedApps.at(-1) as UnmodifiedApp;
+  const app = await startApp(t, unmodified);
+  const stopping = new AbortController();
+  const versions = new Set<unknown>();
+  const clients = Array.from({ length: 6 }, async () => {
+    while (!stopping.signal.aborted) {
+      const socket = await connect(t, app, ['polling', 'websocket']);
+      versions.add(await socket.emitWithAck('chat message', 'hello'));
+      socket.disconnect();
+    }
+  });
+  for (const version of ['two', 'three', 'four', 'five']) {
+    app.commit(unmodified.toVersion(version));
+    assert.equal((await deploy(app))['path'], 'swap');
+  }
+  stopping.abort();
+  await Promise.all(clients);
+  assert.ok(versions.size > 2, [...versions].join(', '));
+});
+
 test('an app with node:cluster of its own is served, and handed off', async (t) => {
   const app = await createTestApp({
     files: {
@@ -104,7 +138,7 @@ async function connect(t: TestContext, app: TestApp, transports: string[]): Prom
     socket.on('connect_error', reject);
   });
   const { engine } = socket.io;
-  if (engine.transport.name === 'polling')
+  if (engine.transport.name === 'polling' && transports.includes('websocket'))
     await new Promise<void>((resolve) => engine.once('upgrade', () => resolve()));
   return socket;
 }

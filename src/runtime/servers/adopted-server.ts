@@ -44,6 +44,7 @@ interface Http2Stream extends EventEmitter {
 }
 
 interface IncomingRequest {
+  readonly url?: string;
   readonly socket: InternalSocket;
 }
 
@@ -52,7 +53,7 @@ interface AnyResponse extends InternalResponse {
   statusCode: number;
   writeContinue(): void;
   writeHead(statusCode: number, headers?: Record<string, string>): void;
-  end(): void;
+  end(...values: unknown[]): unknown;
 }
 
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
@@ -144,6 +145,7 @@ export class AdoptedServer {
 
   /** Ends it as if it never listened: nothing of the app hangs on it any more; open connections are the current server's. */
   dismiss(): void {
+    this.hub?.sessions.forget(this);
     this.server.removeAllListeners();
     this.server._handle = null;
     this.#standIn = null;
@@ -170,6 +172,11 @@ export class AdoptedServer {
     const current = this.hub?.current ?? null;
     if (current === null || current === this) return this;
     return this.scope.status === 'preparing' || current.scope === this.scope ? this : current;
+  }
+
+  /** A request of a session goes to the server that began it. */
+  #heirFor({ url }: IncomingRequest): AdoptedServer {
+    return this.hub?.sessions.serverOf(url) ?? this.#heir();
   }
 
   /** Its address is gone from the current generation, or the whole worker is draining. */
@@ -219,7 +226,7 @@ export class AdoptedServer {
   }
 
   #onRequest(event: RequestEvent, request: IncomingRequest, response: AnyResponse): boolean {
-    const heir = this.#heir();
+    const heir = this.#heirFor(request);
     if (heir === this) return this.#answer(event, request, response);
     return runInScope(
       heir.scope,
@@ -232,6 +239,7 @@ export class AdoptedServer {
     if (response.stream === undefined) {
       const isPipelined = request.socket._httpMessage !== response;
       this.scope.inFlightCount++;
+      this.hub?.sessions.follow(request.url, response, this);
       if (this.#isLame()) this.#sayClose(request.socket, response, isPipelined);
       if (isPipelined) this.#countPipelined(request.socket, response);
       else response.on('close', this.#onWorkEnd);
@@ -265,7 +273,7 @@ export class AdoptedServer {
   }
 
   #onHandedOver(event: 'stream' | 'upgrade' | 'connect', values: unknown[]): boolean {
-    const heir = this.#heir();
+    const heir = event === 'stream' ? this.#heir() : this.#heirFor(values[0] as IncomingRequest);
     if (heir === this || heir.server.listenerCount(event) === 0) return this.#takeOver(event, values);
     return runInScope(heir.scope, () => {
       const handle = (values[1] as Partial<InternalSocket>)._handle;

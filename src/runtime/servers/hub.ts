@@ -18,6 +18,7 @@ import { runAsWork } from '../origin.ts';
 import type { AdoptedServer } from './adopted-server.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { ListenerSource } from './listener-source.ts';
+import { PollingSessions } from './polling-sessions.ts';
 import type { ClientHandle, ListenerHandle, SocketName } from './node-internals.ts';
 
 type HubState =
@@ -29,6 +30,7 @@ type HubState =
 export class Hub {
   readonly address: ListenAddress;
   readonly servers = new Map<GenerationScope, AdoptedServer>();
+  readonly sessions = new PollingSessions();
   current: AdoptedServer | null = null;
   /** Where it listens, with the port that the system chose; kept while the handle is closed for a handoff. */
   name: SocketName;
