@@ -9,8 +9,8 @@ import { toFrameworkApp, toVersionFiles, type FrameworkName } from '../test/supp
 import { toTable, versionOf, type Claim, type Row } from './report.ts';
 
 const CONNECTIONS = 50;
-const ROUND_S = 2;
-const PAIRS = 15;
+const ROUND_S = 1.5;
+const PAIRS = 25;
 const frameworks: readonly FrameworkName[] = ['http', 'fastify', 'express'];
 
 export const claim: Claim = {
