@@ -90,7 +90,7 @@ test('Socket.IO clients that come and go by all transports meet no error while s
   const app = await startApp(t, unmodified);
   const stopping = new AbortController();
   const versions = new Set<unknown>();
-  const clients = Array.from({ length: 6 }, async () => {
+  const visitors = Array.from({ length: 6 }, async () => {
     while (!stopping.signal.aborted) {
       const socket = await connect(t, app, ['polling', 'websocket']);
       versions.add(await socket.emitWithAck('chat message', 'hello'));
@@ -102,7 +102,7 @@ test('Socket.IO clients that come and go by all transports meet no error while s
     assert.equal((await deploy(app))['path'], 'swap');
   }
   stopping.abort();
-  await Promise.all(clients);
+  await Promise.all(visitors);
   assert.ok(versions.size > 2, [...versions].join(', '));
 });
 
