@@ -23,6 +23,11 @@ export function logLine(message: string): void {
   process.stderr.write(`${new Date().toISOString().slice(11, 23)} midflight ${message}\n`);
 }
 
+/** The same for a program that reads it. */
+export function logJson(message: string): void {
+  process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), message })}\n`);
+}
+
 /** Says what failed and sets the exit code. */
 export function reportFailure(error: unknown, isJson: boolean): void {
   const failure = toFailure(error);

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { logLine } from './output.ts';
+import { logJson, logLine } from './output.ts';
 
 interface StartOptions {
   readonly dirty: boolean;
+  readonly json: boolean;
 }
 
 export function addStart(program: Command): void {
@@ -13,12 +14,13 @@ export function addStart(program: Command): void {
     )
     .argument('[ref]', 'the commit to make the first release of, and of SIGHUP', 'HEAD')
     .option('--dirty', 'the tree as it stands instead of a commit', false)
-    .action(async (ref: string, { dirty }: StartOptions) => {
+    .option('--json', 'its own lines as JSON objects', false)
+    .action(async (ref: string, { dirty, json }: StartOptions) => {
       const { startApp } = await import('../console/start-app.ts');
       await startApp({
         appDirectory: process.cwd(),
         request: { ref, isDirty: dirty, path: 'auto', detach: false },
-        log: logLine,
+        log: json ? logJson : logLine,
       });
       process.exit(0);
     });

@@ -412,3 +412,15 @@ test('Ctrl-C in a terminal answers what is in flight', async (t) => {
   assert.equal(await answer, 'one');
   assert.equal(exitCode, 0);
 });
+
+test('start --json says everything in JSON, on standard error', async (t) => {
+  const app = await createTestApp({ files: { 'server.ts': server, ...toGreeting('one') }, config });
+  t.after(() => app.dispose());
+  const supervisor = app.spawnStart('--json');
+  await waitForLog(supervisor, app.log, /"message":"serving /);
+  for (const line of app.log().trim().split('\n')) {
+    const { at, message } = JSON.parse(line) as { at: string; message: string };
+    assert.ok(!Number.isNaN(Date.parse(at)));
+    assert.equal(typeof message, 'string');
+  }
+});
