@@ -1,0 +1,93 @@
+/** What of a repository becomes the source of a release. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { fetchSource } from '../../src/release/source.ts';
+
+interface Repository {
+  readonly directory: string;
+  readonly target: string;
+  write(name: string, content: string): void;
+  git(...args: string[]): string;
+}
+
+function createRepository(t: TestContext): Repository {
+  const base = mkdtempSync(path.join(tmpdir(), 'midflight-source-'));
+  t.after(() => rmSync(base, { recursive: true, force: true }));
+  const directory = path.join(base, 'app');
+  mkdirSync(directory);
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-c', 'user.name=Test', '-c', 'user.email=test@example.test', ...args], {
+      cwd: directory,
+      encoding: 'utf8',
+    }).trim();
+  const write = (name: string, content: string): void => {
+    mkdirSync(path.dirname(path.join(directory, name)), { recursive: true });
+    writeFileSync(path.join(directory, name), content);
+  };
+  git('init', '--quiet', '--initial-branch=main');
+  write('.gitignore', 'ignored.txt\n');
+  write('a.txt', 'committed');
+  write('services/api/b.txt', 'in a folder');
+  git('add', '--all');
+  git('commit', '--quiet', '--message', 'one');
+  return { directory, target: path.join(base, 'target'), write, git };
+}
+
+test('a commit is taken as it is, whatever the working tree has', async (t) => {
+  const { directory, target, write, git } = createRepository(t);
+  write('a.txt', 'changed');
+  const source = await fetchSource({ appDirectory: directory, ref: 'HEAD', isDirty: false }, target);
+  assert.deepEqual(source, { commit: git('rev-parse', 'HEAD'), isDirty: false });
+  assert.equal(readFileSync(path.join(target, 'a.txt'), 'utf8'), 'committed');
+});
+
+test('a branch, a tag and a short hash name a commit', async (t) => {
+  const { directory, target, git } = createRepository(t);
+  git('tag', 'v1');
+  for (const ref of ['main', 'v1', git('rev-parse', '--short', 'HEAD')]) {
+    const { commit } = await fetchSource(
+      { appDirectory: directory, ref, isDirty: false },
+      `${target}-${ref}`,
+    );
+    assert.equal(commit, git('rev-parse', 'HEAD'));
+  }
+});
+
+test('an app in a folder of its repository is that folder alone', async (t) => {
+  const { directory, target } = createRepository(t);
+  await fetchSource(
+    { appDirectory: path.join(directory, 'services/api'), ref: 'HEAD', isDirty: false },
+    target,
+  );
+  assert.deepEqual(readdirSync(target), ['b.txt']);
+});
+
+test('the working tree is taken as it stands, with new files and without ignored and deleted ones', async (t) => {
+  const { directory, target, write } = createRepository(t);
+  write('a.txt', 'changed');
+  write('new.txt', 'new');
+  write('ignored.txt', 'ignored');
+  write('.midflight/state', 'ours');
+  rmSync(path.join(directory, 'services'), { recursive: true });
+  const { isDirty } = await fetchSource({ appDirectory: directory, ref: 'HEAD', isDirty: true }, target);
+  assert.equal(isDirty, true);
+  assert.deepEqual(readdirSync(target).toSorted(), ['.gitignore', 'a.txt', 'new.txt']);
+  assert.equal(readFileSync(path.join(target, 'a.txt'), 'utf8'), 'changed');
+});
+
+test('a ref that names no commit and a folder without a repository are errors of their own', async (t) => {
+  const { directory, target } = createRepository(t);
+  const request = { appDirectory: directory, ref: 'nothing', isDirty: false };
+  await assert.rejects(fetchSource(request, target), { code: 'ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN' });
+  // An option is no ref.
+  await assert.rejects(fetchSource({ ...request, ref: '--output=x' }, target), {
+    code: 'ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN',
+  });
+  const bare = { ...request, appDirectory: path.dirname(directory) };
+  await assert.rejects(fetchSource(bare, target), { code: 'ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY' });
+});
