@@ -7,7 +7,9 @@ import { generation } from './generation.ts';
 const SLEEP_S_MAX = 3_600;
 
 createServer(async (request, response) => {
-  const seconds = Number(new URL(request.url ?? '/', 'http://localhost').searchParams.get('sleep') ?? 0);
+  // Not new URL(): it throws for a target such as "//", and nobody would catch that.
+  const [, query] = (request.url ?? '/').split('?', 2);
+  const seconds = Number(new URLSearchParams(query).get('sleep') ?? 0);
   if (!(seconds >= 0 && seconds <= SLEEP_S_MAX)) {
     response.statusCode = 400;
     response.end(`sleep must be a number of seconds from 0 to ${SLEEP_S_MAX}\n`);

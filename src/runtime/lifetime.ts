@@ -238,7 +238,7 @@ interface SleepOptions {
 
 function actWhileCurrent(owner: LifetimeOwner, callback: Callback): Callback {
   return function (...values) {
-    if (owner.status === 'current') Reflect.apply(callback, this, values);
+    if (owner.status === 'current' && !areIntervalsSilent) Reflect.apply(callback, this, values);
   };
 }
 
@@ -252,4 +252,11 @@ function withPromise<Start extends object>(
 function clear(timer: Handle): void {
   if ('refresh' in timer) clearTimeout(timer);
   else clearImmediate(timer);
+}
+
+let areIntervalsSilent = false;
+
+/** While another process serves in the place of this one, its intervals act there: none of them acts twice. */
+export function silenceIntervals(areSilent: boolean): void {
+  areIntervalsSilent = areSilent;
 }

@@ -8,6 +8,7 @@ import {
 } from '../protocol/messages.ts';
 import { openChannel } from './channel.ts';
 import { createGenerations } from './generations.ts';
+import { silenceIntervals } from './lifetime.ts';
 import type { ListenerHandle } from './servers/listener-source.ts';
 
 // The app finds its entry where it is used to.
@@ -77,6 +78,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       return generations.checkHealth(request.health);
     case 'pause':
       holdAnew();
+      silenceIntervals(true);
       await generations.servers.stopAccepting();
       return generations.servers.drain({ timeoutMs: 0 });
     case 'drain':
@@ -86,6 +88,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       generations.leave();
       return generations.quiesce(request.timeoutMs);
     case 'resume':
+      silenceIntervals(false);
       generations.servers.undrain();
       await generations.servers.resumeAccepting();
       releaseHold();

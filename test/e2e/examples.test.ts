@@ -138,6 +138,24 @@ test('counter-loop counts on while its function is replaced, each number once', 
   assert.deepEqual([...new Set(lines.map(([, text]) => text))], ['counted to', 'now at']);
 });
 
+test('counter-loop: after a handoff only the new process counts', async (t) => {
+  const app = await createTestApp({
+    from: 'examples/counter-loop',
+    files: {},
+    config: { entry: 'main.ts', ready: 'load', probationMs: 600 },
+    environment: { PERIOD_MS: '50' },
+  });
+  t.after(() => app.dispose());
+  const supervisor = await app.start();
+  await waitForLog(supervisor, app.log, /counted to 3\n/);
+  app.commit({ 'describe.ts': 'export const describe = (count: number): string => `now at ${count}`;\n' });
+  assert.equal((await deploy(app, '--path', 'handoff'))['path'], 'handoff');
+  const afterCommit = app.log().split(/midflight commit: .*\n/)[1] ?? '';
+  assert.match(afterCommit, /now at 5\n/);
+  // One that was on its way may still come.
+  assert.ok((afterCommit.match(/counted to/g) ?? []).length <= 1, afterCommit);
+});
+
 test('counter-loop runs with plain node', async (t) => {
   const child = await runPlain(t, 'counter-loop', [process.execPath, 'main.ts'], { PERIOD_MS: '10' });
   await waitForLog(child, child.printed, /counted to 3\n/);
