@@ -4,12 +4,18 @@ import { MidflightError } from '../errors.ts';
 import type { ManifestModule, ManifestModules, RequestPhase, RequestTarget } from '../protocol/manifest.ts';
 import { resolveImport, type LinkDependency, type LinkNode } from '../protocol/resolve-export.ts';
 
-/** Checks the modules that can be reached from `entry`; a problem for each import that can't be linked. */
-export function checkLinks(modules: ManifestModules, entry: string): MidflightError[] {
+/** Checks the modules that can be reached from `entry`, or those of them that are in `only`; a problem for each import that
+ *  can't be linked. */
+export function checkLinks(
+  modules: ManifestModules,
+  entry: string,
+  only: ReadonlySet<string> | null = null,
+): MidflightError[] {
+  if (only?.size === 0) return [];
   const needed = reach(modules, entry, ['static', 'require']);
   const nodes = createNodes(modules);
   return [...reach(modules, entry, ['static', 'require', 'dynamic'])].flatMap((path) => {
-    const node = nodes.get(path);
+    const node = only === null || only.has(path) ? nodes.get(path) : undefined;
     if (node === undefined) return [];
     // What only `import()` leads to may be there for another environment, with packages that this one lacks.
     const unresolved = needed.has(path) ? unresolvedRequests(node.manifest) : [];

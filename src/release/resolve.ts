@@ -17,8 +17,33 @@ export interface Resolver {
   readonly entry: (entry: string) => string | null;
 }
 
-/** Makes the resolver of one source tree. */
-export function createResolver(givenRoot: string): Resolver {
+/** Makes the resolver of one source tree. With `readSource` the app's own files are those that it gives. */
+export function createResolver(givenRoot: string, readSource?: (path: string) => string | null): Resolver {
+  const onDisk = createDiskResolver(givenRoot);
+  if (readSource === undefined) return onDisk;
+  const find = (from: string, specifier: string): string | null =>
+    findAmong(path.posix.join(path.posix.dirname(from), specifier), (at) => readSource(at) !== null);
+  return {
+    root: onDisk.root,
+    resolve(from, specifier, phase) {
+      if (!/^\.{1,2}\//.test(specifier)) return onDisk.resolve(from, specifier, phase);
+      const found = find(from, specifier);
+      if (found !== null) return { kind: 'module', path: found };
+      return { kind: 'missing', reason: `there is no source for ${specifier}` };
+    },
+    entry: (entry) => find('.', path.isAbsolute(entry) ? path.relative(onDisk.root, entry) : entry),
+  };
+}
+
+/** The file that is meant by a path, with or without its extension. */
+function findAmong(at: string, isThere: (path: string) => boolean): string | null {
+  const bare = at.replace(/\.([cm]?)jsx?$/, '.$1ts');
+  const candidates = [at, bare, ...typesFirst.map((extension) => at + extension)];
+  const index = typesFirst.map((extension) => `${at}/index${extension}`);
+  return [...candidates, ...index].find(isThere) ?? null;
+}
+
+function createDiskResolver(givenRoot: string): Resolver {
   const root = realpathSync(givenRoot);
   const factories = createFactories(root);
   return {

@@ -1,10 +1,8 @@
 /** One generation: the graph of one release's modules in this process, and what belongs to it. */
 
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import { differingAssets, type Manifest, type ManifestAssets } from '../protocol/manifest.ts';
-import type { ReleaseLocation } from '../protocol/messages.ts';
+import { differingAssets, type ManifestAssets } from '../protocol/manifest.ts';
+import type { LoadedRelease } from './loaded-release.ts';
 import { runInScope, type GenerationScope } from './generation-scope.ts';
 import { createModuleGraph, type ModuleGraph } from './module-graph.ts';
 import { createModuleLife, type ModuleLife } from './module-life.ts';
@@ -20,8 +18,7 @@ export interface Generation {
 
 export interface GenerationOptions {
   readonly generation: number;
-  readonly release: ReleaseLocation;
-  readonly manifest: Pick<Manifest, 'entry' | 'modules' | 'assets'>;
+  readonly release: LoadedRelease;
   readonly previous: Generation | null;
   /** The package `midflight` as the app sees it, by subpath. */
   readonly midflightExports: Record<string, object>;
@@ -31,7 +28,8 @@ export interface GenerationOptions {
 
 /** Makes a generation with its graph; nothing is loaded yet. */
 export function createGeneration(options: GenerationOptions): Generation {
-  const { release, manifest, previous } = options;
+  const { release, previous } = options;
+  const { manifest } = release;
   if (manifest.entry === null) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_UNKNOWN');
   const scope: GenerationScope = {
     generation: options.generation,
@@ -46,7 +44,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     modules: manifest.modules,
     previous: previous?.graph,
     assetsDiffer: differingAssets(previous?.assets ?? {}, manifest.assets).length > 0,
-    readCompiled: (hash) => readFileSync(path.join(release.store, `${hash}.js`), 'utf8'),
+    readCompiled: release.readCompiled,
     createContext(modulePath) {
       const life = lives.get(modulePath) ?? createModuleLife(modulePath, scope);
       lives.set(modulePath, life);
@@ -102,9 +100,4 @@ export function describePins({ scope, lives }: Generation): string[] {
   const own = [...lives.values()].filter(({ users }) => users.size === 1);
   const open = own.flatMap(({ lifetime }) => lifetime.open().map(({ kind, line }) => `${kind} at ${line}`));
   return [...(scope.inFlightCount > 0 ? [`${scope.inFlightCount} requests in flight`] : []), ...open];
-}
-
-/** Reads a manifest; it was checked when it was written. */
-export function readManifest(file: string): Manifest {
-  return JSON.parse(readFileSync(file, 'utf8')) as Manifest;
 }

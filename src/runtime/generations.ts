@@ -21,7 +21,7 @@ import {
   toWorkerError,
   type HealthCheck,
   type PrepareAnswer,
-  type PrepareOptions,
+  type PrepareOptions as PrepareMessage,
   type RetainedGeneration,
 } from '../protocol/messages.ts';
 import { watchFaults } from './faults.ts';
@@ -31,12 +31,12 @@ import {
   endGeneration,
   evaluateGeneration,
   noticeStatus,
-  readManifest,
   rootsOf,
   sharesOrigin,
   type Generation,
 } from './generation.ts';
 import { currentScope, type GenerationScope } from './generation-scope.ts';
+import type { LoadedRelease } from './loaded-release.ts';
 import type { ModuleGraph } from './module-graph.ts';
 import type { ModuleInstance } from './module-instance.ts';
 import { bridgeNativeLoads } from './native-bridge.ts';
@@ -55,6 +55,10 @@ export interface GenerationsOptions {
   onRolledBack(generation: number, error: Error): void;
 }
 
+export interface PrepareOptions extends Omit<PrepareMessage, 'release'> {
+  readonly release: LoadedRelease;
+}
+
 export interface Generations {
   readonly servers: ServerAdoption;
   /** Loads, links, evaluates and checks a release beside the current generation.
@@ -71,9 +75,13 @@ export interface Generations {
   /** Resolves when no request is in flight, or at the deadline. */
   quiesce(timeoutMs: number): Promise<boolean>;
   current(): GenerationScope | null;
+  /** The namespace of the current generation's entry. */
+  namespace(): object | null;
   retained(): readonly RetainedGeneration[];
   /** The trees that code of this process may still read from. */
   roots(): readonly string[];
+  /** Ends every generation at once, and lets the process be as it was. */
+  close(): Promise<void>;
 }
 
 /** Makes the generations of this process, none loaded yet; servers are adopted from now on. */
@@ -91,6 +99,7 @@ class ProcessGenerations implements Generations {
   readonly #options: GenerationsOptions;
   readonly #states = createStateRegistry();
   readonly #retiring = new Set<Generation>();
+  readonly #restores: readonly (() => void)[];
   #preparing: Preparing | null = null;
   #isLeaving = false;
   #current: Generation | null = null;
@@ -99,8 +108,12 @@ class ProcessGenerations implements Generations {
   constructor(options: GenerationsOptions) {
     this.#options = options;
     this.servers = adoptServers({ source: options.source });
-    bridgeNativeLoads((file) => this.#moduleAt(file));
-    watchFaults({ onFault: (scope, error) => this.#contain(scope, error) });
+    this.#restores = [
+      bridgeNativeLoads((file) => this.#moduleAt(file)),
+      watchFaults({ onFault: (scope, error) => this.#contain(scope, error) }),
+      () => this.#states.dispose(),
+      () => this.servers.restore(),
+    ];
   }
 
   async prepare(options: PrepareOptions): Promise<PrepareAnswer> {
@@ -113,7 +126,6 @@ class ProcessGenerations implements Generations {
     const generation = createGeneration({
       generation: options.generation,
       release,
-      manifest: readManifest(release.manifestFile),
       previous: this.#current,
       midflightExports: { '': midflight },
       currentGraph: () => this.#graphOf(currentScope()),
@@ -208,6 +220,22 @@ class ProcessGenerations implements Generations {
 
   current(): GenerationScope | null {
     return this.#current?.scope ?? null;
+  }
+
+  namespace(): object | null {
+    const graph = this.#current?.graph;
+    return graph?.namespace(graph.entry) ?? null;
+  }
+
+  async close(): Promise<void> {
+    if (this.#preparing !== null) this.abort(this.#preparing.generation.scope.generation);
+    await this.servers.stopAccepting();
+    for (const generation of this.#all()) {
+      endGeneration(generation, 'retired');
+      this.servers.retire(generation.scope);
+    }
+    this.#current = this.#proved = null;
+    for (const restore of this.#restores) restore();
   }
 
   retained(): readonly RetainedGeneration[] {

@@ -39,8 +39,7 @@ export interface ModuleGraphOptions {
   readonly root: string;
   readonly entry: string;
   readonly modules: ManifestModules;
-  /** Reads compiled code from the store. */
-  readonly readCompiled: (hash: string) => string;
+  readonly readCompiled: (module: ManifestModule) => string;
   /** The graph that this one shares unchanged modules with. It is not kept. */
   readonly previous?: ModuleGraph | undefined;
   /** True when the files that are not modules differ from those of the graph before. */
@@ -119,9 +118,9 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       contexts.set(at, context);
       return context;
     },
-    readCompiled: ({ manifest }) => readCompiled(manifest.hash),
+    readCompiled: ({ manifest }) => readCompiled(manifest),
     compile: (instance) =>
-      (instance.compiled ??= compile(readCompiled(instance.manifest.hash), instance.filename)),
+      (instance.compiled ??= compile(readCompiled(instance.manifest), instance.filename)),
     import: importModule,
     requireEsm,
     createRequire: (instance) => createModuleRequire(instance),

@@ -17,8 +17,9 @@ interface Bridge {
 const kBridge = Symbol.for('midflight.bridge');
 const BRIDGE = `globalThis[Symbol.for('midflight.bridge')]`;
 
-/** Answers Node's own loads from now on. `find` gives the module that a file is in the generation whose code runs. */
-export function bridgeNativeLoads(find: (file: string) => ModuleInstance | null): void {
+/** Answers Node's own loads from now on, until the returned function is called. `find` gives the module that a file is in the
+ *  generation whose code runs. */
+export function bridgeNativeLoads(find: (file: string) => ModuleInstance | null): () => void {
   /** Asked for, and not evaluated yet: the next generation may be another by then. */
   const waiting = new Map<string, ModuleInstance>();
   const take = (url: string): ModuleInstance => {
@@ -32,7 +33,7 @@ export function bridgeNativeLoads(find: (file: string) => ModuleInstance | null)
     require: (url) => requireInstance(take(url), null),
   };
   Object.defineProperty(globalThis, kBridge, { value: bridge, configurable: true });
-  registerHooks({
+  const hooks = registerHooks({
     load(url, context, nextLoad) {
       const file = toFile(url);
       const instance = file === null ? null : find(file);
@@ -45,6 +46,7 @@ export function bridgeNativeLoads(find: (file: string) => ModuleInstance | null)
         : { format: 'module', source: toEsm(url, exportedNames(instance)), shortCircuit: true };
     },
   });
+  return () => hooks.deregister();
 }
 
 function toCommonJs(url: string): string {

@@ -43,6 +43,8 @@ export interface StateRegistry {
   restore(encoded: Uint8Array): void;
   /** Names of the declared states. */
   names(): readonly string[];
+  /** `state()` knows this registry no longer. */
+  dispose(): void;
 }
 
 interface Entry {
@@ -146,6 +148,10 @@ class Registry implements StateRegistry {
 
   names(): readonly string[] {
     return [...this.#entries.keys()];
+  }
+
+  dispose(): void {
+    Reflect.deleteProperty(globalThis, kRegistry);
   }
 
   #first<T>(name: string, init: T | (() => T), version: number, options: StateOptions<T>): Entry {

@@ -9,6 +9,7 @@ import {
 import { openChannel } from './channel.ts';
 import { createGenerations } from './generations.ts';
 import { silenceIntervals } from './lifetime.ts';
+import { readRelease } from './loaded-release.ts';
 import type { ListenerHandle } from './servers/listener-source.ts';
 
 // The app finds its entry where it is used to.
@@ -63,7 +64,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
   switch (request.type) {
     case 'prepare':
       releaseHold();
-      return generations.prepare(request.options);
+      return generations.prepare({ ...request.options, release: readRelease(request.options.release) });
     case 'commit':
       generations.commit(request.generation, { provisional: request.probationMs > 0 });
       releaseHold();

@@ -64,7 +64,7 @@ export async function graphOf(app: App, settings: GraphSettings = {}): Promise<M
     entry: app.entry,
     modules,
     previous: settings.previous,
-    readCompiled: (hash) => app.store.get(hash) ?? '',
+    readCompiled: ({ hash }) => app.store.get(hash) ?? '',
     createContext: () => ({ timers, process }),
     midflightExports: settings.midflightExports ?? {},
   });

@@ -1,0 +1,293 @@
+/**
+ * The runtime without a supervisor, in a process of one's own: compiles a source tree, runs it as a generation, and swaps
+ * what changes. What `midflight run` and `midflight dev` are made of, and `midflight/runtime` for others.
+ *
+ * Owns the index of the source tree and the generations of this process, of which there can be only one set.
+ *
+ *   state    | event              | next
+ *   idle     | load, prepare      | busy
+ *   busy     | it fails, is empty | idle
+ *   busy     | it is prepared     | prepared
+ *   prepared | commit, abort      | idle
+ *   any      | close              | closed
+ */
+
+import { EventEmitter } from 'node:events';
+import path from 'node:path';
+import { MidflightError } from '../errors.ts';
+import { toPlan, type Plan } from '../plan/plan.ts';
+import type { Manifest, ManifestModules } from '../protocol/manifest.ts';
+import { createModuleIndex, type ModuleIndex, type ReadSource } from '../release/module-index.ts';
+import { createGenerations, type Generations } from '../runtime/generations.ts';
+import type { LoadedRelease } from '../runtime/loaded-release.ts';
+import { createLocalListenerSource, type ListenerSource } from '../runtime/servers/listener-source.ts';
+
+/** How many versions back `rollback` can go. */
+const HISTORY_LENGTH_MAX = 20;
+const DEFAULT_READY_TIMEOUT_MS = 30_000;
+
+export interface RuntimeOptions {
+  /** Absolute path of the app's tree; it has to exist. */
+  readonly root: string;
+  /** The entry module, relative to `root` or absolute. */
+  readonly entry: string;
+  /** Gives the text of a file by its path relative to `root`, null where there is none. The disk when absent. */
+  readonly readSource?: ReadSource;
+  /** Keeps transformed files between processes. */
+  readonly cacheDirectory?: string;
+  /** Where listening sockets come from; this process when absent. */
+  readonly listeners?: ListenerSource;
+  /** How long a swap may wait for the servers of the new version; 30 s when absent. */
+  readonly readyTimeoutMs?: number;
+}
+
+export interface GenerationInfo {
+  readonly generation: number;
+  readonly status: 'current' | 'retained';
+  /** What keeps a generation that is not current, in words. */
+  readonly pinnedBy: readonly string[];
+}
+
+export interface SwapTimings {
+  /** Reading, transforming, resolving and checking what changed. */
+  readonly compileMs: number;
+  /** Loading, linking and evaluating it beside what runs. */
+  readonly prepareMs: number;
+}
+
+export interface PreparedSwap {
+  /** What is going to happen, and why. Only the paths `none` and `swap` can be committed in this process. */
+  readonly plan: Plan;
+  readonly timings: SwapTimings;
+  /** Makes the new code current in one synchronous step.
+   *  Errors: ERR_MIDFLIGHT_INVALID_STATE where the plan's path is another process's, or it was committed or aborted before;
+   *  ERR_MIDFLIGHT_STATE_MIGRATION_FAILED. Nothing has changed then. */
+  readonly commit: () => void;
+  /** Drops the new code, as if it had never been evaluated. */
+  readonly abort: () => void;
+}
+
+export interface RuntimeEvents {
+  /** Other code is current now. */
+  committed: [generation: number, plan: Plan];
+}
+
+export interface Runtime {
+  readonly events: EventEmitter<RuntimeEvents>;
+  readonly generations: readonly GenerationInfo[];
+  /** Compiles and evaluates the entry; gives its namespace.
+   *  Errors: ERR_MIDFLIGHT_SYNTAX, ERR_MIDFLIGHT_EXPORT_MISSING and the like; what the app threw. */
+  load(): Promise<object>;
+  /** Compiles what differs and evaluates it beside what runs. `changes` are the files that may differ, absolute or relative
+   *  to the root; every known file is looked at without them. One swap can be prepared at a time.
+   *  Errors: as `load`; nothing has changed then. */
+  prepare(changes?: readonly string[]): Promise<PreparedSwap>;
+  /** Makes the version before the current one current again.
+   *  Errors: ERR_MIDFLIGHT_INVALID_STATE where there is none. */
+  rollback(): Promise<void>;
+  /** The imports that lead from the entry to a file, both included. */
+  chainTo(file: string): readonly string[];
+  /** The files of the app's modules, relative to the root. */
+  files(): readonly string[];
+  /** Ends every generation and gives the process back what was taken over. */
+  close(): Promise<void>;
+}
+
+let openRuntime: Runtime | null = null;
+
+/** Makes the runtime of this process; nothing is compiled yet.
+ *  Errors: ERR_MIDFLIGHT_INVALID_STATE while another one is open; ERR_MIDFLIGHT_ENTRY_MISSING. */
+export function createRuntime(options: RuntimeOptions): Runtime {
+  if (openRuntime !== null) throw invalid('This process has a runtime already; close that first');
+  openRuntime = new InProcessRuntime(options);
+  return openRuntime;
+}
+
+class InProcessRuntime implements Runtime {
+  readonly events = new EventEmitter<RuntimeEvents>();
+  readonly #root: string;
+  readonly #index: ModuleIndex;
+  readonly #generations: Generations;
+  readonly #readyTimeoutMs: number;
+  readonly #history: Manifest[] = [];
+  #current: Manifest | null = null;
+  #status: 'idle' | 'busy' | 'prepared' | 'closed' = 'idle';
+  #count = 0;
+
+  constructor(options: RuntimeOptions) {
+    const { root, listeners, readyTimeoutMs } = options;
+    this.#root = root;
+    this.#index = createModuleIndex(options);
+    this.#readyTimeoutMs = readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS;
+    this.#generations = createGenerations({
+      source: listeners ?? createLocalListenerSource(),
+      onRolledBack: () => undefined,
+    });
+  }
+
+  get generations(): readonly GenerationInfo[] {
+    const current = this.#generations.current();
+    const retained = this.#generations
+      .retained()
+      .map(({ generation, pinnedBy }) => ({ generation, status: 'retained' as const, pinnedBy }));
+    if (current === null) return retained;
+    return [{ generation: current.generation, status: 'current', pinnedBy: [] }, ...retained];
+  }
+
+  async load(): Promise<object> {
+    if (this.#current !== null) throw invalid('The runtime is loaded already');
+    const prepared = await this.prepare();
+    prepared.commit();
+    return this.#generations.namespace() ?? {};
+  }
+
+  async prepare(changes?: readonly string[]): Promise<PreparedSwap> {
+    return this.#exclusively(async () => {
+      const startedAt = performance.now();
+      const { modules, problems } = await this.#index.update(changes?.map((file) => this.#toRelative(file)));
+      if (problems[0] !== undefined) throw problems[0];
+      return this.#prepareModules(modules, performance.now() - startedAt);
+    });
+  }
+
+  async rollback(): Promise<void> {
+    const before = this.#history.pop();
+    if (before === undefined) throw invalid('There is no version before the current one');
+    try {
+      const prepared = await this.#exclusively(async () => this.#prepareModules(before.modules, 0));
+      prepared.commit();
+      this.#history.pop();
+    } catch (error) {
+      this.#history.push(before);
+      throw error;
+    }
+  }
+
+  chainTo(file: string): readonly string[] {
+    return this.#index.chainTo(this.#toRelative(file));
+  }
+
+  files(): readonly string[] {
+    return Object.keys(this.#index.modules);
+  }
+
+  async close(): Promise<void> {
+    if (this.#status === 'closed') return;
+    this.#status = 'closed';
+    openRuntime = null;
+    await this.#generations.close();
+  }
+
+  /** One thing at a time; what `prepare` leaves open is ended by its commit or abort. */
+  async #exclusively(act: () => Promise<PreparedSwap>): Promise<PreparedSwap> {
+    if (this.#status !== 'idle') throw invalid(`The runtime is ${this.#status}`);
+    this.#status = 'busy';
+    try {
+      const prepared = await act();
+      this.#become('prepared');
+      return prepared;
+    } catch (error) {
+      this.#become('idle');
+      throw error;
+    }
+  }
+
+  #become(status: 'idle' | 'prepared'): void {
+    if (this.#status !== 'closed') this.#status = status;
+  }
+
+  async #prepareModules(modules: ManifestModules, compileMs: number): Promise<PreparedSwap> {
+    const next = toManifest(this.#index.entry, modules, `version ${this.#count + 1}`);
+    const policy = { path: 'auto', unswappable: new Set<string>() } as const;
+    const plan = toPlan({ current: this.#current, next, problems: [], policy });
+    const isRunnable = plan.path === 'swap' || this.#current === null;
+    const prepareMs = isRunnable ? await this.#evaluate(next) : 0;
+    return {
+      plan,
+      timings: { compileMs, prepareMs },
+      commit: () => {
+        this.#leavePrepared();
+        if (isRunnable) this.#commit(next, plan);
+        else if (plan.path !== 'none') throw invalid(`The plan is ${plan.path}, which one process can't do`);
+      },
+      abort: () => {
+        this.#leavePrepared();
+        if (isRunnable) this.#generations.abort(this.#count);
+      },
+    };
+  }
+
+  async #evaluate(manifest: Manifest): Promise<number> {
+    const release: LoadedRelease = {
+      id: manifest.id,
+      root: this.#root,
+      manifest,
+      readCompiled: (module) => this.#index.compiledOf(module).code,
+    };
+    this.#count += 1;
+    const serves = this.#generations.servers.listening().length > 0;
+    const { prepareMs } = await this.#generations.prepare({
+      release,
+      generation: this.#count,
+      ready: serves ? 'listen' : 'load',
+      readyTimeoutMs: this.#readyTimeoutMs,
+      health: null,
+    });
+    return prepareMs;
+  }
+
+  #leavePrepared(): void {
+    if (this.#status !== 'prepared') throw invalid('This swap was committed or aborted before');
+    this.#status = 'idle';
+  }
+
+  #commit(next: Manifest, plan: Plan): void {
+    this.#generations.commit(this.#count, { provisional: false });
+    if (this.#current !== null) this.#history.push(this.#current);
+    if (this.#history.length > HISTORY_LENGTH_MAX) this.#history.shift();
+    this.#current = next;
+    this.events.emit('committed', this.#count, plan);
+  }
+
+  #toRelative(file: string): string {
+    return path.relative(this.#root, path.resolve(this.#root, file)).split(path.sep).join('/');
+  }
+}
+
+/** What a plan compares and a generation loads; all but the modules is of this process, which stays. */
+function toManifest(entry: string, modules: ManifestModules, id: string): Manifest {
+  return {
+    formatVersion: 1,
+    id,
+    createdAt: '',
+    commit: null,
+    isDirty: true,
+    kind: 'node',
+    entry,
+    command: null,
+    listen: [],
+    modules,
+    assets: {},
+    dependenciesHash: null,
+    nodeVersion: process.version,
+    nodeOptions: process.execArgv,
+    args: [],
+    environment: {},
+    environmentHash: null,
+    workers: 1,
+    settings: {
+      ready: 'load',
+      readyTimeoutMs: 0,
+      drainTimeoutMs: 0,
+      probationMs: 0,
+      health: null,
+      envFile: null,
+      keep: 0,
+      shared: [],
+    },
+  };
+}
+
+function invalid(what: string): MidflightError {
+  return new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', [what]);
+}

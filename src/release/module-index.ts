@@ -1,0 +1,348 @@
+/**
+ * The modules of a source tree, kept up to date: what changed is compiled again, the rest is as it was.
+ * Owns what is known of each file, and what has changed since somebody asked.
+ *
+ * 1. `modules` only moves from one whole state to the next: an update that fails leaves it as it was.
+ * 2. What an update could not take in is looked at again by the next, whatever that is told.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { MidflightError } from '../errors.ts';
+import type { ManifestModule, ManifestModules, ModuleRequest } from '../protocol/manifest.ts';
+import { checkLinks } from './check-links.ts';
+import { createResolver, type Resolver } from './resolve.ts';
+import { createPackageTypes, type PackageType } from './transform/module-kind.ts';
+import { transformCached } from './transform-cache.ts';
+import type { SourceRequest } from './transform/rewrite.ts';
+import { isTransformable, transformModule, type TransformedModule } from './transform/transform.ts';
+import { readTypeScriptSettings, type TypeScriptSettings } from './transform/typescript-settings.ts';
+
+/** Gives the text of a file by its path relative to the root; null where there is none. */
+export type ReadSource = (path: string) => string | null;
+
+export interface CompiledCode {
+  readonly code: string;
+  /** A source map of version 3; null for JSON. */
+  readonly map: string | null;
+}
+
+export interface IndexOptions {
+  readonly root: string;
+  /** The entry module, relative to `root` or absolute. */
+  readonly entry: string;
+  /** Where transformed files are kept between builds, by the hash of their source; nothing is kept without it. */
+  readonly cacheDirectory?: string | undefined;
+  /** The disk when absent. */
+  readonly readSource?: ReadSource | undefined;
+}
+
+export interface IndexUpdate {
+  readonly modules: ManifestModules;
+  /** Imports that can't be linked. */
+  readonly problems: readonly MidflightError[];
+  /** The paths of the modules that are new, gone or different. */
+  readonly touched: ReadonlySet<string>;
+}
+
+export interface ModuleIndex {
+  /** Path of the entry module, relative to the root. */
+  readonly entry: string;
+  readonly modules: ManifestModules;
+  /** Takes in the files that may differ, by path relative to the root; every known one without a list.
+   *  Errors: ERR_MIDFLIGHT_SYNTAX of a file that is imported; nothing has changed then. */
+  update(changes?: Iterable<string>): Promise<IndexUpdate>;
+  /** The compiled code of a module that `modules` has or had; kept for as long as the module's description is. */
+  compiledOf(module: ManifestModule): CompiledCode;
+  /** The imports that lead from the entry to a module, both included; only the module where nothing leads to it. */
+  chainTo(path: string): readonly string[];
+}
+
+/** Makes the index of a tree; nothing is compiled before the first update.
+ *  Errors: ERR_MIDFLIGHT_ENTRY_MISSING. */
+export function createModuleIndex(options: IndexOptions): ModuleIndex {
+  return new Index(options);
+}
+
+/** What is known of one file. */
+interface Known {
+  readonly module: ManifestModule;
+  readonly source: string;
+  /** No request names it. */
+  readonly isComputedTarget: boolean;
+}
+
+/** An update under way: nothing of it counts before it has ended. */
+interface Draft {
+  readonly known: Map<string, Known>;
+  readonly touched: Set<string>;
+  /** Something may no longer be reached. */
+  mayPrune: boolean;
+}
+
+class Index implements ModuleIndex {
+  readonly entry: string;
+  readonly #options: IndexOptions;
+  readonly #compiled = new WeakMap<ManifestModule, CompiledCode>();
+  #resolver: Resolver;
+  #settings: TypeScriptSettings;
+  #packageTypes: (modulePath: string) => PackageType;
+  #known = new Map<string, Known>();
+  #modules: ManifestModules = {};
+  /** Some module may load, or have a package load, what no request names. */
+  #mayLoadAny = false;
+  /** Files that may differ and are not taken in yet. */
+  readonly #pending = new Set<string>();
+
+  constructor(options: IndexOptions) {
+    this.#options = options;
+    this.#resolver = createResolver(options.root, options.readSource);
+    this.#settings = readTypeScriptSettings(this.#resolver.root);
+    this.#packageTypes = createPackageTypes(this.#resolver.root);
+    const entry = this.#resolver.entry(options.entry);
+    if (entry === null) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [options.entry]);
+    this.entry = entry;
+  }
+
+  get modules(): ManifestModules {
+    return this.#modules;
+  }
+
+  async update(changes?: Iterable<string>): Promise<IndexUpdate> {
+    for (const at of changes ?? this.#known.keys()) this.#pending.add(at);
+    const isFirst = this.#known.size === 0;
+    const isStructural = isFirst || changes === undefined || this.#isStructural();
+    const draft: Draft = { known: new Map(this.#known), touched: new Set(), mayPrune: isStructural };
+    if (isStructural && !isFirst) await this.#renew(draft);
+    else await this.#compileChanged(draft);
+    await this.#compileFrom(draft, this.entry, true);
+    if (mayLoadAny(draft)) {
+      if (isStructural || !this.#mayLoadAny) await this.#compileRest(draft);
+      this.#markComputed(draft);
+    }
+    this.#mayLoadAny = mayLoadAny(draft);
+    if (draft.mayPrune && !isFirst) this.#prune(draft);
+    const isSame = draft.touched.size === 0;
+    const modules = isSame ? this.#modules : toModules(draft.known);
+    const problems = checkLinks(modules, this.entry, this.#toCheck(draft, modules));
+    if (problems.length === 0) this.#pending.clear();
+    this.#known = draft.known;
+    this.#modules = modules;
+    return { modules, problems, touched: draft.touched };
+  }
+
+  compiledOf(module: ManifestModule): CompiledCode {
+    const compiled = this.#compiled.get(module);
+    if (compiled !== undefined) return compiled;
+    throw new MidflightError('ERR_MIDFLIGHT_INTERNAL', [`${module.path} is not compiled`]);
+  }
+
+  chainTo(wanted: string): readonly string[] {
+    const from = new Map<string, string | null>([[this.entry, null]]);
+    for (const [at] of from) {
+      for (const { target } of this.#known.get(at)?.module.requests ?? []) {
+        if (target.kind === 'module' && !from.has(target.path)) from.set(target.path, at);
+      }
+    }
+    const chain = [wanted];
+    for (let at = from.get(wanted); typeof at === 'string'; at = from.get(at)) chain.unshift(at);
+    return chain;
+  }
+
+  /** Whether a file came, went, or says how others are resolved: then every request may lead elsewhere. */
+  #isStructural(): boolean {
+    return [...this.#pending].some((at) => {
+      if (decidesOthers.test(at)) return true;
+      return this.#known.has(at) !== (isTransformable(at) && this.#read(at) !== null);
+    });
+  }
+
+  /** Looks at every file and every request again. */
+  async #renew(draft: Draft): Promise<void> {
+    const settings = JSON.stringify(this.#settings);
+    this.#resolver = createResolver(this.#options.root, this.#options.readSource);
+    this.#settings = readTypeScriptSettings(this.#resolver.root);
+    const typesBefore = this.#packageTypes;
+    this.#packageTypes = createPackageTypes(this.#resolver.root);
+    const areSettingsSame = settings === JSON.stringify(this.#settings);
+    for (const [at, { source, module, isComputedTarget }] of this.#known) {
+      const text = this.#read(at);
+      const isSame = areSettingsSame && text === source && typesBefore(at) === this.#packageTypes(at);
+      if (text === null) forget(draft, at);
+      else if (isSame) this.#resolveAgain(draft, module);
+      else await this.#compileOne(draft, at, text, isComputedTarget);
+    }
+  }
+
+  async #compileChanged(draft: Draft): Promise<void> {
+    for (const at of this.#pending) {
+      const before = this.#known.get(at);
+      const text = before === undefined ? null : this.#read(at);
+      if (before === undefined || text === null || text === before.source) continue;
+      await this.#compileOne(draft, at, text, before.isComputedTarget);
+    }
+  }
+
+  /** Compiles what a module leads to and is not known yet. What is not `isNeeded` is left out when it can't be parsed. */
+  async #compileFrom(draft: Draft, start: string, isNeeded: boolean): Promise<void> {
+    const queue = [start, ...[...draft.touched].flatMap((at) => targetsOf(draft, at))];
+    for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+      if (draft.known.has(at)) continue;
+      const text = this.#read(at);
+      if (text === null) continue;
+      const isThere = await this.#compileOne(draft, at, text, !isNeeded);
+      if (isThere) queue.push(...targetsOf(draft, at));
+    }
+  }
+
+  /** The files that nothing names but something may ask for at run time. */
+  async #compileRest(draft: Draft): Promise<void> {
+    for (const file of listFiles(this.#resolver.root, '')) await this.#compileFrom(draft, file, false);
+  }
+
+  /** False where it was left out. */
+  async #compileOne(draft: Draft, at: string, text: string, isComputedTarget: boolean): Promise<boolean> {
+    try {
+      const { code, map, requests, ...facts } = await this.#transform(at, text);
+      const resolved = requests.map((request) => this.#resolve(at, request));
+      const module: ManifestModule = { ...facts, requests: resolved, isComputedTarget };
+      this.#compiled.set(module, { code, map });
+      take(draft, module, text);
+      return true;
+    } catch (error) {
+      const isSyntax = error instanceof MidflightError && error.code === 'ERR_MIDFLIGHT_SYNTAX';
+      if (!isComputedTarget || !isSyntax) throw error;
+      forget(draft, at);
+      return false;
+    }
+  }
+
+  #resolve(at: string, { specifier, phase }: SourceRequest): ModuleRequest {
+    return { specifier, phase, target: this.#resolver.resolve(at, specifier, phase) };
+  }
+
+  #resolveAgain(draft: Draft, module: ManifestModule): void {
+    const requests = module.requests.map((request) => this.#resolve(module.path, request));
+    if (JSON.stringify(requests) === JSON.stringify(module.requests)) return;
+    const known = draft.known.get(module.path);
+    if (known === undefined) return;
+    const renewed = { ...module, requests };
+    this.#compiled.set(renewed, this.compiledOf(module));
+    take(draft, renewed, known.source);
+  }
+
+  /** What the entry leads to by requests is no longer, or not yet, only there for what run time names. */
+  #markComputed(draft: Draft): void {
+    const named = reach(draft, this.entry);
+    for (const [at, known] of draft.known) {
+      const isComputedTarget = !named.has(at);
+      if (known.isComputedTarget === isComputedTarget) continue;
+      const module = { ...known.module, isComputedTarget };
+      this.#compiled.set(module, this.compiledOf(known.module));
+      draft.known.set(at, { ...known, module, isComputedTarget });
+    }
+  }
+
+  /** Drops what nothing leads to any more; where only run time names modules, every file of the tree may be meant. */
+  #prune(draft: Draft): void {
+    if (mayLoadAny(draft)) return;
+    const reached = reach(draft, this.entry);
+    for (const at of draft.known.keys()) if (!reached.has(at)) forget(draft, at);
+  }
+
+  /** The modules whose imports may no longer be right; null for all. */
+  #toCheck(draft: Draft, modules: ManifestModules): ReadonlySet<string> | null {
+    for (const at of draft.touched) {
+      const before = this.#modules[at];
+      const after = modules[at];
+      if (before === undefined || after === undefined || exportsOf(before) !== exportsOf(after)) return null;
+    }
+    return draft.touched;
+  }
+
+  #read(at: string): string | null {
+    const { readSource } = this.#options;
+    return readSource === undefined ? readFile(path.join(this.#resolver.root, at)) : readSource(at);
+  }
+
+  async #transform(at: string, source: string): Promise<TransformedModule> {
+    const { cacheDirectory } = this.#options;
+    const packageType = this.#packageTypes(at);
+    const options = { path: at, source, packageType, settings: this.#settings };
+    if (cacheDirectory === undefined) return transformModule(options);
+    return transformCached(cacheDirectory, options);
+  }
+}
+
+/** What these say, modules are resolved and compiled by. */
+const decidesOthers = /(?:^|\/)(?:package\.json|tsconfig[^/]*\.json)$/;
+
+function take(draft: Draft, module: ManifestModule, source: string): void {
+  const { path: at, isComputedTarget } = module;
+  const before = draft.known.get(at);
+  const wasTarget = before === undefined ? [] : targetsOf(draft, at);
+  draft.known.set(at, { module, source, isComputedTarget });
+  const targets = new Set(targetsOf(draft, at));
+  if (wasTarget.some((target) => !targets.has(target))) draft.mayPrune = true;
+  if (before?.module.hash !== module.hash || requestsOf(before.module) !== requestsOf(module))
+    draft.touched.add(at);
+  else draft.known.set(at, { module: before.module, source, isComputedTarget });
+}
+
+function forget(draft: Draft, at: string): void {
+  if (draft.known.delete(at)) draft.touched.add(at);
+}
+
+function targetsOf({ known }: Draft, at: string): string[] {
+  const requests = known.get(at)?.module.requests ?? [];
+  return requests.flatMap(({ target }) => (target.kind === 'module' ? [target.path] : []));
+}
+
+function reach(draft: Draft, entry: string): Set<string> {
+  const reached = new Set([entry]);
+  // A set's iteration comes to what is added meanwhile.
+  for (const at of reached) for (const target of targetsOf(draft, at)) reached.add(target);
+  return reached;
+}
+
+function mayLoadAny({ known }: Draft): boolean {
+  for (const { module } of known.values()) if (module.hasComputedRequest || module.usesLocation) return true;
+  return false;
+}
+
+function requestsOf({ requests }: ManifestModule): string {
+  return JSON.stringify(requests);
+}
+
+function exportsOf({ localExports, indirectExports, starExports }: ManifestModule): string {
+  return JSON.stringify([localExports, indirectExports, starExports]);
+}
+
+function toModules(known: ReadonlyMap<string, Known>): ManifestModules {
+  const sorted = [...known].toSorted(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(sorted.map(([at, { module }]) => [at, module]));
+}
+
+function readFile(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    // Not there, or no file: what asks for it says so.
+    return null;
+  }
+}
+
+const notImported = /^(?:package(?:-lock)?\.json|tsconfig.*\.json|midflight\.config\..*)$|\.d\.[cm]?ts$/;
+
+function* listFiles(root: string, directory: string): Generator<string> {
+  for (const entry of readdirSync(path.join(root, directory), { withFileTypes: true })) {
+    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
+    const file = directory === '' ? entry.name : `${directory}/${entry.name}`;
+    if (entry.isDirectory()) yield* listFiles(root, file);
+    else if (entry.isFile() && isListed(entry.name)) yield file;
+  }
+}
+
+function isListed(name: string): boolean {
+  return name.includes('.') && isTransformable(name) && !notImported.test(name);
+}
