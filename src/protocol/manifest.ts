@@ -49,6 +49,31 @@ export interface Hazard {
   readonly detail: string;
 }
 
+/** What a module says through `import.meta.hot`, as its text tells. */
+export interface ModuleHot {
+  /** `accept()` or `accept(callback)`. */
+  readonly acceptsSelf: boolean;
+  /** The names of `acceptExports()`, sorted; null where it is not called with literal names. */
+  readonly acceptedExports: readonly string[] | null;
+  /** The specifiers of `accept(specifiers, callback)`, sorted; computed ones are none. */
+  readonly acceptedDependencies: readonly string[];
+  readonly declines: boolean;
+  /** The exports that keep their identity over versions; none in a module that does not accept itself. */
+  readonly live: readonly LiveExport[];
+}
+
+/** An exported function or class that stays the same object while the module is replaced in place. */
+export interface LiveExport {
+  /** The local name, or `default` for one without a name; the key of `$m.live`. */
+  readonly name: string;
+  readonly kind: 'function' | 'class';
+  /** The source text of `extends`. */
+  readonly base: string | null;
+  /** The class's private names, each with its `#`. */
+  readonly privates: readonly string[];
+  readonly line: number;
+}
+
 export interface ManifestModule {
   readonly path: string;
   readonly kind: ModuleKind;
@@ -65,6 +90,8 @@ export interface ManifestModule {
   /** Specifiers of `export * from`. CommonJS: of `module.exports = require()` re-exports. */
   readonly starExports: readonly string[];
   readonly hazards: readonly Hazard[];
+  /** Null where `import.meta.hot` is not used, and for what is not an ES module. */
+  readonly hot: ModuleHot | null;
   /** True when it knows the folder that it is in, so that other assets make it another module. */
   readonly usesLocation: boolean;
   /** True when it requests something that only run time tells. */

@@ -1,6 +1,6 @@
 /** Whether a module knows in which folder it is: what it reads from there differs from release to release. */
 
-import { walk, type Node } from './transform/ast.ts';
+import { literalText, walk, type Node } from './transform/ast.ts';
 import type { Rewrite } from './transform/rewrite.ts';
 
 const metaWithoutLocation = new Set(['main', 'env', 'hot']);
@@ -21,8 +21,18 @@ export function usesLocation(rewrite: Rewrite): boolean {
 
 function isMeta({ parents }: Rewrite, node: Node): boolean {
   if (node.type !== 'MetaProperty' || node.meta.name !== 'import') return false;
-  const name = memberName(node, parents.get(node));
-  return name === null || !metaWithoutLocation.has(name);
+  const parent = parents.get(node);
+  const names = parent?.type === 'VariableDeclarator' ? patternKeys(parent.id) : [memberName(node, parent)];
+  return names.some((name) => name === null || !metaWithoutLocation.has(name));
+}
+
+/** The properties that a pattern takes; null among them where they are not known. */
+function patternKeys(pattern: Node): (string | null)[] {
+  if (pattern.type !== 'ObjectPattern') return [null];
+  return pattern.properties.map((property) => {
+    if (property.type !== 'Property' || property.computed) return null;
+    return property.key.type === 'Identifier' ? property.key.name : null;
+  });
 }
 
 function isFree({ parents, scopes }: Rewrite, node: Node): boolean {
@@ -35,5 +45,6 @@ function isFree({ parents, scopes }: Rewrite, node: Node): boolean {
 /** The property of `object` that is used; null where it is used as a whole, or by a computed name. */
 function memberName(object: Node, parent: Node | undefined): string | null {
   if (parent?.type !== 'MemberExpression' || parent.object !== object) return null;
-  return parent.property.type === 'Identifier' && !parent.computed ? parent.property.name : null;
+  if (parent.computed) return literalText(parent.property);
+  return parent.property.type === 'Identifier' ? parent.property.name : null;
 }

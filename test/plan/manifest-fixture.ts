@@ -1,6 +1,6 @@
 /** Manifests for tests of plans: a release of a small Node app, and what differs from it. */
 
-import type { Hazard, Manifest, ManifestModule } from '../../src/protocol/manifest.ts';
+import type { Hazard, Manifest, ManifestModule, ModuleHot } from '../../src/protocol/manifest.ts';
 import { toPlan, type Plan, type PlanInput, type Policy } from '../../src/plan/plan.ts';
 
 export interface ModuleFixture {
@@ -11,6 +11,7 @@ export interface ModuleFixture {
   readonly exports?: readonly string[];
   readonly reexports?: readonly string[];
   readonly hazards?: readonly Hazard[];
+  readonly hot?: ModuleHot;
   readonly usesLocation?: boolean;
   readonly hasComputedRequest?: boolean;
   readonly isComputedTarget?: boolean;
@@ -29,7 +30,7 @@ function toModule(path: string, fixture: ModuleFixture): ManifestModule {
   return {
     path,
     kind: 'esm',
-    hash: `${path} ${code} ${exports.join()} ${JSON.stringify(fixture.hazards)}`,
+    hash: `${path} ${code} ${exports.join()} ${JSON.stringify([fixture.hazards, fixture.hot])}`,
     hasTopLevelAwait: false,
     requests: [
       ...imports.map((target) => toRequest(target, 'static')),
@@ -40,6 +41,7 @@ function toModule(path: string, fixture: ModuleFixture): ManifestModule {
     indirectExports: reexports.map((name) => ({ name, specifier: './other.ts', imported: name })),
     starExports: [],
     hazards: fixture.hazards ?? [],
+    hot: fixture.hot ?? null,
     usesLocation: fixture.usesLocation ?? false,
     hasComputedRequest: fixture.hasComputedRequest ?? false,
     isComputedTarget: fixture.isComputedTarget ?? false,

@@ -22,6 +22,7 @@ import {
   propertyOf,
   type EsmBindings,
 } from './esm-bindings.ts';
+import { findHot } from './hot.ts';
 import {
   blank,
   chooseNames,
@@ -36,6 +37,7 @@ import {
 } from './rewrite.ts';
 import { analyseScopes, type ScopeReference } from './scope.ts';
 import { syntaxError } from './syntax-error.ts';
+import type { ModuleHot } from '../../protocol/manifest.ts';
 
 export interface EsmOptions {
   readonly path: string;
@@ -46,6 +48,7 @@ export interface EsmOptions {
 export interface RewrittenEsm extends EsmBindings {
   readonly rewrite: Rewrite;
   readonly hasTopLevelAwait: boolean;
+  readonly hot: ModuleHot | null;
 }
 
 /** Rewrites an ES module.
@@ -67,7 +70,9 @@ export function rewriteEsm({ path, source, preamble }: EsmOptions): RewrittenEsm
   for (const reference of scopes.references.values()) rewriteReference(body, reference);
   walk(parsed.program, (node) => rewriteNode(body, node));
   wrap(body, preamble);
-  return { ...bindings, rewrite, hasTopLevelAwait: body.hasTopLevelAwait };
+  const use = findHot(rewrite);
+  const hot = use === null ? null : { ...use, live: [] };
+  return { ...bindings, rewrite, hasTopLevelAwait: body.hasTopLevelAwait, hot };
 }
 
 /** The rewriting of one module's body. */

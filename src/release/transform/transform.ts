@@ -16,7 +16,7 @@ import { needsStrip, strip } from './strip.ts';
 import type { TypeScriptSettings } from './typescript-settings.ts';
 
 /** Changes with the compiled form; a part of every cache key. */
-export const TRANSFORM_VERSION = '2';
+export const TRANSFORM_VERSION = '3';
 
 export interface TransformOptions {
   /** Relative to the release's root. */
@@ -63,7 +63,7 @@ export function transformModule(options: TransformOptions): TransformedModule {
 type Unhashed = Omit<TransformedModule, 'hash'>;
 type Facts = Pick<
   TransformedModule,
-  'hasTopLevelAwait' | 'imports' | 'localExports' | 'indirectExports' | 'starExports'
+  'hasTopLevelAwait' | 'imports' | 'localExports' | 'indirectExports' | 'starExports' | 'hot'
 >;
 
 interface Rewritten {
@@ -78,6 +78,7 @@ const noFacts: Facts = {
   localExports: [],
   indirectExports: [],
   starExports: [],
+  hot: null,
 };
 
 function rewriteAs(
@@ -90,9 +91,9 @@ function rewriteAs(
     const { rewrite, localExports, starExports } = rewriteCjs(options);
     return { rewrite, code: rewrite.code.toString(), facts: { ...noFacts, localExports, starExports } };
   }
-  const { rewrite, imports, localExports, indirectExports, starExports, hasTopLevelAwait } =
+  const { rewrite, imports, localExports, indirectExports, starExports, hasTopLevelAwait, hot } =
     rewriteEsm(options);
-  const facts = { hasTopLevelAwait, imports, localExports, indirectExports, starExports };
+  const facts = { hasTopLevelAwait, imports, localExports, indirectExports, starExports, hot };
   return { rewrite, code: rewrite.code.toString(), facts };
 }
 
@@ -118,7 +119,7 @@ function transformJson(path: string, source: string): TransformedModule {
 }
 
 function withHash(module: Unhashed): TransformedModule {
-  const { kind, code, hasTopLevelAwait, imports, localExports, indirectExports, starExports, hazards } =
+  const { kind, code, hasTopLevelAwait, imports, localExports, indirectExports, starExports, hazards, hot } =
     module;
   const text = JSON.stringify([
     TRANSFORM_VERSION,
@@ -130,6 +131,7 @@ function withHash(module: Unhashed): TransformedModule {
     indirectExports,
     starExports,
     hazards,
+    hot,
   ]);
   return { ...module, hash: createHash('sha256').update(text).digest('hex') };
 }
