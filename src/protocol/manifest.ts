@@ -62,12 +62,12 @@ export interface ModuleHot {
   readonly live: readonly LiveExport[];
 }
 
-/** An exported function or class that stays the same object while the module is replaced in place. */
+/** A function or class that stays the same object while the module is replaced in place: an exported one, or a class that one extends. */
 export interface LiveExport {
   /** The local name, or `default` for one without a name; the key of `$m.live`. */
   readonly name: string;
   readonly kind: 'function' | 'class';
-  /** The source text of `extends`. */
+  /** The source text of `extends`; `name from specifier` for an import. */
   readonly base: string | null;
   /** The class's private names, each with its `#`. */
   readonly privates: readonly string[];

@@ -23,6 +23,7 @@ import {
   type EsmBindings,
 } from './esm-bindings.ts';
 import { findHot } from './hot.ts';
+import { findLive, rewriteLive, type LiveNodes } from './live.ts';
 import {
   blank,
   chooseNames,
@@ -66,18 +67,21 @@ export function rewriteEsm({ path, source, preamble }: EsmOptions): RewrittenEsm
     requests: createRequestList(),
   };
   const bindings = collectBindings(rewrite);
-  const body: Body = { ...rewrite, bindings, hoisted: [], hasTopLevelAwait: false };
+  const use = findHot(rewrite);
+  const isBoundary = use !== null && (use.acceptsSelf || use.acceptedExports !== null);
+  const live: LiveNodes = isBoundary ? findLive(rewrite, bindings) : new Map();
+  const body: Body = { ...rewrite, bindings, live, hoisted: [], hasTopLevelAwait: false };
   for (const reference of scopes.references.values()) rewriteReference(body, reference);
   walk(parsed.program, (node) => rewriteNode(body, node));
   wrap(body, preamble);
-  const use = findHot(rewrite);
-  const hot = use === null ? null : { ...use, live: [] };
+  const hot = use === null ? null : { ...use, live: [...live.values()] };
   return { ...bindings, rewrite, hasTopLevelAwait: body.hasTopLevelAwait, hot };
 }
 
 /** The rewriting of one module's body. */
 interface Body extends Rewrite {
   readonly bindings: EsmBindings;
+  readonly live: LiveNodes;
   /** Writes that come before evaluation: what is hoisted is there for the modules of a cycle. */
   readonly hoisted: string[];
   hasTopLevelAwait: boolean;
@@ -131,6 +135,8 @@ function rewriteCallee(body: Body, identifier: Identifier, specifier: string, te
 }
 
 function rewriteNode(body: Body, node: Node): void {
+  const live = body.live.get(node);
+  if (live !== undefined) rewriteLive(body, body.hoisted, node, live);
   switch (node.type) {
     case 'ImportExpression':
       if (node.phase !== null) throw unsupportedPhase(body, node);
@@ -310,22 +316,26 @@ function rewriteDefault(body: Body, node: Of<'ExportDefaultDeclaration'>): void 
   const { code, names, source } = body;
   const { declaration } = node;
   const target = `${names.environment}.default`;
+  const isLive = body.live.has(declaration);
   if (declaration.type === 'FunctionDeclaration') {
     blank(body, node.start, declaration.start);
     if (declaration.id !== null) return;
     code.appendLeft(findText(body, '(', declaration.start), ` ${names.fallback}`);
-    body.hoisted.push(`${target}=${names.module}.named(${names.fallback},"default");`);
+    const value = isLive ? names.fallback : `${names.module}.named(${names.fallback},"default")`;
+    body.hoisted.push(`${target}=${value};`);
     return;
   }
   if (declaration.type === 'ClassDeclaration' && declaration.id !== null)
     return blank(body, node.start, declaration.start);
   // ECMA-262 16.2.3.7: an anonymous function or class is named "default"; a property's initializer names it, too.
-  const isAnonymous = isAnonymousFunction(declaration);
+  const isNamed = isLive || isAnonymousFunction(declaration);
+  const opening = `${isLive ? `${names.module}.live("default",` : ''}${isNamed ? '{default:' : ' '}`;
+  const closing = `${isNamed ? '}.default' : ''}${isLive ? ')' : ''}`;
   const end = source[node.end - 1] === ';' ? node.end - 1 : node.end;
   code.update(node.start, node.start + 'export'.length, `${target}=`);
   const keyword = findText(body, 'default', node.start + 'export'.length);
-  code.update(keyword, keyword + 'default'.length, isAnonymous ? '{default:' : ' ');
-  code.appendLeft(end, `${isAnonymous ? '}.default' : ''}${end === node.end ? ';' : ''}`);
+  code.update(keyword, keyword + 'default'.length, opening);
+  code.appendLeft(end, `${closing}${end === node.end ? ';' : ''}`);
 }
 
 function isAnonymousFunction(node: Node): boolean {
