@@ -60,9 +60,10 @@ export interface PreparedSwap {
   readonly plan: Plan;
   readonly timings: SwapTimings;
   /** Makes the new code current in one synchronous step.
+   *  Shape:  it is only waited for where a module that was replaced in place called `import.meta.hot.invalidate`.
    *  Errors: ERR_MIDFLIGHT_INVALID_STATE where the plan's path is another process's, or it was committed or aborted before;
-   *  ERR_MIDFLIGHT_STATE_MIGRATION_FAILED. Nothing has changed then. */
-  readonly commit: () => void;
+   *  ERR_MIDFLIGHT_STATE_MIGRATION_FAILED; what a callback of `import.meta.hot.accept` threw. Nothing has changed then. */
+  readonly commit: () => Promise<void>;
   /** Drops the new code, as if it had never been evaluated. */
   readonly abort: () => void;
 }
@@ -70,6 +71,8 @@ export interface PreparedSwap {
 export interface RuntimeEvents {
   /** Other code is current now. */
   committed: [generation: number, plan: Plan];
+  /** A module has called `import.meta.hot.send`. */
+  message: [event: string, data: unknown];
 }
 
 export interface Runtime {
@@ -85,6 +88,8 @@ export interface Runtime {
   /** Makes the version before the current one current again.
    *  Errors: ERR_MIDFLIGHT_INVALID_STATE where there is none. */
   rollback(): Promise<void>;
+  /** Tells the modules that listen by `import.meta.hot.on`. */
+  send(event: string, data?: unknown): void;
   /** The imports that lead from the entry to a file, both included. */
   chainTo(file: string): readonly string[];
   /** The files of the app's modules, relative to the root. */
@@ -122,6 +127,7 @@ class InProcessRuntime implements Runtime {
     this.#generations = createGenerations({
       source: listeners ?? createLocalListenerSource(),
       onRolledBack: () => undefined,
+      onMessage: (event, data) => void this.events.emit('message', event, data),
     });
   }
 
@@ -137,7 +143,7 @@ class InProcessRuntime implements Runtime {
   async load(): Promise<object> {
     if (this.#current !== null) throw invalid('The runtime is loaded already');
     const prepared = await this.prepare();
-    prepared.commit();
+    await prepared.commit();
     return this.#generations.namespace() ?? {};
   }
 
@@ -155,12 +161,16 @@ class InProcessRuntime implements Runtime {
     if (before === undefined) throw invalid('There is no version before the current one');
     try {
       const prepared = await this.#exclusively(async () => this.#prepareModules(before.modules, 0));
-      prepared.commit();
+      await prepared.commit();
       this.#history.pop();
     } catch (error) {
       this.#history.push(before);
       throw error;
     }
+  }
+
+  send(event: string, data?: unknown): void {
+    this.#generations.hotEvents.emit(event, data);
   }
 
   chainTo(file: string): readonly string[] {
@@ -205,9 +215,9 @@ class InProcessRuntime implements Runtime {
     return {
       plan,
       timings: { compileMs, prepareMs },
-      commit: () => {
+      commit: async () => {
         this.#leavePrepared();
-        if (isRunnable) this.#commit(next, plan);
+        if (isRunnable) await this.#commit(next, plan);
         else if (plan.path !== 'none') throw invalid(`The plan is ${plan.path}, which one process can't do`);
       },
       abort: () => {
@@ -241,8 +251,8 @@ class InProcessRuntime implements Runtime {
     this.#status = 'idle';
   }
 
-  #commit(next: Manifest, plan: Plan): void {
-    this.#generations.commit(this.#count, { provisional: false });
+  async #commit(next: Manifest, plan: Plan): Promise<void> {
+    await this.#generations.commit(this.#count, { provisional: false });
     if (this.#current !== null) this.#history.push(this.#current);
     if (this.#history.length > HISTORY_LENGTH_MAX) this.#history.shift();
     this.#current = next;

@@ -1,12 +1,7 @@
 /** What differs between the modules of two releases, and what a swap re-evaluates because of it. */
 
-import {
-  differingAssets,
-  toImporters,
-  type Manifest,
-  type ManifestModule,
-  type ManifestModules,
-} from '../protocol/manifest.ts';
+import { differingAssets, toImporters, type Manifest, type ManifestModule } from '../protocol/manifest.ts';
+import { propagate } from '../protocol/propagate.ts';
 
 export interface ModuleChange {
   readonly path: string;
@@ -14,6 +9,10 @@ export interface ModuleChange {
   readonly change: 'added' | 'changed' | 'removed' | 'reached';
   /** For `reached`: the imports from this module down to the one that changed, or an asset that did. */
   readonly because: readonly string[];
+  /** True when it is replaced in place: what imports it and accepts that is not evaluated again because of it. */
+  readonly isInPlace: boolean;
+  /** Why it is not replaced in place though it accepts itself; null where it does not, or is. */
+  readonly refusal: string | null;
   readonly exportsAdded: readonly string[];
   readonly exportsRemoved: readonly string[];
 }
@@ -26,7 +25,7 @@ export function compareModules(current: Manifest, next: Manifest): readonly Modu
     if (change !== null) changes.set(path, change);
   }
   reachByAssets(changes, current, next);
-  spread(changes, next.modules);
+  reachByImports(changes, current, next);
   return [...changes.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
@@ -35,7 +34,7 @@ function compareOne(path: string, before?: ManifestModule, after?: ManifestModul
   const now = exportsOf(after);
   const difference = {
     path,
-    because: [],
+    ...plain,
     exportsAdded: now.filter((name) => !old.includes(name)),
     exportsRemoved: old.filter((name) => !now.includes(name)),
   };
@@ -60,19 +59,23 @@ function reachByAssets(changes: Map<string, ModuleChange>, current: Manifest, ne
   }
 }
 
+const plain = { because: [], isInPlace: false, refusal: null } as const;
+
 function toReached(path: string, because: readonly string[]): ModuleChange {
-  return { path, change: 'reached', because, exportsAdded: [], exportsRemoved: [] };
+  return { path, change: 'reached', ...plain, because, exportsAdded: [], exportsRemoved: [] };
 }
 
-/** Breadth first from what changed to its importers, so that each chain is a shortest one. */
-function spread(changes: Map<string, ModuleChange>, modules: ManifestModules): void {
-  const importers = toImporters(modules);
-  const queue = [...changes.keys()];
-  for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-    for (const importer of importers.get(path) ?? []) {
-      if (changes.has(importer)) continue;
-      changes.set(importer, toReached(importer, [path, ...(changes.get(path)?.because ?? [])]));
-      queue.push(importer);
-    }
+/** From what changed to its importers, up to the boundaries. Breadth first, so that each chain is a shortest one. */
+function reachByImports(changes: Map<string, ModuleChange>, current: Manifest, next: Manifest): void {
+  const { reevaluated, inPlace, refusals } = propagate({
+    before: (path) => current.modules[path],
+    after: next.modules,
+    importers: toImporters(next.modules),
+    changed: changes.keys(),
+  });
+  for (const [path, cause] of reevaluated) {
+    const chain = cause === null ? [] : [cause, ...(changes.get(cause)?.because ?? [])];
+    const change = changes.get(path) ?? toReached(path, chain);
+    changes.set(path, { ...change, isInPlace: inPlace.has(path), refusal: refusals.get(path) ?? null });
   }
 }

@@ -74,6 +74,23 @@ function processChanged({ current, next }: Comparison): readonly Reason[] {
   return [{ code: 'MF2002', path: 'handoff', message: differs.join('; ') }];
 }
 
+/** Accepted, but not possible: the change goes on to the importers. */
+function notInPlace({ modules }: Comparison): readonly Reason[] {
+  return modules.flatMap(({ path, refusal }): readonly Reason[] => {
+    if (refusal === null) return none;
+    const message = `${path} accepts itself, but its importers are evaluated again: ${refusal}`;
+    return [{ code: 'MF1004', path: 'swap', message }];
+  });
+}
+
+function declined({ current, modules }: Comparison): readonly Reason[] {
+  return modules.flatMap(({ path }): readonly Reason[] => {
+    if (current.modules[path]?.hot?.declines !== true) return none;
+    const message = `${path} would be evaluated again and declines that: import.meta.hot.decline()`;
+    return [{ code: 'MF2004', path: 'handoff', message }];
+  });
+}
+
 const kindNames: Record<string, string> = {
   'worker-entry': 'starts worker threads or child processes',
   cluster: 'uses node:cluster',
@@ -116,9 +133,11 @@ export const differenceRules: readonly Rule[] = [
   entryChanged,
   assetsChanged,
   settingsChanged,
+  notInPlace,
   dependenciesChanged,
   processChanged,
   processBound,
+  declined,
   notNode,
 ];
 

@@ -4,7 +4,9 @@ import { MidflightError } from '../errors.ts';
 import { differingAssets, type ManifestAssets } from '../protocol/manifest.ts';
 import type { LoadedRelease } from './loaded-release.ts';
 import { runInScope, type GenerationScope } from './generation-scope.ts';
-import { createModuleGraph, type ModuleGraph } from './module-graph.ts';
+import type { HotData, HotUpdate } from './hot-context.ts';
+import type { HotModuleOptions } from './hot-module.ts';
+import { createModuleGraph, type ModuleContext, type ModuleGraph } from './module-graph.ts';
 import { createModuleLife, type ModuleLife } from './module-life.ts';
 import { runAsModule, type ModuleOrigin } from './origin.ts';
 
@@ -14,6 +16,8 @@ export interface Generation {
   /** By module path; shared with the generation before where the module is. */
   readonly lives: ReadonlyMap<string, ModuleLife>;
   readonly assets: ManifestAssets;
+  /** What it was made from. */
+  readonly release: LoadedRelease;
 }
 
 export interface GenerationOptions {
@@ -24,6 +28,10 @@ export interface GenerationOptions {
   readonly midflightExports: Record<string, object>;
   /** The graph of the generation whose code runs now. */
   readonly currentGraph: () => ModuleGraph | undefined;
+  /** Modules that can't be replaced in place. */
+  readonly refused: ReadonlySet<string>;
+  /** What the modules' `import.meta.hot` has in common. */
+  readonly hot: Pick<HotModuleOptions, 'events' | 'onInvalidate' | 'onMessage'>;
 }
 
 /** Makes a generation with its graph; nothing is loaded yet. */
@@ -38,6 +46,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     inFlightCount: 0,
   };
   const lives = new Map<string, ModuleLife>();
+  const inherited = new Map<string, HotData>();
   const graph: ModuleGraph = createModuleGraph({
     root: release.root,
     entry: manifest.entry,
@@ -45,21 +54,57 @@ export function createGeneration(options: GenerationOptions): Generation {
     previous: previous?.graph,
     assetsDiffer: differingAssets(previous?.assets ?? {}, manifest.assets).length > 0,
     readCompiled: release.readCompiled,
-    createContext(modulePath) {
-      const life = lives.get(modulePath) ?? createModuleLife(modulePath, scope);
-      lives.set(modulePath, life);
-      const { timers, process } = life.lifetime;
-      return { timers, process, run: (evaluate) => runAsModule(life.origin, evaluate) };
-    },
+    createContext: contextMaker({ ...options, scope, lives, inherited }),
     midflightExports: options.midflightExports,
     currentGraph: options.currentGraph,
+    hasAccepted: acceptedIn(previous),
+    refused: options.refused,
   });
   for (const [modulePath, life] of previous?.lives ?? []) {
-    if (graph.changed.has(modulePath) || !(modulePath in manifest.modules)) continue;
+    if (!(modulePath in manifest.modules)) continue;
+    if (graph.changed.has(modulePath)) {
+      inherited.set(modulePath, life.hot.data);
+      continue;
+    }
     life.users.add(scope);
     lives.set(modulePath, life);
   }
-  return { scope, graph, lives, assets: manifest.assets };
+  return { scope, graph, lives, assets: manifest.assets, release };
+}
+
+interface ContextOptions extends Pick<GenerationOptions, 'hot' | 'currentGraph'> {
+  readonly scope: GenerationScope;
+  readonly lives: Map<string, ModuleLife>;
+  /** What versions before have left, by module. */
+  readonly inherited: ReadonlyMap<string, HotData>;
+}
+
+/** A function of its own: what it returns lives as long as the generation, and must not hold the generation before. */
+function contextMaker({
+  hot,
+  currentGraph,
+  scope,
+  lives,
+  inherited,
+}: ContextOptions): (modulePath: string) => ModuleContext {
+  const createLife = (modulePath: string): ModuleLife =>
+    createModuleLife({
+      ...hot,
+      path: modulePath,
+      scope,
+      data: { ...inherited.get(modulePath) },
+      resolve: (specifier) => currentGraph()?.resolve(modulePath, specifier) ?? null,
+    });
+  return (modulePath: string): ModuleContext => {
+    const life = lives.get(modulePath) ?? createLife(modulePath);
+    lives.set(modulePath, life);
+    const { timers, process } = life.lifetime;
+    return { timers, process, hot: life.hot.context, run: (evaluate) => runAsModule(life.origin, evaluate) };
+  };
+}
+
+function acceptedIn(previous: Generation | null): (modulePath: string, dependency: string | null) => boolean {
+  return (modulePath, dependency) => previous?.lives.get(modulePath)?.hot.hasAccepted(dependency) === true;
 }
 
 /** Loads, links and evaluates, as code of that generation. Rejects with what the code threw. */
@@ -80,13 +125,57 @@ export function noticeStatus({ lives }: Generation): void {
   for (const { lifetime } of lives.values()) lifetime.statusChanged();
 }
 
-/** Ends what no other generation shares. */
-export function endGeneration({ scope, lives }: Generation, status: 'retired' | 'aborted'): void {
+/** Calls what accepted the modules that this generation, now current, has replaced in place. Throws what a callback throws. */
+export function notifyAccepted({ scope, graph, lives }: Generation, before: Generation): void {
+  const { inPlace, accepted } = graph.propagation;
+  if (inPlace.size === 0) return;
+  const updated = new Map([...inPlace].map((at) => [at, graph.namespace(at) ?? {}]));
+  runInScope(scope, () => {
+    // The versions that were replaced have accepted themselves, the modules that stay have accepted their dependencies.
+    for (const at of inPlace) before.lives.get(at)?.hot.notify(new Map([[at, updated.get(at) ?? {}]]));
+    for (const [importer, paths] of accepted) {
+      lives.get(importer)?.hot.notify(new Map(paths.map((at) => [at, updated.get(at) ?? {}])));
+    }
+  });
+}
+
+/** The boundaries that a swap comes to, as events name them: modules replaced in place, importers that accepted one, the entry. */
+export function toUpdates({ graph }: Generation): HotUpdate[] {
+  const { inPlace, accepted } = graph.propagation;
+  const toUpdate = (at: string, acceptedPath: string): HotUpdate => ({
+    type: 'js-update',
+    path: at,
+    acceptedPath,
+    timestamp: Date.now(),
+  });
+  const byImporter = [...accepted].flatMap(([at, paths]) => paths.map((path) => toUpdate(at, path)));
+  const named = new Set(byImporter.map(({ acceptedPath }) => acceptedPath));
+  const selves = [...inPlace].filter((at) => !named.has(at));
+  if (graph.changed.has(graph.entry)) selves.push(graph.entry);
+  return [...selves.map((at) => toUpdate(at, at)), ...byImporter];
+}
+
+/** Ends what no other generation shares. `successor` is the generation that is current then. */
+export async function endGeneration(
+  generation: Generation,
+  status: 'retired' | 'aborted',
+  successor: Generation | null,
+): Promise<void> {
+  const { scope, lives, graph } = generation;
   scope.status = status;
-  for (const { users, lifetime } of lives.values()) {
-    users.delete(scope);
+  if (status === 'aborted') graph.abandon();
+  for (const { users } of lives.values()) users.delete(scope);
+  const ended = [...lives].filter(([, { users }]) => users.size === 0).toReversed();
+  // What a module disposes of may still need its timers.
+  for (const [at, { hot, lifetime }] of ended) {
+    const heir = successor?.lives.get(at)?.hot;
+    const ending = hot.end({
+      data: heir?.data ?? hot.data,
+      isPruned: successor !== null && heir === undefined,
+    });
+    if (ending !== null) await ending;
     // What a connection started goes on until that connection ends; upgraded sockets may outlive their generation.
-    if (users.size === 0) lifetime.dispose({ keepWork: status === 'retired' });
+    lifetime.dispose({ keepWork: status === 'retired' });
   }
 }
 

@@ -31,11 +31,14 @@ import {
   endGeneration,
   evaluateGeneration,
   noticeStatus,
+  notifyAccepted,
   rootsOf,
   sharesOrigin,
+  toUpdates,
   type Generation,
 } from './generation.ts';
 import { currentScope, type GenerationScope } from './generation-scope.ts';
+import { createHotEvents, type HotEvents } from './hot-events.ts';
 import type { LoadedRelease } from './loaded-release.ts';
 import type { ModuleGraph } from './module-graph.ts';
 import type { ModuleInstance } from './module-instance.ts';
@@ -53,18 +56,27 @@ export interface GenerationsOptions {
   readonly source: ListenerSource;
   /** A provisional generation failed and the proved one is current again. */
   onRolledBack(generation: number, error: Error): void;
+  /** A module has called `import.meta.hot.send`. */
+  onMessage?(event: string, data: unknown): void;
 }
 
 export interface PrepareOptions extends Omit<PrepareMessage, 'release'> {
   readonly release: LoadedRelease;
+  /** Modules that can't be replaced in place this time. */
+  readonly refused?: ReadonlySet<string>;
 }
 
 export interface Generations {
   readonly servers: ServerAdoption;
+  /** What `import.meta.hot.on` hears. */
+  readonly hotEvents: HotEvents;
   /** Loads, links, evaluates and checks a release beside the current generation.
    *  Errors: whatever its code threw; nothing has changed then. */
   prepare(options: PrepareOptions): Promise<PrepareAnswer>;
-  commit(generation: number, options: { provisional: boolean }): void;
+  /** Makes the prepared generation current, in one synchronous step. It is waited for only where a module that was replaced in
+   *  place can't be made use of after all, and what imports it is evaluated again.
+   *  Errors: what a callback of `import.meta.hot.accept` threw, or a state's migration; nothing has changed then. */
+  commit(generation: number, options: { provisional: boolean }): Promise<void>;
   abort(generation: number): void;
   rollback(generation: number): void;
   /** The current generation has passed; resolves when the one before has ended. */
@@ -91,15 +103,20 @@ export function createGenerations(options: GenerationsOptions): Generations {
 
 interface Preparing {
   readonly generation: Generation;
+  readonly options: PrepareOptions;
   fail(error: Error): void;
 }
 
 class ProcessGenerations implements Generations {
   readonly servers: ServerAdoption;
+  readonly hotEvents = createHotEvents();
   readonly #options: GenerationsOptions;
   readonly #states = createStateRegistry();
   readonly #retiring = new Set<Generation>();
   readonly #restores: readonly (() => void)[];
+  /** Modules that said, by `import.meta.hot.invalidate`, that they can't be replaced in place. */
+  readonly #invalidated = new Set<string>();
+  #isNotifying = false;
   #preparing: Preparing | null = null;
   #isLeaving = false;
   #current: Generation | null = null;
@@ -120,17 +137,12 @@ class ProcessGenerations implements Generations {
     if (this.#preparing !== null)
       throw invalid(`Generation ${this.#preparing.generation.scope.generation} is being prepared`);
     const startedAt = performance.now();
-    const { release } = options;
+    const refused = new Set([...(options.refused ?? []), ...this.#invalidated]);
+    this.#invalidated.clear();
     const failed = Promise.withResolvers<never>();
     failed.promise.catch(() => undefined);
-    const generation = createGeneration({
-      generation: options.generation,
-      release,
-      previous: this.#current,
-      midflightExports: { '': midflight },
-      currentGraph: () => this.#graphOf(currentScope()),
-    });
-    this.#preparing = { generation, fail: failed.reject };
+    const generation = this.#create(options, refused);
+    this.#preparing = { generation, options: { ...options, refused }, fail: failed.reject };
     this.servers.inherit(
       generation.scope,
       (origin) => origin !== undefined && sharesOrigin(generation, origin),
@@ -138,14 +150,69 @@ class ProcessGenerations implements Generations {
     try {
       await Promise.race([failed.promise, evaluateGeneration(generation)]);
       const listening = await Promise.race([failed.promise, this.#becomeReady(generation, options)]);
+      if (this.#invalidated.size > 0) return await this.#prepareAgain();
       const reevaluated = [...generation.graph.changed];
       return { prepareMs: performance.now() - startedAt, reevaluated, listening };
     } catch (error) {
-      const module = generation.graph.failedModule();
-      this.abort(options.generation);
-      if (module === null || error instanceof MidflightError) throw error;
-      throw Object.assign(toWorkerError({ ...toErrorReport(error), module }), { cause: error });
+      throw this.#dropFailed(generation, error);
     }
+  }
+
+  #create(options: PrepareOptions, refused: ReadonlySet<string>): Generation {
+    return createGeneration({
+      generation: options.generation,
+      release: options.release,
+      previous: this.#current,
+      midflightExports: { '': midflight },
+      currentGraph: this.#runningGraph,
+      refused,
+      hot: {
+        events: this.hotEvents,
+        onInvalidate: this.#onInvalidate,
+        onMessage: (event, data) => this.#options.onMessage?.(event, data),
+      },
+    });
+  }
+
+  /** What failed, told with the module that did. */
+  #dropFailed(generation: Generation, error: unknown): unknown {
+    const module = generation.graph.failedModule();
+    this.abort(generation.scope.generation);
+    const { message, stack } = toErrorReport(error);
+    this.hotEvents.emit('vite:error', { type: 'error', err: { message, stack } });
+    if (module === null || error instanceof MidflightError) return error;
+    return Object.assign(toWorkerError({ ...toErrorReport(error), module }), { cause: error });
+  }
+
+  /** With what has been invalidated since. */
+  async #prepareAgain(): Promise<PrepareAnswer> {
+    const preparing = this.#preparing;
+    if (preparing === null) throw invalid('Nothing is being prepared');
+    this.abort(preparing.generation.scope.generation);
+    return this.prepare(preparing.options);
+  }
+
+  readonly #runningGraph = (): ModuleGraph | undefined => this.#graphOf(currentScope());
+
+  readonly #onInvalidate = (path: string, message: string | undefined): void => {
+    // It is being evaluated with its importers already.
+    if (this.#preparing?.options.refused?.has(path) === true) return;
+    this.#invalidated.add(path);
+    this.hotEvents.emit('vite:invalidate', { path, message, firstInvalidatedBy: path });
+    // While one is being prepared or committed, that one takes it in.
+    if (this.#preparing === null && !this.#isNotifying) this.#evaluateInvalidated();
+  };
+
+  /** The current generation once more, with all that imports what was invalidated. */
+  #evaluateInvalidated(): void {
+    const current = this.#current;
+    if (current === null) return;
+    const { generation } = current.scope;
+    const provisional = current !== this.#proved;
+    const { release } = current;
+    this.prepare({ release, generation, ready: 'load', readyTimeoutMs: 0, health: null })
+      .then(() => this.commit(generation, { provisional }))
+      .catch((error: unknown) => console.error('What was invalidated could not be evaluated again:', error));
   }
 
   async #becomeReady(
@@ -161,20 +228,34 @@ class ProcessGenerations implements Generations {
     return result.listening.map(toAddressKey);
   }
 
-  commit(number: number, { provisional }: { provisional: boolean }): void {
-    const next = this.#preparing?.generation;
-    if (next === undefined || next.scope.generation !== number)
+  async commit(number: number, options: { provisional: boolean }): Promise<void> {
+    const preparing = this.#preparing;
+    if (preparing === null || preparing.generation.scope.generation !== number)
       throw invalid(`Generation ${number} is not prepared`);
+    const next = preparing.generation;
     const before = this.#current;
+    const payload = { type: 'update', updates: toUpdates(next) } as const;
+    if (before !== null) this.hotEvents.emit('vite:beforeUpdate', payload);
     this.#states.commit(next.scope);
     try {
       this.#point(next);
+      if (before !== null) this.#notify(next, before);
     } catch (error) {
-      if (before !== null) this.#states.goBack(before.scope);
+      this.#comeBack(before);
       this.abort(number);
       throw error;
     }
+    if (this.#invalidated.size > 0) {
+      this.#comeBack(before);
+      await this.#prepareAgain();
+      return this.commit(number, options);
+    }
     this.#preparing = null;
+    this.#settleCommitted(next, before, options.provisional);
+    if (before !== null) this.hotEvents.emit('vite:afterUpdate', payload);
+  }
+
+  #settleCommitted(next: Generation, before: Generation | null, provisional: boolean): void {
     if (before !== null && before !== this.#proved) this.#retire(before);
     if (provisional && this.#proved !== null) return;
     const proved = this.#proved;
@@ -183,11 +264,27 @@ class ProcessGenerations implements Generations {
     if (proved !== null) this.#retire(proved);
   }
 
+  #notify(next: Generation, before: Generation): void {
+    this.#isNotifying = true;
+    try {
+      notifyAccepted(next, before);
+    } finally {
+      this.#isNotifying = false;
+    }
+  }
+
+  /** Undoes a commit that did not come to its end. */
+  #comeBack(before: Generation | null): void {
+    if (before === null) return;
+    this.#states.goBack(before.scope);
+    if (this.#current !== before) this.#point(before);
+  }
+
   abort(number: number): void {
     const generation = this.#preparing?.generation;
     if (generation === undefined || generation.scope.generation !== number) return;
     this.#preparing = null;
-    endGeneration(generation, 'aborted');
+    void endGeneration(generation, 'aborted', this.#current);
     this.#states.abort(generation.scope);
     this.servers.abort(generation.scope);
   }
@@ -231,7 +328,7 @@ class ProcessGenerations implements Generations {
     if (this.#preparing !== null) this.abort(this.#preparing.generation.scope.generation);
     await this.servers.stopAccepting();
     for (const generation of this.#all()) {
-      endGeneration(generation, 'retired');
+      await endGeneration(generation, 'retired', null);
       this.servers.retire(generation.scope);
     }
     this.#current = this.#proved = null;
@@ -324,9 +421,19 @@ class ProcessGenerations implements Generations {
   async #settle(generation: Generation, timeoutMs: number): Promise<void> {
     this.#retiring.add(generation);
     await whenQuiet(generation.scope, timeoutMs);
-    endGeneration(generation, 'retired');
+    this.#announcePrune(generation);
+    await endGeneration(generation, 'retired', this.#current);
     this.servers.retire(generation.scope);
     this.#retiring.delete(generation);
+  }
+
+  #announcePrune({ lives }: Generation): void {
+    const current = this.#current;
+    if (current === null) return;
+    const paths = [...lives].flatMap(([at, { users }]) =>
+      users.size === 1 && !current.graph.instances.has(at) ? [at] : [],
+    );
+    if (paths.length > 0) this.hotEvents.emit('vite:beforePrune', { type: 'prune', paths });
   }
 
   async #probe(scope: GenerationScope, health: HealthCheck): Promise<void> {

@@ -17,6 +17,10 @@ export interface ModuleApi {
   readonly sync: <Value>(value: Value) => Value;
   readonly named: <Value extends object>(value: Value, name: string) => Value;
   readonly createRequire: (base: string | URL) => NodeJS.Require;
+  /** Where the module accepts itself: the function or class that stands for all versions of an export. */
+  readonly live: (key: string, value?: object) => object;
+  /** Set by code whose import parameters can change. */
+  relink?: (...parameters: unknown[]) => void;
 }
 
 /** Makes `$m` of an instance. What a generation owns is looked up at each use, as the generation of a shared module changes. */
@@ -38,6 +42,7 @@ export function createModuleApi(instance: ModuleInstance): ModuleApi {
     sync,
     named,
     createRequire: (base) => createRequire(instance, base),
+    live: (key, value) => instance.slot?.live(instance, key, value) ?? value ?? {},
   };
 }
 

@@ -36,18 +36,23 @@ const marked = new WeakMap<object, object>();
 function gettersOf(instance: ModuleInstance): Map<string, () => unknown> {
   const getters = new Map<string, () => unknown>();
   for (const name of exportedNames(instance)) {
-    const getter = getterFor(resolveExport(instance, name));
+    const getter = getterFor(instance, resolveExport(instance, name));
     if (getter !== null) getters.set(name, getter);
   }
   return getters;
 }
 
-function getterFor(resolution: ExportResolution<ModuleInstance>): (() => unknown) | null {
+function getterFor(
+  instance: ModuleInstance,
+  resolution: ExportResolution<ModuleInstance>,
+): (() => unknown) | null {
   switch (resolution.kind) {
     case 'binding': {
       const { node, name } = resolution;
-      const { environment } = node;
-      return () => environment[name];
+      const { environment, slot } = node;
+      if (node === instance || slot === null) return () => environment[name];
+      // What a module re-exports may be replaced in place, and the module that re-exports it stays.
+      return () => (slot.seen() ?? node).environment[name];
     }
     case 'foreign': {
       const { dependency, name } = resolution;

@@ -5,18 +5,29 @@ import type { ImportBinding } from '../protocol/manifest.ts';
 import { resolveImport } from '../protocol/resolve-export.ts';
 import { createModuleApi } from './link-api.ts';
 import { dependencyNamespace } from './link-namespace.ts';
-import { staticDependencies, type ModuleInstance } from './module-instance.ts';
+import { staticDependencies, viewedFrom, type ModuleInstance } from './module-instance.ts';
 
 /** Links an instance and all that it imports; all of them must be loaded.
  *  Errors: ERR_MIDFLIGHT_EXPORT_MISSING, ERR_MIDFLIGHT_EXPORT_AMBIGUOUS. */
 export function link(instance: ModuleInstance): void {
   const stack: ModuleInstance[] = [];
   try {
-    linkFrom(instance, stack, 0);
+    viewedFrom(instance.graph, () => linkFrom(instance, stack, 0));
   } catch (error) {
     for (const { evaluation } of stack) evaluation.status = 'unlinked';
     throw error;
   }
+}
+
+/** Gives a linked instance the bindings that its imports have now, after a module was replaced in place. */
+export function relink(instance: ModuleInstance): void {
+  if (instance.relink === null) return;
+  const parameters = viewedFrom(instance.graph, () => toParameters(instance));
+  instance.relink(...parameters);
+}
+
+function toParameters(instance: ModuleInstance): (object | null)[] {
+  return instance.manifest.imports.map((binding) => toParameter(instance, binding));
 }
 
 function linkFrom(instance: ModuleInstance, stack: ModuleInstance[], start: number): number {
@@ -49,19 +60,16 @@ function linkComponent(members: readonly ModuleInstance[], isCycle: boolean): vo
   if (isCycle) for (const member of members) guardEnvironment(member);
   const parameters = members.map((member) => {
     checkIndirectExports(member);
-    return member.manifest.imports.map((binding) => toParameter(member, binding));
+    return toParameters(member);
   });
   for (const [index, member] of members.entries()) {
     const compiled = member.graph.compile(member);
-    const run = compiled.call(
-      undefined,
-      createModuleApi(member),
-      member.environment,
-      ...(parameters[index] ?? []),
-    );
+    const api = createModuleApi(member);
+    const run = compiled.call(undefined, api, member.environment, ...(parameters[index] ?? []));
     const generator = run as Iterator<unknown> | AsyncIterator<unknown>;
     // The first step writes what is hoisted and stops before the module's own code.
     void generator.next();
+    member.relink = api.relink ?? null;
     member.evaluation.generator = generator;
     member.evaluation.status = 'linked';
   }

@@ -11,11 +11,13 @@ import path from 'node:path';
 import { compileFunction } from 'node:vm';
 import { MidflightError } from '../errors.ts';
 import {
+  requestPhases,
   toImporters,
   type ManifestModule,
   type ManifestModules,
   type ModuleRequest,
 } from '../protocol/manifest.ts';
+import { propagate, type Propagation } from '../protocol/propagate.ts';
 import { createModuleRequire } from './evaluate-commonjs.ts';
 import { importModule, requireEsm } from './evaluate-import.ts';
 import { evaluate } from './evaluate.ts';
@@ -23,6 +25,8 @@ import { createForeign, midflightModule, type ForeignModule } from './externals.
 import { loadClosure } from './link-load.ts';
 import { namespaceOf } from './link-namespace.ts';
 import { link } from './link.ts';
+import { createModuleSlot } from './module-slot.ts';
+import { leadsToBoundary, replaceInPlace, toRelinkable } from './replace-in-place.ts';
 import {
   createInstance,
   targetKey,
@@ -44,6 +48,10 @@ export interface ModuleGraphOptions {
   readonly previous?: ModuleGraph | undefined;
   /** True when the files that are not modules differ from those of the graph before. */
   readonly assetsDiffer?: boolean;
+  /** Whether a module of the graph before has accepted itself (null), or a dependency by its path. Its text tells without this. */
+  readonly hasAccepted?: (path: string, dependency: string | null) => boolean;
+  /** Modules that can't be replaced in place: they are evaluated again with all that imports them. */
+  readonly refused?: ReadonlySet<string>;
   /** Asked once for each module that runs in this graph. */
   readonly createContext: (path: string) => ModuleContext;
   /** The package `midflight` by subpath, '' for the package itself. */
@@ -56,6 +64,8 @@ export interface ModuleGraph {
   readonly entry: string;
   /** The modules that are not shared with the graph before: changed ones and all that lead to them. */
   readonly changed: ReadonlySet<string>;
+  /** What is replaced in place, and who accepted what. */
+  readonly propagation: Propagation;
   readonly instances: ReadonlyMap<string, ModuleInstance>;
   /** Compiles and links all that the entry imports; runs nothing of the app.
    *  Errors: ERR_MIDFLIGHT_MODULE_UNRESOLVED, ERR_MIDFLIGHT_EXPORT_MISSING, ERR_MIDFLIGHT_EXPORT_AMBIGUOUS. */
@@ -64,6 +74,8 @@ export interface ModuleGraph {
   readonly evaluate: () => Promise<void>;
   /** Makes this the graph that shared modules belong to. Call it when its generation becomes current, also by rollback. */
   readonly adopt: () => void;
+  /** This graph will never be current: what it was about to replace stays. */
+  readonly abandon: () => void;
   /** The module whose own code threw when the graph was evaluated. */
   readonly failedModule: () => string | null;
   /** The namespace of a module that is evaluated. */
@@ -84,6 +96,10 @@ export interface ModuleGraph {
   /** The module at a file, or at the file that is meant by one without its extension. Shared modules name files of the
    *  release that they were first part of; those are the same modules. */
   readonly moduleAt: (file: string) => ModuleInstance | null;
+  /** The path of the module that a specifier of another leads to; null where it leads to none of the app's. */
+  readonly resolve: (importer: string, specifier: string) => string | null;
+  /** True when the code that runs now is of the generation that has this graph. */
+  readonly isRunning: () => boolean;
   /** The graph in which a computed request of `instance` is answered. */
   readonly currentFor: (instance: ModuleInstance) => ModuleGraph;
 }
@@ -93,7 +109,9 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   const root = realpathSync(options.root);
   const instances = new Map<string, ModuleInstance>();
   const contexts = new Map<string, ModuleContext>();
-  const changed = findChanged(options.modules, options.previous, options.assetsDiffer ?? false);
+  const importers = toImporters(options.modules);
+  const propagation = propagateFrom(options, importers);
+  const changed = new Set(propagation.reevaluated.keys());
   const { entry } = options;
   const { readCompiled, createContext, midflightExports, currentGraph } = options;
   let knownRoots: readonly string[] | null = null;
@@ -102,11 +120,21 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   const graph: ModuleGraph = {
     entry,
     changed,
+    propagation,
     instances,
-    load: () => loadEntry(instances, entry),
-    evaluate: async () => evaluate(instanceAt(instances, entry)),
+    load: async () => {
+      for (const instance of ownOf(graph)) instance.slot?.stage(instance);
+      for (const instance of rootsOf(graph)) await loadRoot(instance);
+    },
+    evaluate: async () => {
+      for (const instance of rootsOf(graph)) await evaluate(instance);
+    },
     adopt: () => {
       for (const instance of instances.values()) instance.graph = graph;
+      replaceInPlace(graph, importers);
+    },
+    abandon: () => {
+      for (const instance of ownOf(graph)) instance.slot?.unstage(instance);
     },
     failedModule: () => findFailed(instances),
     namespace: (at) => {
@@ -119,14 +147,20 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       return context;
     },
     readCompiled: ({ manifest }) => readCompiled(manifest),
-    compile: (instance) =>
-      (instance.compiled ??= compile(readCompiled(instance.manifest), instance.filename)),
+    compile: (instance) => (instance.compiled = compiledOf(instance, readCompiled)),
     import: importModule,
     requireEsm,
     createRequire: (instance) => createModuleRequire(instance),
     midflight: (subpath) => midflightModule(midflightExports, subpath),
     mainModule: () => instances.get(entry)?.commonJs?.module,
     moduleAt: (file) => findAt(instances, roots(), file),
+    resolve: (importer, specifier) => {
+      const targets = instances.get(importer)?.targets;
+      const keys = requestPhases.map((phase) => targetKey(specifier, phase));
+      const target = keys.map((key) => targets?.get(key)).find((found) => found?.kind === 'module');
+      return target?.kind === 'module' ? target.node.manifest.path : null;
+    },
+    isRunning: () => currentGraph?.() === graph,
     currentFor: (instance) => {
       const current = currentGraph?.();
       return current?.instances.get(instance.manifest.path) === instance ? current : instance.graph;
@@ -154,22 +188,25 @@ function findFailed(instances: ReadonlyMap<string, ModuleInstance>): string | nu
   return (first ?? failed[0])?.manifest.path ?? null;
 }
 
-/** Changed are modules that differ, that are new or failed before, that would read other assets, and every module that
- *  leads to one of them. */
-function findChanged(
-  modules: ManifestModules,
-  previous: ModuleGraph | undefined,
-  assetsDiffer: boolean,
-): Set<string> {
-  const importers = toImporters(modules);
-  const changed = new Set<string>();
-  for (const module of Object.values(modules)) {
-    const isOutdated = assetsDiffer && module.usesLocation;
-    if (isOutdated || isChanged(module, previous?.instances.get(module.path))) changed.add(module.path);
-  }
-  // A set's iteration comes to what is added meanwhile.
-  for (const at of changed) for (const importer of importers.get(at) ?? []) changed.add(importer);
-  return changed;
+/** Changed are modules that differ, that are new or failed before, or that would read other assets; and from these on every
+ *  module that leads to one, up to a boundary. */
+function propagateFrom(
+  { modules, previous, assetsDiffer, hasAccepted, refused }: ModuleGraphOptions,
+  importers: ReadonlyMap<string, readonly string[]>,
+): Propagation {
+  const changed = Object.values(modules).filter((module) => {
+    const isOutdated = assetsDiffer === true && module.usesLocation;
+    const isRefused = refused?.has(module.path) === true;
+    return isOutdated || isRefused || isChanged(module, previous?.instances.get(module.path));
+  });
+  return propagate({
+    before: (at) => previous?.instances.get(at)?.manifest,
+    after: modules,
+    importers,
+    changed: changed.map((module) => module.path),
+    ...(hasAccepted === undefined ? {} : { hasAccepted }),
+    ...(refused === undefined ? {} : { refused }),
+  });
 }
 
 function isChanged(module: ManifestModule, before: ModuleInstance | undefined): boolean {
@@ -195,8 +232,7 @@ function fillInstances({ root, graph, instances, modules, previous, midflightExp
   for (const manifest of Object.values(modules)) {
     const before = previous?.instances.get(manifest.path);
     const isShared = before !== undefined && !graph.changed.has(manifest.path);
-    const compiled = before?.manifest.hash === manifest.hash ? before.compiled : null;
-    instances.set(manifest.path, isShared ? before : createInstance({ root, manifest, graph, compiled }));
+    instances.set(manifest.path, isShared ? before : createNext({ root, manifest, graph, before }));
   }
   const foreigns = new Map<string, ForeignModule>();
   const toForeign = (target: ForeignModule['target']): ForeignModule => {
@@ -206,6 +242,27 @@ function fillInstances({ root, graph, instances, modules, previous, midflightExp
     return foreign;
   };
   for (const at of graph.changed) fillTargets(instanceAt(instances, at), instances, toForeign);
+}
+
+interface Next {
+  readonly root: string;
+  readonly manifest: ManifestModule;
+  readonly graph: ModuleGraph;
+  readonly before: ModuleInstance | undefined;
+}
+
+function createNext({ root, manifest, graph, before }: Next): ModuleInstance {
+  const compiled = before?.manifest.hash === manifest.hash ? before.compiled : null;
+  const acceptsItself =
+    manifest.hot !== null && (manifest.hot.acceptsSelf || manifest.hot.acceptedExports !== null);
+  const isInPlace = graph.propagation.inPlace.has(manifest.path);
+  const isRunning = (instance: ModuleInstance): boolean => instance.graph.isRunning();
+  if (isInPlace && before?.slot === null) {
+    before.slot = createModuleSlot(isRunning);
+    before.slot.switchTo(before);
+  }
+  const slot = isInPlace ? before?.slot : acceptsItself ? createModuleSlot(isRunning) : null;
+  return createInstance({ root, manifest, graph, compiled, slot: slot ?? null });
 }
 
 function fillTargets(
@@ -231,8 +288,17 @@ function toTarget(
     : { kind: 'module', node };
 }
 
-async function loadEntry(instances: ReadonlyMap<string, ModuleInstance>, entry: string): Promise<void> {
-  const instance = instanceAt(instances, entry);
+/** The instances that the graph does not share with the one before. */
+function ownOf({ changed, instances }: ModuleGraph): ModuleInstance[] {
+  return [...changed].map((at) => instanceAt(instances, at));
+}
+
+/** Where loading and evaluation start: importers of what is replaced in place may be shared, and lead to it no more. */
+function rootsOf({ entry, instances, propagation }: ModuleGraph): ModuleInstance[] {
+  return [...new Set([...propagation.inPlace, entry])].map((at) => instanceAt(instances, at));
+}
+
+async function loadRoot(instance: ModuleInstance): Promise<void> {
   await loadClosure(instance);
   link(instance);
 }
@@ -241,6 +307,22 @@ function instanceAt(instances: ReadonlyMap<string, ModuleInstance>, at: string):
   const instance = instances.get(at);
   if (instance === undefined) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [at]);
   return instance;
+}
+
+/** Code whose import parameters can be changed. */
+const relinkable = new WeakSet<CompiledModule>();
+
+function compiledOf(
+  instance: ModuleInstance,
+  readCompiled: (module: ManifestModule) => string,
+): CompiledModule {
+  const { compiled, manifest, filename } = instance;
+  const isRelinkable = leadsToBoundary(instance);
+  if (compiled !== null && (!isRelinkable || relinkable.has(compiled))) return compiled;
+  const code = readCompiled(manifest);
+  const fresh = compile(isRelinkable ? toRelinkable(code) : code, filename);
+  if (isRelinkable) relinkable.add(fresh);
+  return fresh;
 }
 
 /** Without `importModuleDynamically`, so that no global table keeps the code (nodejs/node#63186). */

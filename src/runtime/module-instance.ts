@@ -4,7 +4,7 @@
  *
  * Invariants
  * 1. An instance refers to instances that are at most as new as itself: nothing that is shared keeps a replaced version alive.
- *    `graph` is the one exception, and `adopt()` of the next graph moves it on.
+ *    Exceptions are `graph`, and what leads to a module that was replaced in place; `adopt()` of a graph sees to both.
  * 2. Outside of a cycle the environment has plain data properties only; they are written by the module itself.
  *
  * status             | event                          | next
@@ -21,6 +21,7 @@ import type { ManifestModule, RequestPhase } from '../protocol/manifest.ts';
 import type { LinkDependency, LinkNode } from '../protocol/resolve-export.ts';
 import type { ForeignModule } from './externals.ts';
 import type { ModuleGraph } from './module-graph.ts';
+import type { ModuleSlot } from './module-slot.ts';
 
 /** What a generation gives to its modules in place of the global. */
 export interface ModuleContext {
@@ -83,8 +84,12 @@ export interface ModuleInstance extends LinkNode<ModuleInstance> {
   readonly evaluation: Evaluation;
   /** CommonJS: names that importers use besides those that the source was seen to export. */
   readonly wantedNames: Set<string>;
+  /** What it shares with the versions that it replaces in place, and that replace it. */
+  slot: ModuleSlot | null;
   graph: ModuleGraph;
   compiled: CompiledModule | null;
+  /** Gives the running code other import parameters; null where these can't change. */
+  relink: ((...parameters: unknown[]) => void) | null;
   json: { readonly value: unknown } | null;
   commonJs: CommonJsState | null;
   namespace: object | null;
@@ -97,10 +102,11 @@ export interface InstanceOptions {
   readonly graph: ModuleGraph;
   /** The compiled code, when a version before had the same. */
   readonly compiled: CompiledModule | null;
+  readonly slot: ModuleSlot | null;
 }
 
 /** Makes an instance that is linked with nothing yet; `targets` are filled in when all of the graph's are there. */
-export function createInstance({ root, manifest, graph, compiled }: InstanceOptions): ModuleInstance {
+export function createInstance({ root, manifest, graph, compiled, slot }: InstanceOptions): ModuleInstance {
   const filename = path.join(root, manifest.path);
   const targets = new Map<string, InstanceTarget>();
   return {
@@ -112,8 +118,10 @@ export function createInstance({ root, manifest, graph, compiled }: InstanceOpti
     targets,
     evaluation: createEvaluation(),
     wantedNames: new Set(),
+    slot,
     graph,
     compiled,
+    relink: null,
     json: null,
     commonJs: null,
     namespace: null,
@@ -135,8 +143,23 @@ export function staticDependencies({ manifest, targets }: ModuleInstance): Modul
   });
 }
 
+let view: ModuleGraph | null = null;
+
+/** Links as a graph has it: where a shared module leads to one that was replaced in place, that is the graph's version. */
+export function viewedFrom<Result>(graph: ModuleGraph, act: () => Result): Result {
+  const before = view;
+  view = graph;
+  try {
+    return act();
+  } finally {
+    view = before;
+  }
+}
+
 function toDependency(target: InstanceTarget | undefined): LinkDependency<ModuleInstance> {
-  return target === undefined || target.kind === 'missing' ? { kind: 'missing' } : target;
+  if (target === undefined || target.kind === 'missing') return { kind: 'missing' };
+  if (target.kind !== 'module' || target.node.slot === null || view === null) return target;
+  return { kind: 'module', node: view.instances.get(target.node.manifest.path) ?? target.node };
 }
 
 /** An empty object that V8 keeps in its fast form, which it does not for `Object.create(null)`. */

@@ -4,12 +4,14 @@
  */
 
 import type { GenerationScope, GenerationStatus } from './generation-scope.ts';
+import { createHotModule, type HotModule, type HotModuleOptions } from './hot-module.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
-import type { ModuleOrigin } from './origin.ts';
+import { runAsModule, type ModuleOrigin } from './origin.ts';
 
 export interface ModuleLife {
   readonly origin: ModuleOrigin;
   readonly lifetime: Lifetime;
+  readonly hot: HotModule;
   /** The generations whose graph holds the module. */
   readonly users: Set<GenerationScope>;
 }
@@ -17,7 +19,11 @@ export interface ModuleLife {
 /** The first of these that any user has is the module's own. */
 const precedence: readonly GenerationStatus[] = ['current', 'previous', 'preparing', 'retired'];
 
-export function createModuleLife(path: string, scope: GenerationScope): ModuleLife {
+export interface ModuleLifeOptions extends Omit<HotModuleOptions, 'isCurrent' | 'run'> {
+  readonly scope: GenerationScope;
+}
+
+export function createModuleLife({ scope, ...options }: ModuleLifeOptions): ModuleLife {
   const users = new Set([scope]);
   const owner = {
     get status(): GenerationStatus {
@@ -25,5 +31,11 @@ export function createModuleLife(path: string, scope: GenerationScope): ModuleLi
       return precedence.find((status) => statuses.has(status)) ?? 'aborted';
     },
   };
-  return { origin: { kind: 'module', path }, lifetime: createLifetime(owner), users };
+  const origin: ModuleOrigin = { kind: 'module', path: options.path };
+  const hot = createHotModule({
+    ...options,
+    isCurrent: () => owner.status === 'current',
+    run: (callback) => runAsModule(origin, callback),
+  });
+  return { origin, lifetime: createLifetime(owner), hot, users };
 }

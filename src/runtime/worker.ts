@@ -66,7 +66,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       releaseHold();
       return generations.prepare({ ...request.options, release: readRelease(request.options.release) });
     case 'commit':
-      generations.commit(request.generation, { provisional: request.probationMs > 0 });
+      await generations.commit(request.generation, { provisional: request.probationMs > 0 });
       releaseHold();
       return null;
     case 'abort':
@@ -78,6 +78,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
     case 'health':
       return generations.checkHealth(request.health);
     case 'pause':
+      generations.hotEvents.emit('vite:beforeFullReload', { type: 'full-reload' });
       holdAnew();
       silenceIntervals(true);
       await generations.servers.stopAccepting();

@@ -40,11 +40,12 @@ export function rewriteLive(
     if (node.id !== null) hoisted.push(`${name}=${live},${name});`);
     else hoisted.push(`${names.fallback}=${live},${names.module}.named(${names.fallback},"default"));`);
   } else if (node.type === 'ClassDeclaration' && node.id !== null) {
-    // The static block comes before every static initializer: these see the stable class by its name.
-    code.prependRight(node.start, `let ${name}=${live});({${name}:`);
+    // The static block comes before every static initializer: these see the stable class by its name. The call around it all
+    // comes after them.
+    code.prependRight(node.start, `let ${name}=${live});${live},{${name}:`);
     code.remove(node.id.start, node.id.end);
     code.appendLeft(node.body.start + 1, `static{${live},this)}`);
-    code.appendLeft(node.end, '});');
+    code.appendLeft(node.end, `}.${name});`);
   } else if (parents.get(node)?.type === 'VariableDeclarator') {
     // A property's initializer names it as the variable's does. ECMA-262 8.4.5 NamedEvaluation.
     code.prependRight(node.start, `${live},{${name}:`);

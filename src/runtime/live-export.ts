@@ -1,0 +1,198 @@
+/**
+ * Functions and classes that stay the same object over the versions of a module. What importers captured delegates to the
+ * version that is current; code of a version that is being prepared gets its own.
+ *
+ * What is called               | runs
+ * a live function              | the function of the version that is current
+ * `new` of a live class        | its constructor, with the class (or the subclass) as new.target
+ * a method or an accessor      | that of the version that is current, also on living instances
+ * a static field               | is that of the version that is current
+ *
+ * A class's `prototype` never changes, so `instanceof` and subclasses hold.
+ */
+
+export type Callable = (this: unknown, ...values: unknown[]) => unknown;
+export type Constructor = new (...values: unknown[]) => object;
+
+export interface LiveExport {
+  readonly stable: Callable | Constructor;
+  /** A class is about to be announced before its static initializers run, and again after them. */
+  readonly declare: () => void;
+  /** Shows what a version that is being prepared adds, beside what there is. */
+  readonly announce: (target: object) => void;
+  /** Makes a version's function or class the one that runs. */
+  readonly aim: (target: object) => void;
+}
+
+/** Makes the function that stands for all versions of one. `staged` gives the one of the version being prepared to its own
+ *  code, null to all others. */
+export function createLiveFunction(first: Callable, staged: () => Callable | null): LiveExport {
+  let target = first;
+  const pick = (): Callable => staged() ?? target;
+  const stable = isPlainFunction(first) ? toConstructible(pick) : toMethod(pick);
+  const aim = (next: object): void => {
+    target = next as Callable;
+    resemble(stable, target);
+  };
+  resemble(stable, first);
+  const nothing = (): void => undefined;
+  return { stable, declare: nothing, announce: nothing, aim };
+}
+
+/** Makes the class that stands for all versions of one; it has none before the first `announce` or `aim`. */
+export function createLiveClass(staged: () => Constructor | null): LiveExport {
+  let target: Constructor | null = null;
+  const pick = (): Constructor => {
+    const picked = staged() ?? target;
+    if (picked === null) throw new ReferenceError('Cannot access a class before initialization');
+    return picked;
+  };
+  const stable = toClass(pick);
+  const statics = createMirror(stable, ['prototype', 'length', 'name', 'toString'], pick);
+  const members = createMirror(stable.prototype as object, ['constructor'], () => pick().prototype as object);
+  const show = (next: Constructor, isOnly: boolean): void => {
+    statics.show(next, isOnly);
+    members.show(next.prototype as object, isOnly);
+  };
+  const derive = (next: Constructor): void => {
+    resemble(stable, next);
+    Object.setPrototypeOf(stable.prototype as object, Object.getPrototypeOf(next.prototype) as object);
+  };
+  let isDeclared = false;
+  return {
+    stable,
+    declare: () => {
+      isDeclared = true;
+    },
+    announce: (next) => {
+      // What its static initializers define is not there yet, and they may ask for it by the class's name.
+      if (isDeclared) Object.setPrototypeOf(stable, toStaticView(next));
+      else derive(target ?? (next as Constructor));
+      isDeclared = false;
+      show(next as Constructor, false);
+    },
+    aim: (next) => {
+      target = next as Constructor;
+      isDeclared = false;
+      derive(target);
+      show(target, true);
+    },
+  };
+}
+
+/** A class while its static fields are being defined; what is set goes to the class itself. */
+function toStaticView(target: object): object {
+  return new Proxy(target, { set: (_, key, value) => Reflect.set(target, key, value) });
+}
+
+function isPlainFunction(target: Callable): boolean {
+  return Object.getPrototypeOf(target) === Function.prototype && Object.hasOwn(target, 'prototype');
+}
+
+function toConstructible(pick: () => Callable): Callable {
+  return function stable(this: unknown, ...values: unknown[]): unknown {
+    if (new.target === undefined) return Reflect.apply(pick(), this, values);
+    return Reflect.construct(pick(), values, new.target) as unknown;
+  };
+}
+
+function toMethod(pick: () => Callable): Callable {
+  return {
+    stable(this: unknown, ...values: unknown[]): unknown {
+      return Reflect.apply(pick(), this, values);
+    },
+  }.stable;
+}
+
+function toClass(pick: () => Constructor): Constructor {
+  return class {
+    constructor(...values: unknown[]) {
+      // A constructor that returns an object gives that: made by the version's own, for the class that was asked for.
+      return Reflect.construct(pick(), values, new.target) as object;
+    }
+  };
+}
+
+/** Name, length, text and prototype, by which frameworks tell functions apart. */
+function resemble(stable: object, target: object): void {
+  const { name, length } = target as Callable;
+  Object.setPrototypeOf(stable, Object.getPrototypeOf(target) as object);
+  Object.defineProperties(stable, {
+    name: { value: name, configurable: true },
+    length: { value: length, configurable: true },
+    toString: { value: () => Function.prototype.toString.call(target), configurable: true, writable: true },
+  });
+}
+
+interface Mirror {
+  /** Has the members of `source` on the stable object; only those when told. */
+  readonly show: (source: object, isOnly: boolean) => void;
+}
+
+/** Keeps the own members of one object on another that stays. */
+function createMirror(owner: object, skipped: readonly PropertyKey[], pick: () => object): Mirror {
+  const shown = new Set<PropertyKey>();
+  const methods = new Map<PropertyKey, LiveMethod>();
+  const showOne = (key: PropertyKey, source: object): void => {
+    const descriptor = Object.getOwnPropertyDescriptor(source, key);
+    if (descriptor === undefined) return;
+    shown.add(key);
+    if (!isMethod(descriptor)) {
+      Object.defineProperty(owner, key, toAccessor({ owner, key, descriptor, pick }));
+      return;
+    }
+    const method = methods.get(key) ?? createLiveMethod(key, pick);
+    methods.set(key, method);
+    Object.defineProperty(owner, key, { ...descriptor, value: method.stable });
+    resemble(method.stable, descriptor.value as object);
+  };
+  return {
+    show(source, isOnly) {
+      const keys = Reflect.ownKeys(source).filter((key) => !skipped.includes(key));
+      for (const key of keys) if (isOnly || !shown.has(key)) showOne(key, source);
+      if (!isOnly) return;
+      for (const key of shown) {
+        if (keys.includes(key as string)) continue;
+        shown.delete(key);
+        Reflect.deleteProperty(owner, key);
+      }
+    },
+  };
+}
+
+interface LiveMethod {
+  readonly stable: Callable;
+}
+
+function createLiveMethod(key: PropertyKey, pick: () => object): LiveMethod {
+  return { stable: toMethod(() => Reflect.get(pick(), key) as Callable) };
+}
+
+/** As a class body defines methods; fields are enumerable. */
+function isMethod({ value, enumerable }: PropertyDescriptor): boolean {
+  return typeof value === 'function' && enumerable !== true;
+}
+
+interface Member {
+  readonly owner: object;
+  readonly key: PropertyKey;
+  readonly descriptor: PropertyDescriptor;
+  readonly pick: () => object;
+}
+
+function toAccessor({ owner, key, descriptor, pick }: Member): PropertyDescriptor {
+  const isAccessor = descriptor.get !== undefined || descriptor.set !== undefined;
+  return {
+    get(this: unknown) {
+      return Reflect.get(pick(), key, isAccessor ? this : undefined) as unknown;
+    },
+    set(this: object, value: unknown) {
+      if (isAccessor) Reflect.set(pick(), key, value, this);
+      else if (this === owner) Reflect.set(pick(), key, value);
+      // A subclass that is written to gets a field of its own.
+      else Object.defineProperty(this, key, { value, writable: true, enumerable: true, configurable: true });
+    },
+    enumerable: descriptor.enumerable ?? false,
+    configurable: true,
+  };
+}

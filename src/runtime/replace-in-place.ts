@@ -1,0 +1,93 @@
+/** What happens around a module that is replaced in place: the importers that stay get its new version's bindings. */
+
+import { relink } from './link.ts';
+import type { ModuleGraph } from './module-graph.ts';
+import { targetKey, type ModuleInstance } from './module-instance.ts';
+
+/** Makes the versions that a graph has the current ones, and leads the modules that it shares to them. Costs nothing where
+ *  nothing is replaced. */
+export function replaceInPlace(
+  { instances }: ModuleGraph,
+  importers: ReadonlyMap<string, readonly string[]>,
+): void {
+  const replaced: string[] = [];
+  for (const instance of instances.values()) {
+    if (instance.slot === null || instance.slot.current === instance) continue;
+    if (instance.evaluation.status !== 'evaluated') continue;
+    instance.slot.switchTo(instance);
+    replaced.push(instance.manifest.path);
+  }
+  for (const path of findImporters(replaced, instances, importers)) {
+    const importer = instances.get(path);
+    if (importer === undefined) continue;
+    retarget(importer, instances);
+    relink(importer);
+  }
+}
+
+/** The modules that import one of these, also by way of modules that only pass its exports on. */
+function findImporters(
+  replaced: readonly string[],
+  instances: ReadonlyMap<string, ModuleInstance>,
+  importers: ReadonlyMap<string, readonly string[]>,
+): Set<string> {
+  const found = new Set<string>();
+  const queue = [...replaced];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    for (const importer of importers.get(path) ?? []) {
+      if (found.has(importer)) continue;
+      found.add(importer);
+      if (passesOn(instances.get(importer))) queue.push(importer);
+    }
+  }
+  return found;
+}
+
+function passesOn(instance: ModuleInstance | undefined): boolean {
+  if (instance === undefined) return false;
+  const { indirectExports, starExports } = instance.manifest;
+  return indirectExports.length > 0 || starExports.length > 0;
+}
+
+function retarget({ targets }: ModuleInstance, instances: ReadonlyMap<string, ModuleInstance>): void {
+  for (const [key, target] of targets) {
+    if (target.kind !== 'module') continue;
+    const node = instances.get(target.node.manifest.path);
+    if (node !== undefined && node !== target.node) targets.set(key, { kind: 'module', node });
+  }
+}
+
+/** The text of a module whose import parameters can be changed later. */
+export function toRelinkable(code: string): string {
+  return code.replace(opening, (head: string, list: string) => {
+    const [api, , ...parameters] = list.split(',');
+    return parameters.length === 0 ? head : `${head}${api}.relink=(...$)=>{[${parameters.join(',')}]=$};`;
+  });
+}
+
+const opening = /^"use strict";return (?:async )?function\*\(([^)]*)\)\{/;
+
+/** True where an import may come from a module that is replaced in place. All other modules keep parameters that V8 knows to be
+ *  constant. */
+export function leadsToBoundary({ manifest, targets }: ModuleInstance): boolean {
+  if (manifest.imports.length === 0) return false;
+  const accepted = manifest.hot?.acceptedDependencies ?? [];
+  return manifest.requests.some(({ specifier, phase }) => {
+    const target = phase === 'static' ? targets.get(targetKey(specifier, phase)) : undefined;
+    if (target?.kind !== 'module') return false;
+    return accepted.includes(specifier) || isBoundary(target.node, new Set());
+  });
+}
+
+/** True for a module that accepts itself, and for one that passes on what such a module exports. */
+function isBoundary(instance: ModuleInstance, visited: Set<ModuleInstance>): boolean {
+  if (visited.has(instance)) return false;
+  visited.add(instance);
+  const { hot, requests } = instance.manifest;
+  if (hot !== null && (hot.acceptsSelf || hot.acceptedExports !== null)) return true;
+  if (!passesOn(instance)) return false;
+  return requests.some(({ specifier, phase }) => {
+    const target = instance.targets.get(targetKey(specifier, phase));
+    return target?.kind === 'module' && isBoundary(target.node, visited);
+  });
+}

@@ -1,0 +1,206 @@
+/** Live identity: what was captured from a module that accepts itself runs its new code. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import { runApp } from './runtime-fixture.ts';
+
+const accept = 'import.meta.hot.accept();';
+const main = `import * as a from './a.mjs'; export const get = () => a;`;
+
+test('functions captured in any way run the new code, and are the same object', async (t) => {
+  const source = (value: number): string => `
+    export function declared() { return 'declared ${value}'; }
+    export const arrow = () => 'arrow ${value}';
+    export const expression = function () { return [this?.name, '${value}']; };
+    export async function later() { return 'later ${value}'; }
+    export function* many() { yield 'many ${value}'; }
+    export default function () { return 'default ${value}'; }
+    ${accept}`;
+  const app = await runApp(t, { 'main.mjs': main, 'a.mjs': source(1) });
+  const { declared, arrow, expression, later, many, default: anonymous } = { ...app.main['get']() };
+  const object = { name: 'self', method: expression };
+  await app.swap({ 'a.mjs': source(2) });
+  assert.equal(declared(), 'declared 2');
+  assert.equal(arrow(), 'arrow 2');
+  assert.deepEqual(object.method(), ['self', '2']);
+  assert.equal(await later(), 'later 2');
+  assert.deepEqual([...many()], ['many 2']);
+  assert.equal(anonymous(), 'default 2');
+  const after = app.main['get']();
+  assert.equal(after.declared, declared);
+  assert.equal(after.default, anonymous);
+  const names = [declared, arrow, expression, later, many, anonymous].map(({ name }) => name);
+  assert.deepEqual(names, ['declared', 'arrow', 'expression', 'later', 'many', 'default']);
+});
+
+test('a function shows the length, the text and the kind of the current version', async (t) => {
+  const app = await runApp(t, { 'main.mjs': main, 'a.mjs': `export const f = (a) => a; ${accept}` });
+  const { f } = app.main['get']();
+  await app.swap({ 'a.mjs': `export const f = async (a, b) => b; ${accept}` });
+  assert.equal(f.length, 2);
+  assert.equal(f.toString(), 'async (a, b) => b');
+  assert.equal(f.constructor.name, 'AsyncFunction');
+});
+
+const shop = (value: number): string => `
+  export class Base { kind() { return 'base ${value}'; } static create() { return new this(); } }
+  export class Item extends Base {
+    static count = 0;
+    static all = [new Item('first')];
+    static label() { return 'label ${value} ' + this.name; }
+    constructor(name) { super(); this.name = name; Item.count += 1; }
+    describe() { return this.name + ' ${value} ' + super.kind(); }
+    get upper() { return this.name.toUpperCase() + ${value}; }
+    set upper(text) { this.name = text + ${value}; }
+  }
+  ${accept}`;
+
+test('living instances get the new methods and accessors, new ones are of the same class', async (t) => {
+  const app = await runApp(t, { 'main.mjs': main, 'a.mjs': shop(1) });
+  const { Item, Base } = app.main['get']();
+  const old = new Item('old');
+  const describe = old.describe;
+  await app.swap({ 'a.mjs': shop(2) });
+  assert.equal(old.describe(), 'old 2 base 2');
+  assert.equal(describe.call(old), 'old 2 base 2');
+  assert.equal(old.upper, 'OLD2');
+  old.upper = 'x';
+  assert.equal(old.name, 'x2');
+  const fresh = new Item('fresh');
+  assert.ok(fresh instanceof Item && fresh instanceof Base && old instanceof Item);
+  assert.equal(fresh.constructor, Item);
+  assert.equal(Object.getPrototypeOf(fresh), Item.prototype);
+  assert.equal(Object.getPrototypeOf(old), Item.prototype);
+  assert.equal(app.main['get']().Item, Item);
+});
+
+test('statics follow, and are seen by static initializers and by subclasses', async (t) => {
+  const app = await runApp(t, { 'main.mjs': main, 'a.mjs': shop(1) });
+  const { Item } = app.main['get']();
+  assert.equal(Item.count, 1);
+  assert.ok(Item.all[0] instanceof Item);
+  assert.equal(Item.label(), 'label 1 Item');
+  assert.ok(Item.create() instanceof Item);
+  assert.equal(Item.count, 2);
+  const label = Item.label;
+  class Special extends Item {}
+  assert.equal((Special as typeof Item).label(), 'label 1 Special');
+  await app.swap({ 'a.mjs': shop(2) });
+  assert.equal(Item.count, 1);
+  assert.equal(label.call(Item), 'label 2 Item');
+  assert.equal(new (Special as typeof Item)('s').describe(), 's 2 base 2');
+});
+
+test('methods that the new version does not have are gone, and come back with a rollback', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': main,
+    'a.mjs': `export class A { one() { return 1; } both() { return 1; } } ${accept}`,
+  });
+  const { A } = app.main['get']();
+  const old = new A();
+  await app.swap({ 'a.mjs': `export class A { two() { return 2; } both() { return 2; } } ${accept}` });
+  assert.deepEqual([typeof old.one, old.two(), old.both()], ['undefined', 2, 2]);
+  await app.runtime.rollback();
+  assert.deepEqual([old.one(), typeof old.two, old.both()], [1, 'undefined', 1]);
+});
+
+test('while a version is prepared its own code runs new, all other code runs old', async (t) => {
+  const source = (value: number): string => `
+    export class A { say() { return ${value}; } static all = 'static ${value}'; }
+    export function f() { return new A().say(); }
+    log([f(), new A() instanceof A, A.all]);
+    await import.meta.hot.data.gate;
+    ${accept}
+    log([f(), A.all]);`;
+  const app = await runApp(t, { 'main.mjs': main, 'a.mjs': source(1) });
+  const { A, f } = app.main['get']();
+  const living = new A();
+  app.log();
+  const prepared = await app.prepare({ 'a.mjs': source(2) });
+  assert.deepEqual(app.log(), [
+    [2, true, 'static 2'],
+    [2, 'static 2'],
+  ]);
+  assert.deepEqual([f(), living.say(), A.all], [1, 1, 'static 1']);
+  await prepared.commit();
+  assert.deepEqual([f(), living.say(), A.all], [2, 2, 'static 2']);
+});
+
+test('an aborted version leaves classes as they were', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': main,
+    'a.mjs': `export class A { say() { return 1; } } ${accept}`,
+  });
+  const { A } = app.main['get']();
+  const prepared = await app.prepare({
+    'a.mjs': `export class A { say() { return 2; } added() {} static more = 1; } ${accept}`,
+  });
+  prepared.abort();
+  assert.deepEqual(Reflect.ownKeys(A.prototype), ['constructor', 'say']);
+  assert.equal('more' in A, false);
+  assert.equal(new A().say(), 1);
+});
+
+test('a class looks like a class', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': main,
+    'a.mjs': `export class A { constructor(a, b) {} } ${accept}`,
+  });
+  const { A } = app.main['get']();
+  assert.throws(() => A(), /Class constructor .* cannot be invoked without 'new'/);
+  assert.equal(inspect(A), '[class A]');
+  assert.equal(A.length, 2);
+  assert.match(A.toString(), /^class/);
+});
+
+test('a class that another module extends follows with its subclass', async (t) => {
+  const source = (value: number): string =>
+    `export class Base { constructor() { this.made = ${value}; } say() { return ${value}; } } ${accept}`;
+  const app = await runApp(t, {
+    'main.mjs': `import { Base } from './a.mjs'; export class Sub extends Base { twice() { return this.say() * 2; } } export const living = new Sub();`,
+    'a.mjs': source(1),
+  });
+  await app.swap({ 'a.mjs': source(2) });
+  const { Sub, living } = app.main as {
+    Sub: new () => { made: number; twice(): number };
+    living: { made: number; twice(): number };
+  };
+  assert.deepEqual([living.made, living.twice(), new Sub().made, new Sub().twice()], [1, 4, 2, 4]);
+});
+
+for (const [what, before, after, reason] of [
+  ['a function that became a class', 'export function A() {}', 'export class A {}', /function/],
+  [
+    'another base class',
+    'class B {} class C {} export class A extends B {}',
+    'class B {} class C {} export class A extends C {}',
+    /extends/,
+  ],
+  ['an export that is gone', 'export const A = 1; export const b = 2;', 'export const A = 1;', /b/],
+] as const) {
+  test(`${what} takes the importers along, with the reason`, async (t) => {
+    const app = await runApp(t, {
+      'main.mjs': `import { A } from './a.mjs'; log('main');`,
+      'a.mjs': `${before} ${accept}`,
+    });
+    const { plan } = await app.swap({ 'a.mjs': `${after} ${accept}` });
+    assert.deepEqual(app.log(), ['main', 'main']);
+    const found = plan.reasons.find(({ code }) => code === 'MF1004');
+    assert.match(found?.message ?? '', reason);
+  });
+}
+
+test('a base class from a module that is evaluated again takes the importers along', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': `import { A } from './a.mjs'; log('main');`,
+    'a.mjs': `import { Base } from './base.mjs'; export class A extends Base {} ${accept}`,
+    'base.mjs': `export class Base {}`,
+  });
+  const { plan } = await app.swap({ 'base.mjs': `export class Base { added() {} }` });
+  assert.deepEqual(app.log(), ['main', 'main']);
+  assert.match(
+    plan.reasons.find(({ code }) => code === 'MF1004')?.message ?? '',
+    /base\.mjs is evaluated again/,
+  );
+});
