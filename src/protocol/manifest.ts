@@ -69,7 +69,7 @@ export interface LiveExport {
   readonly kind: 'function' | 'class';
   /** The source text of `extends`; `name from specifier` for an import. */
   readonly base: string | null;
-  /** The class's private names, each with its `#`. */
+  /** The private names of a class's instances: `#field`, and `#method()` also for an accessor. Static ones are of one version only. */
   readonly privates: readonly string[];
   readonly line: number;
 }

@@ -152,7 +152,8 @@ function baseOf(rewrite: Rewrite, { importOf }: EsmBindings, { superClass }: Cla
 function privatesOf({ body }: ClassNode): string[] {
   const names = body.body.flatMap((element) => {
     const isNamed = element.type === 'PropertyDefinition' || element.type === 'MethodDefinition';
-    return isNamed && element.key.type === 'PrivateIdentifier' ? [`#${element.key.name}`] : [];
+    if (!isNamed || element.static || element.key.type !== 'PrivateIdentifier') return [];
+    return [`#${element.key.name}${element.type === 'MethodDefinition' ? '()' : ''}`];
   });
   return [...new Set(names)];
 }
