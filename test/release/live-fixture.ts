@@ -1,6 +1,7 @@
 /** Runs compiled modules that accept themselves, one version after the other, with as much of `$m` as live identity needs. */
 
 import { compileFunction } from 'node:vm';
+import { createPrivateNames } from '../../src/runtime/private-names.ts';
 import { transformModule, type TransformedModule } from '../../src/release/transform/transform.ts';
 import { readTypeScriptSettings } from '../../src/release/transform/typescript-settings.ts';
 
@@ -29,7 +30,7 @@ export interface Slot {
 type Callable = abstract new (...values: never) => object;
 
 /** A place for the versions of one module. */
-export function createSlot(more: object = {}): Slot {
+export function createSlot(): Slot {
   const current = new Map<string, Callable>();
   const stable = new Map<string, object>();
   const live = (key: string, value?: Callable): object => {
@@ -43,7 +44,8 @@ export function createSlot(more: object = {}): Slot {
   };
   const named = (value: object, name: string): object =>
     Object.defineProperty(value, 'name', { value: name });
-  const api = { live, named, meta: {}, sync: (value: unknown) => value, constant: {}, ...more };
+  const sync = (value: unknown): unknown => value;
+  const api = { live, named, sync, privates: createPrivateNames(), meta: {} };
   return {
     run: (source, ...imports) => {
       const compiled: unknown = compileFunction(compileLive(source).code, [])();
@@ -72,6 +74,7 @@ function standIn(current: () => Callable | undefined): object {
     get: (_, name, receiver) => Reflect.get(target(), name, receiver) as unknown,
     set: (_, name, value) => Reflect.set(target(), name, value),
     has: (_, name) => Reflect.has(target(), name),
+    ownKeys: () => Reflect.ownKeys(target()),
   });
   return stable;
 }

@@ -10,7 +10,14 @@ import {
 } from 'oxc-parser';
 import { syntaxError, toSyntaxError } from './syntax-error.ts';
 
-export type { Class as ClassNode, Function as FunctionNode, Node, Program } from 'oxc-parser';
+export type {
+  Class as ClassNode,
+  Function as FunctionNode,
+  MethodDefinition,
+  Node,
+  Program,
+  PropertyDefinition,
+} from 'oxc-parser';
 
 export type Identifier = Extract<Node, { type: 'Identifier' }>;
 
@@ -84,6 +91,14 @@ export function isFunction(node: Node): boolean {
     node.type === 'FunctionExpression' ||
     node.type === 'ArrowFunctionExpression'
   );
+}
+
+/** True for what is named by where it stands. ECMA-262 8.4.3 IsAnonymousFunctionDefinition. */
+export function isAnonymousFunction(node: Node): boolean {
+  if (node.type === 'ArrowFunctionExpression') return true;
+  const isNameable =
+    node.type === 'ClassDeclaration' || node.type === 'ClassExpression' || node.type === 'FunctionExpression';
+  return isNameable && node.id === null;
 }
 
 /** True when `node` runs while the module is evaluated: no function is around it. */

@@ -6,6 +6,7 @@
 
 import MagicString from 'magic-string';
 import {
+  isAnonymousFunction,
   isTopLevel,
   literalText,
   parse,
@@ -24,10 +25,12 @@ import {
 } from './esm-bindings.ts';
 import { findHot } from './hot.ts';
 import { findLive, rewriteLive, type LiveNodes } from './live.ts';
+import { findPrivates, rewritePrivate, type PrivateClasses } from './private-names.ts';
 import {
   blank,
   chooseNames,
   createRequestList,
+  findText,
   guardStatement,
   isListenerCall,
   replaceReference,
@@ -70,7 +73,9 @@ export function rewriteEsm({ path, source, preamble }: EsmOptions): RewrittenEsm
   const use = findHot(rewrite);
   const isBoundary = use !== null && (use.acceptsSelf || use.acceptedExports !== null);
   const live: LiveNodes = isBoundary ? findLive(rewrite, bindings) : new Map();
-  const body: Body = { ...rewrite, bindings, live, hoisted: [], hasTopLevelAwait: false };
+  const hoisted: string[] = [];
+  const privates = findPrivates(rewrite, live, hoisted);
+  const body: Body = { ...rewrite, bindings, live, privates, hoisted, hasTopLevelAwait: false };
   for (const reference of scopes.references.values()) rewriteReference(body, reference);
   walk(parsed.program, (node) => rewriteNode(body, node));
   wrap(body, preamble);
@@ -82,6 +87,7 @@ export function rewriteEsm({ path, source, preamble }: EsmOptions): RewrittenEsm
 interface Body extends Rewrite {
   readonly bindings: EsmBindings;
   readonly live: LiveNodes;
+  readonly privates: PrivateClasses;
   /** Writes that come before evaluation: what is hoisted is there for the modules of a cycle. */
   readonly hoisted: string[];
   hasTopLevelAwait: boolean;
@@ -137,6 +143,7 @@ function rewriteCallee(body: Body, identifier: Identifier, specifier: string, te
 function rewriteNode(body: Body, node: Node): void {
   const live = body.live.get(node);
   if (live !== undefined) rewriteLive(body, body.hoisted, node, live);
+  if (body.privates.size > 0) rewritePrivate(body, body.privates, node);
   switch (node.type) {
     case 'ImportExpression':
       if (node.phase !== null) throw unsupportedPhase(body, node);
@@ -338,13 +345,6 @@ function rewriteDefault(body: Body, node: Of<'ExportDefaultDeclaration'>): void 
   code.appendLeft(end, `${closing}${end === node.end ? ';' : ''}`);
 }
 
-function isAnonymousFunction(node: Node): boolean {
-  if (node.type === 'ArrowFunctionExpression') return true;
-  const isNameable =
-    node.type === 'ClassDeclaration' || node.type === 'ClassExpression' || node.type === 'FunctionExpression';
-  return isNameable && node.id === null;
-}
-
 /** `require('x')` of a `require` that `createRequire` made. */
 function collectRequire(
   { requests, scopes, bindings }: Body,
@@ -356,14 +356,4 @@ function collectRequire(
   const maker = init?.type === 'CallExpression' ? scopes.references.get(init.callee)?.variable : null;
   const imported = maker === null || maker === undefined ? undefined : bindings.importOf.get(maker);
   if (imported?.name === 'createRequire') requests.add(literalText(list[0]), 'require');
-}
-
-/** The next place of a text outside of comments. */
-function findText({ comments, source }: Body, text: string, from: number): number {
-  let at = source.indexOf(text, from);
-  for (;;) {
-    const comment = comments.find(({ start, end }) => start <= at && at < end);
-    if (comment === undefined) return at;
-    at = source.indexOf(text, comment.end);
-  }
 }

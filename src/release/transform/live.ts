@@ -1,11 +1,13 @@
 /**
  * Live identity: in a module that accepts itself, an exported function or class is the same object in all versions. The compiled
  * code asks `$m.live(key, value)` for the object that stands for what this version has under the key. Not live is what the module
- * writes more than once (a class with lowered decorators, say), and a class expression that refers to itself by a name of its own.
+ * writes more than once (a class with lowered decorators, say), a class expression that refers to itself by a name of its own, and
+ * a class whose private names can't be shared by its versions.
  */
 
 import { walk, type ClassNode, type Node } from './ast.ts';
 import type { EsmBindings } from './esm-bindings.ts';
+import { canSharePrivates } from './private-names.ts';
 import type { Rewrite } from './rewrite.ts';
 import type { Variable } from './scope.ts';
 import { positionAt } from './syntax-error.ts';
@@ -105,7 +107,7 @@ function add(rewrite: Rewrite, bindings: EsmBindings, found: Found, { node, name
       return;
     case 'ClassDeclaration':
     case 'ClassExpression':
-      if (namesItself(rewrite, node)) return;
+      if (namesItself(rewrite, node) || !canSharePrivates(node)) return;
       found.set(node, {
         name,
         kind: 'class',

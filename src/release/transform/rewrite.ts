@@ -27,6 +27,10 @@ export interface ParameterNames {
   readonly environment: string;
   readonly fallback: string;
   readonly binding: (index: number) => string;
+  /** What holds a private name of a live class. */
+  readonly private: (index: number) => string;
+  /** The private name in the place of the mark of such a class's instances. */
+  readonly brand: string;
 }
 
 export interface RequestList {
@@ -59,7 +63,7 @@ export function chooseNames(source: string): ParameterNames {
   let prefix = '$';
   const isUsed = (): boolean => {
     const escaped = prefix.replaceAll('$', String.raw`\$`);
-    return new RegExp(String.raw`(?<![\w$])${escaped}(?:m|e|d|\d+)(?![\w$])`).test(source);
+    return new RegExp(String.raw`(?<![\w$])${escaped}(?:m|e|d|b|p?\d+)(?![\w$])`).test(source);
   };
   while (isUsed()) prefix += '$';
   return {
@@ -67,6 +71,8 @@ export function chooseNames(source: string): ParameterNames {
     environment: `${prefix}e`,
     fallback: `${prefix}d`,
     binding: (index) => `${prefix}${index}`,
+    private: (index) => `${prefix}p${index}`,
+    brand: `#${prefix}b`,
   };
 }
 
@@ -133,6 +139,16 @@ export function blank({ code, source }: Rewrite, start: number, end: number): vo
   else code.update(start, end, breaks);
 }
 
+/** The next place of a text outside of comments. */
+export function findText({ comments, source }: Rewrite, text: string, from: number): number {
+  let at = source.indexOf(text, from);
+  for (;;) {
+    const comment = comments.find(({ start, end }) => start <= at && at < end);
+    if (comment === undefined) return at;
+    at = source.indexOf(text, comment.end);
+  }
+}
+
 /** A statement that now starts with `(` or a template must not be taken for the end of the one before it. */
 export function guardStatement({ code, parents }: Rewrite, start: number, node: Node): void {
   let statement: Node | undefined = node;
@@ -144,7 +160,8 @@ export function guardStatement({ code, parents }: Rewrite, start: number, node: 
   const parent = parents.get(statement);
   const siblings = parent === undefined ? [] : statementsOf(parent);
   const position = siblings.indexOf(statement);
-  if (position > 0) code.prependRight(start, ';');
+  // On the left of everything else that may come to stand here.
+  if (position > 0) code.appendLeft(start, ';');
 }
 
 /** The list of statements that a node is, empty where it is none. */
