@@ -71,7 +71,7 @@ function reachByImports(changes: Map<string, ModuleChange>, current: Manifest, n
     before: (path) => current.modules[path],
     after: next.modules,
     importers: toImporters(next.modules),
-    changed: changes.keys(),
+    changed: [...changes.keys()],
   });
   for (const [path, cause] of reevaluated) {
     const chain = cause === null ? [] : [cause, ...(changes.get(cause)?.because ?? [])];

@@ -78,7 +78,7 @@ function processChanged({ current, next }: Comparison): readonly Reason[] {
 function notInPlace({ modules }: Comparison): readonly Reason[] {
   return modules.flatMap(({ path, refusal }): readonly Reason[] => {
     if (refusal === null) return none;
-    const message = `${path} accepts itself, but its importers are evaluated again: ${refusal}`;
+    const message = `${path} is not replaced in place, so what imports it is evaluated again: ${refusal}`;
     return [{ code: 'MF1004', path: 'swap', message }];
   });
 }

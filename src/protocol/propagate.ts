@@ -15,7 +15,7 @@ export interface PropagateOptions {
   readonly after: ManifestModules;
   readonly importers: ReadonlyMap<string, readonly string[]>;
   /** The modules that differ. */
-  readonly changed: Iterable<string>;
+  readonly changed: readonly string[];
   /** What the running code has accepted: itself, or a dependency. What its text says counts without this. */
   readonly hasAccepted?: (path: string, dependency: string | null) => boolean;
   /** Modules that must not be replaced in place. */
@@ -54,7 +54,7 @@ interface Spread extends Propagation {
 }
 
 function spread(options: PropagateOptions, refusals: Map<string, string>): Spread {
-  const changed = [...options.changed].map((path) => [path, null] as const);
+  const changed = options.changed.map((path) => [path, null] as const);
   const result: Spread = {
     reevaluated: new Map<string, string | null>(changed),
     inPlace: new Set(),

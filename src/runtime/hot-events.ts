@@ -28,7 +28,9 @@ export function createHotEvents(): HotEvents {
       return () => void listeners.delete(entry);
     },
     emit(event: string, payload: unknown) {
-      for (const { listener, isCurrent, run } of [...(owned.get(event) ?? [])]) {
+      // A listener may add another.
+      const listeners = [...(owned.get(event) ?? [])];
+      for (const { listener, isCurrent, run } of listeners) {
         if (!isCurrent()) continue;
         try {
           run(() => listener(payload as never));

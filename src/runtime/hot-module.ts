@@ -71,7 +71,7 @@ class VersionedHotModule implements HotModule {
 
   notify(updated: ReadonlyMap<string, object>): void {
     const { path, run } = this.#options;
-    for (const { dependencies, callback } of [...this.#acceptances]) {
+    for (const { dependencies, callback } of this.#acceptances.slice()) {
       const paths = dependencies ?? [path];
       if (callback === null || !paths.some((each) => updated.has(each))) continue;
       run(() => callback(paths.map((each) => updated.get(each) as ModuleNamespace | undefined)));
@@ -127,7 +127,7 @@ class VersionedHotModule implements HotModule {
         this.hasDeclined = true;
       },
       invalidate: (message) => this.#options.onInvalidate(this.#options.path, message),
-      on: (event, callback) => this.#on(event, callback as (payload: never) => void),
+      on: (event, callback) => this.#on(event, callback),
       off: (event, callback) => this.#off(event, callback),
       send: (event, data) => this.#options.onMessage(event, data),
     };

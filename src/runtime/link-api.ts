@@ -3,8 +3,10 @@
 import { createRequire as createNodeRequire, isBuiltin } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { MidflightError } from '../errors.ts';
 import { resolveFrom } from './externals.ts';
 import { targetKey, type ModuleContext, type ModuleInstance } from './module-instance.ts';
+import type { PrivateNames } from './private-names.ts';
 
 export interface ModuleApi {
   readonly meta: ImportMeta;
@@ -19,6 +21,8 @@ export interface ModuleApi {
   readonly createRequire: (base: string | URL) => NodeJS.Require;
   /** Where the module accepts itself: the function or class that stands for all versions of an export. */
   readonly live: (key: string, value?: object) => object;
+  /** The private names that the versions of a live class have in common. */
+  readonly privates: PrivateNames;
   /** Set by code whose import parameters can change. */
   relink?: (...parameters: unknown[]) => void;
 }
@@ -42,8 +46,15 @@ export function createModuleApi(instance: ModuleInstance): ModuleApi {
     sync,
     named,
     createRequire: (base) => createRequire(instance, base),
-    live: (key, value) => instance.slot?.live(instance, key, value) ?? value ?? {},
+    get privates() {
+      return (instance.slot ?? fail(instance)).privates;
+    },
+    live: (key, value) => (instance.slot ?? fail(instance)).live(instance, key, value),
   };
+}
+
+function fail({ manifest }: ModuleInstance): never {
+  throw new MidflightError('ERR_MIDFLIGHT_INTERNAL', [`${manifest.path} does not accept itself`]);
 }
 
 const constant = new Proxy(Object.freeze({}), {

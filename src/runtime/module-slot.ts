@@ -18,6 +18,7 @@ import {
   type LiveExport,
 } from './live-export.ts';
 import type { ModuleInstance } from './module-instance.ts';
+import { createPrivateNames, type PrivateNames } from './private-names.ts';
 
 export interface ModuleSlot {
   readonly current: ModuleInstance | null;
@@ -30,6 +31,8 @@ export interface ModuleSlot {
   /** Makes a version the current one: the next, or by rollback one before. */
   readonly switchTo: (instance: ModuleInstance) => void;
   /** The stable function or class of `key`, with what a version has for it. Without a value only the class that it will be. */
+  /** The private names of its live classes. */
+  readonly privates: PrivateNames;
   readonly live: (instance: ModuleInstance, key: string, value?: object) => object;
 }
 
@@ -40,6 +43,7 @@ export function createModuleSlot(isRunning: (instance: ModuleInstance) => boolea
 
 class Slot implements ModuleSlot {
   current: ModuleInstance | null = null;
+  readonly privates = createPrivateNames();
   readonly #isRunning: (instance: ModuleInstance) => boolean;
   readonly #exports = new Map<string, LiveExport>();
   readonly #targets = new WeakMap<ModuleInstance, Map<string, object>>();

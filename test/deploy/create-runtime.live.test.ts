@@ -148,7 +148,7 @@ test('a class looks like a class', async (t) => {
     'a.mjs': `export class A { constructor(a, b) {} } ${accept}`,
   });
   const { A } = app.main['get']();
-  assert.throws(() => A(), /Class constructor .* cannot be invoked without 'new'/);
+  assert.throws(() => A(), /cannot be invoked without 'new'/);
   assert.equal(inspect(A), '[class A]');
   assert.equal(A.length, 2);
   assert.match(A.toString(), /^class/);
@@ -203,4 +203,36 @@ test('a base class from a module that is evaluated again takes the importers alo
     plan.reasons.find(({ code }) => code === 'MF1004')?.message ?? '',
     /base\.mjs is evaluated again/,
   );
+});
+
+test('private fields and methods are those of living instances, too', async (t) => {
+  const source = (value: number): string => `
+    export class A {
+      #count = 1;
+      static #made = 0;
+      constructor() { A.#made += 1; }
+      #next() { return this.#count + ${value}; }
+      up() { this.#count = this.#next(); return this.#count; }
+      static isOne(object) { return #count in object; }
+      static get made() { return A.#made; }
+    } ${accept}`;
+  const app = await runApp(t, { 'main.mjs': main, 'a.mjs': source(1) });
+  const { A } = app.main['get']();
+  const old = new A();
+  assert.equal(old.up(), 2);
+  await app.swap({ 'a.mjs': source(10) });
+  assert.deepEqual([old.up(), new A().up(), A.isOne(old), A.isOne({}), A.made], [12, 11, true, false, 1]);
+  assert.deepEqual(Reflect.ownKeys(old), []);
+});
+
+test('a private field that living instances would lack takes the importers along', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': `import { A } from './a.mjs'; log('main');`,
+    'a.mjs': `export class A {} ${accept}`,
+  });
+  const { plan } = await app.swap({
+    'a.mjs': `export class A { #new = 1; get() { return this.#new; } } ${accept}`,
+  });
+  assert.deepEqual(app.log(), ['main', 'main']);
+  assert.match(plan.reasons.find(({ code }) => code === 'MF1004')?.message ?? '', /#new/);
 });

@@ -11,10 +11,10 @@ export interface ModuleFixture {
   readonly exports?: readonly string[];
   readonly reexports?: readonly string[];
   readonly hazards?: readonly Hazard[];
-  readonly hot?: ModuleHot;
   readonly usesLocation?: boolean;
   readonly hasComputedRequest?: boolean;
   readonly isComputedTarget?: boolean;
+  readonly hot?: Partial<ModuleHot>;
 }
 
 export type ModuleFixtures = Readonly<Record<string, ModuleFixture>>;
@@ -41,12 +41,21 @@ function toModule(path: string, fixture: ModuleFixture): ManifestModule {
     indirectExports: reexports.map((name) => ({ name, specifier: './other.ts', imported: name })),
     starExports: [],
     hazards: fixture.hazards ?? [],
-    hot: fixture.hot ?? null,
+    hot: fixture.hot === undefined ? null : { ...indifferent, ...fixture.hot },
     usesLocation: fixture.usesLocation ?? false,
     hasComputedRequest: fixture.hasComputedRequest ?? false,
     isComputedTarget: fixture.isComputedTarget ?? false,
   };
 }
+
+/** Uses `import.meta.hot` and says nothing there. */
+const indifferent: ModuleHot = {
+  acceptsSelf: false,
+  acceptedExports: null,
+  acceptedDependencies: [],
+  declines: false,
+  live: [],
+};
 
 function toRequest(path: string, phase: 'static' | 'dynamic'): ManifestModule['requests'][number] {
   return { specifier: `./${path}`, phase, target: { kind: 'module', path } };

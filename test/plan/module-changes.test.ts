@@ -90,3 +90,25 @@ test('a change of hazards alone is a change, as the compiled module has another 
   };
   assert.deepEqual(summary(compare(before, after)), ['changed time.ts']);
 });
+
+const accepting: ModuleFixtures = {
+  'server.ts': { imports: ['routes.ts', 'log.ts'] },
+  'routes.ts': { imports: ['time.ts'], hot: { acceptsSelf: true } },
+  'log.ts': { imports: ['time.ts'], hot: { acceptedDependencies: ['./time.ts'] } },
+  'time.ts': { code: 'one' },
+};
+
+test('what accepts itself is reached and replaced in place, and what accepts a dependency is left out', () => {
+  const changes = compare(accepting, { ...accepting, 'time.ts': { code: 'two' } });
+  assert.deepEqual(summary(changes), ['reached routes.ts time.ts', 'changed time.ts']);
+  assert.deepEqual(
+    changes.map(({ isInPlace }) => isInPlace),
+    [true, true],
+  );
+});
+
+test('a module that accepts itself counts by what it said before, and has to say it again', () => {
+  const silent = { ...accepting, 'routes.ts': { imports: ['time.ts'], code: 'two' } };
+  assert.deepEqual(summary(compare(accepting, silent)), ['changed routes.ts', 'reached server.ts routes.ts']);
+  assert.deepEqual(summary(compare(silent, accepting)), ['changed routes.ts', 'reached server.ts routes.ts']);
+});

@@ -29,6 +29,26 @@ const problem: ErrorReport = { code: 'ERR_MIDFLIGHT_EXPORT_MISSING', message: 'n
 const aside = { id: 'another', createdAt: '2026-02-02T00:00:00.000Z', commit: 'abc', isDirty: true };
 
 const cases: readonly RuleCase[] = [
+  {
+    name: 'a module that accepts itself lost an export',
+    current: toManifest({ ...modules, 'time.ts': { exports: ['now', 'zone'], hot: { acceptsSelf: true } } }),
+    next: toManifest({ ...modules, 'time.ts': { exports: ['now'], hot: { acceptsSelf: true } } }),
+    codes: ['MF1001', 'MF1004'],
+    path: 'swap',
+    says: /time\.ts is not replaced in place, so what imports it is evaluated again: the export zone is gone/,
+  },
+  {
+    name: 'a module that declines imports what changed',
+    current: toManifest({ ...modules, 'server.ts': { imports: ['time.ts'], hot: { declines: true } } }),
+    next: toManifest({
+      ...modules,
+      'server.ts': { imports: ['time.ts'], hot: { declines: true } },
+      'time.ts': { code: 'two' },
+    }),
+    codes: ['MF1001', 'MF2004'],
+    path: 'handoff',
+    says: /server\.ts would be evaluated again and declines that/,
+  },
   { name: 'nothing differs', current: app, next: app, codes: ['MF0001'], path: 'none' },
   {
     name: 'another commit of the same',
