@@ -13,10 +13,12 @@
  */
 
 import { EventEmitter } from 'node:events';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { toPlan, type Plan } from '../plan/plan.ts';
 import type { Manifest, ManifestModules } from '../protocol/manifest.ts';
+import { toInlineMap } from '../protocol/source-map.ts';
 import { createModuleIndex, type ModuleIndex, type ReadSource } from '../release/module-index.ts';
 import { createGenerations, type Generations } from '../runtime/generations.ts';
 import type { LoadedRelease } from '../runtime/loaded-release.ts';
@@ -228,11 +230,16 @@ class InProcessRuntime implements Runtime {
   }
 
   async #evaluate(manifest: Manifest): Promise<number> {
+    const root = realpathSync(this.#root);
     const release: LoadedRelease = {
       id: manifest.id,
       root: this.#root,
       manifest,
       readCompiled: (module) => this.#index.compiledOf(module).code,
+      findMap: (module) => {
+        const { map } = this.#index.compiledOf(module);
+        return map === null ? null : { url: toInlineMap(map, path.join(root, module.path)), read: () => map };
+      },
     };
     this.#count += 1;
     const serves = this.#generations.servers.listening().length > 0;

@@ -79,6 +79,9 @@ export interface ManifestModule {
   readonly kind: ModuleKind;
   /** Hex digest of the compiled code and of everything below but `requests`; names the file in the store. */
   readonly hash: string;
+  /** Hex digest of its source map, which names that file in the store; absent for JSON. It may differ where the compiled code is
+   *  the same, and makes no other module. */
+  readonly mapHash?: string;
   /** True when the module itself contains top-level await. */
   readonly hasTopLevelAwait: boolean;
   readonly requests: readonly ModuleRequest[];

@@ -9,6 +9,7 @@ import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:f
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import type { Manifest, ManifestModules } from '../protocol/manifest.ts';
+import { MAPS_LINK, toMapName, toStoredMap } from '../protocol/source-map.ts';
 import { collectAssets } from './assets.ts';
 import { runCommand } from './command.ts';
 import { compileModules } from './compile-modules.ts';
@@ -86,6 +87,10 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
   if (config.build !== undefined) await runBuild(config.build, root, config.buildTimeoutMs);
   const compiled = await compileApp(home, root, config);
   const manifest = await describe({ home, root, config, source, dependenciesHash, ...compiled });
+  await symlink(
+    path.relative(path.join(home.releases, manifest.id), home.store),
+    path.join(staging, MAPS_LINK),
+  );
   await writeFile(path.join(staging, 'manifest.json'), JSON.stringify(manifest, null, 1));
   await rename(staging, path.join(home.releases, manifest.id));
   return { manifest, problems: compiled.problems };
@@ -104,16 +109,18 @@ async function compileApp(home: Home, root: string, config: Config): Promise<Com
     root,
     entry: start.entry,
     cacheDirectory: home.cache,
-    writeCompiled: async (hash, code) => writeCompiled(path.join(home.store, `${hash}.js`), code),
+    writeCompiled: async (hash, code) => writeStored(path.join(home.store, `${hash}.js`), () => code),
+    writeMap: async (hash, map) =>
+      writeStored(path.join(home.store, toMapName(hash)), () => toStoredMap(map)),
   });
   return { start, modules, problems };
 }
 
 /** Content-addressed: what is there already is the same. Renamed into place, so a reader never sees half of it. */
-async function writeCompiled(file: string, code: string): Promise<void> {
+async function writeStored(file: string, toText: () => string): Promise<void> {
   if (existsSync(file)) return;
   const staging = `${file}.${process.pid}.tmp`;
-  await writeFile(staging, code);
+  await writeFile(staging, toText());
   await rename(staging, file);
 }
 

@@ -6,7 +6,9 @@ import { createModuleIndex, type IndexOptions } from './module-index.ts';
 
 export interface CompileOptions extends IndexOptions {
   /** Stores compiled code under its hash. The same hash may come more than once. */
-  readonly writeCompiled: (hash: string, code: string, map: string | null) => Promise<void> | void;
+  readonly writeCompiled: (hash: string, code: string) => Promise<void> | void;
+  /** Stores a source map under its own hash, likewise. */
+  readonly writeMap?: (mapHash: string, map: string) => Promise<void> | void;
 }
 
 export interface CompiledModules {
@@ -23,7 +25,8 @@ export async function compileModules(options: CompileOptions): Promise<CompiledM
   const { modules, problems } = await index.update();
   for (const module of Object.values(modules)) {
     const { code, map } = index.compiledOf(module);
-    await options.writeCompiled(module.hash, code, map);
+    await options.writeCompiled(module.hash, code);
+    if (map !== null && module.mapHash !== undefined) await options.writeMap?.(module.mapHash, map);
   }
   return { modules, problems };
 }

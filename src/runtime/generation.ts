@@ -54,6 +54,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     previous: previous?.graph,
     assetsDiffer: differingAssets(previous?.assets ?? {}, manifest.assets).length > 0,
     readCompiled: release.readCompiled,
+    findMap: release.findMap,
     createContext: contextMaker({ ...options, scope, lives, inherited }),
     midflightExports: options.midflightExports,
     currentGraph: options.currentGraph,

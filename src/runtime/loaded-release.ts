@@ -1,9 +1,12 @@
 /** What a generation is made of: a release's modules and where their code is. From disk in a worker, from memory elsewhere. */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Manifest, ManifestModule } from '../protocol/manifest.ts';
 import type { ReleaseLocation } from '../protocol/messages.ts';
+import { MAPS_LINK, toMapName } from '../protocol/source-map.ts';
+import type { MapLocation } from './source-positions.ts';
 
 export interface LoadedRelease {
   readonly id: string;
@@ -12,14 +15,23 @@ export interface LoadedRelease {
   readonly manifest: Pick<Manifest, 'entry' | 'modules' | 'assets'>;
   /** The compiled code of one of its modules. */
   readonly readCompiled: (module: ManifestModule) => string;
+  /** Where the source map of one of its modules is; null where there is none. */
+  readonly findMap: (module: ManifestModule) => MapLocation | null;
 }
 
 /** Reads a release that was built; its manifest was checked when it was written. */
 export function readRelease({ id, root, manifestFile, store }: ReleaseLocation): LoadedRelease {
+  const maps = path.join(path.dirname(realpathSync(root)), MAPS_LINK);
+  // Compiled code may outlive its release, not the store.
+  const toLocation = (name: string): MapLocation => ({
+    url: pathToFileURL(path.join(maps, name)).href,
+    read: () => readFileSync(path.join(store, name), 'utf8'),
+  });
   return {
     id,
     root,
     manifest: JSON.parse(readFileSync(manifestFile, 'utf8')) as Manifest,
     readCompiled: ({ hash }) => readFileSync(path.join(store, `${hash}.js`), 'utf8'),
+    findMap: ({ mapHash }) => (mapHash === undefined ? null : toLocation(toMapName(mapHash))),
   };
 }

@@ -35,6 +35,7 @@ import {
   type ModuleContext,
   type ModuleInstance,
 } from './module-instance.ts';
+import { mapPositions, toText, type MapLocation, type Script } from './source-positions.ts';
 
 export type { ModuleContext } from './module-instance.ts';
 
@@ -44,6 +45,8 @@ export interface ModuleGraphOptions {
   readonly entry: string;
   readonly modules: ManifestModules;
   readonly readCompiled: (module: ManifestModule) => string;
+  /** Where the source map of a module is; positions are those of the compiled code without. */
+  readonly findMap?: (module: ManifestModule) => MapLocation | null;
   /** The graph that this one shares unchanged modules with. It is not kept. */
   readonly previous?: ModuleGraph | undefined;
   /** True when the files that are not modules differ from those of the graph before. */
@@ -113,7 +116,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   const propagation = propagateFrom(options, importers);
   const changed = new Set(propagation.reevaluated.keys());
   const { entry } = options;
-  const { readCompiled, createContext, midflightExports, currentGraph } = options;
+  const { readCompiled, findMap, createContext, midflightExports, currentGraph } = options;
   let knownRoots: readonly string[] | null = null;
   const roots = (): readonly string[] =>
     (knownRoots ??= [...new Set([root, ...[...instances.values()].map((instance) => instance.root)])]);
@@ -147,7 +150,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       return context;
     },
     readCompiled: ({ manifest }) => readCompiled(manifest),
-    compile: (instance) => (instance.compiled = compiledOf(instance, readCompiled)),
+    compile: (instance) => (instance.compiled = compiledOf(instance, { readCompiled, findMap })),
     import: importModule,
     requireEsm,
     createRequire: (instance) => createModuleRequire(instance),
@@ -314,20 +317,25 @@ const relinkable = new WeakSet<CompiledModule>();
 
 function compiledOf(
   instance: ModuleInstance,
-  readCompiled: (module: ManifestModule) => string,
+  { readCompiled, findMap }: Pick<ModuleGraphOptions, 'readCompiled' | 'findMap'>,
 ): CompiledModule {
   const { compiled, manifest, filename } = instance;
   const isRelinkable = leadsToBoundary(instance);
   if (compiled !== null && (!isRelinkable || relinkable.has(compiled))) return compiled;
   const code = readCompiled(manifest);
-  const fresh = compile(isRelinkable ? toRelinkable(code) : code, filename);
-  if (isRelinkable) relinkable.add(fresh);
+  const map = findMap?.(manifest) ?? null;
+  if (!isRelinkable) return compile({ code, filename, map });
+  const fresh = compile({ ...toRelinkable(code), filename, map });
+  relinkable.add(fresh);
   return fresh;
 }
 
 /** Without `importModuleDynamically`, so that no global table keeps the code (nodejs/node#63186). */
-function compile(code: string, filename: string): CompiledModule {
-  return (compileFunction(code, [], { filename }) as () => CompiledModule)();
+function compile(script: Script): CompiledModule {
+  const { filename, lineOffset = 0 } = script;
+  const compiled = (compileFunction(toText(script), [], { filename, lineOffset }) as () => CompiledModule)();
+  mapPositions(compiled, script);
+  return compiled;
 }
 
 const extensions = ['', '.ts', '.tsx', '.mts', '.cts', '.js', '.mjs', '.cjs', '.jsx', '.json'];

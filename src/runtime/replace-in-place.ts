@@ -57,12 +57,14 @@ function retarget({ targets }: ModuleInstance, instances: ReadonlyMap<string, Mo
   }
 }
 
-/** The text of a module whose import parameters can be changed later. */
-export function toRelinkable(code: string): string {
-  return code.replace(opening, (head: string, list: string) => {
-    const [api, , ...parameters] = list.split(',');
-    return parameters.length === 0 ? head : `${head}${api}.relink=(...$)=>{[${parameters.join(',')}]=$};`;
-  });
+/** The text of a module whose import parameters can be changed later. What is put in has a line of its own, above the first,
+ *  so that the module's code keeps its places. */
+export function toRelinkable(code: string): { readonly code: string; readonly lineOffset: number } {
+  const [head, list = ''] = opening.exec(code) ?? [];
+  const [api, , ...parameters] = list.split(',');
+  if (head === undefined || parameters.length === 0) return { code, lineOffset: 0 };
+  const relink = `${api}.relink=(...$)=>{[${parameters.join(',')}]=$};`;
+  return { code: `${head}${relink}\n${' '.repeat(head.length)}${code.slice(head.length)}`, lineOffset: -1 };
 }
 
 const opening = /^"use strict";return (?:async )?function\*\(([^)]*)\)\{/;

@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { MidflightError } from '../../src/errors.ts';
 import type { ManifestModules } from '../../src/protocol/manifest.ts';
+import { toInlineMap, toMapName } from '../../src/protocol/source-map.ts';
 import { compileModules } from '../../src/release/compile-modules.ts';
 import { createModuleGraph, type ModuleGraph } from '../../src/runtime/module-graph.ts';
 
@@ -45,7 +46,12 @@ export function change({ root }: App, files: Files): void {
 }
 
 export async function compile({ root, entry, store }: App): Promise<CompiledApp> {
-  return await compileModules({ root, entry, writeCompiled: (hash, code) => void store.set(hash, code) });
+  return await compileModules({
+    root,
+    entry,
+    writeCompiled: (hash, code) => void store.set(hash, code),
+    writeMap: (mapHash, map) => void store.set(toMapName(mapHash), map),
+  });
 }
 
 export interface GraphSettings {
@@ -65,6 +71,10 @@ export async function graphOf(app: App, settings: GraphSettings = {}): Promise<M
     modules,
     previous: settings.previous,
     readCompiled: ({ hash }) => app.store.get(hash) ?? '',
+    findMap: ({ mapHash, path: at }) => {
+      const map = mapHash === undefined ? undefined : app.store.get(toMapName(mapHash));
+      return map === undefined ? null : { url: toInlineMap(map, path.join(app.root, at)), read: () => map };
+    },
     createContext: () => ({ timers, process }),
     midflightExports: settings.midflightExports ?? {},
   });

@@ -131,13 +131,27 @@ function isCalled(identifier: Node, parent: Node | undefined): boolean {
 
 /** `f()` → `(0,$0.f)()`: `this` is undefined in the callee. */
 function rewriteCallee(body: Body, identifier: Identifier, specifier: string, text: string): void {
+  const { code, names, source } = body;
   const isModuleRequest = specifier === 'node:module' || specifier === 'module';
   if (isModuleRequest && text.endsWith('.createRequire')) {
-    body.code.update(identifier.start, identifier.end, `${body.names.module}.createRequire`);
+    code.update(identifier.start, identifier.end, `${names.module}.createRequire`);
     return;
   }
-  body.code.update(identifier.start, identifier.end, `(0,${text})`);
+  const end = endOfCallee(body, identifier);
+  code.update(identifier.start, end, `(0,${text})${source.slice(identifier.end, end)}`);
   guardStatement(body, identifier.start, identifier);
+}
+
+/** Where `f(` ends: V8 says of a call of a name that it is at the name, of any other that it is at the bracket, so in the
+ *  source map the bracket has to lead to the name. */
+function endOfCallee({ comments, source }: Body, { end }: Identifier): number {
+  let at = end;
+  for (;;) {
+    const comment = comments.find(({ start }) => start === at);
+    if (comment !== undefined) at = comment.end;
+    else if (/\s/.test(source[at] ?? '')) at += 1;
+    else return source[at] === '(' ? at + 1 : end;
+  }
 }
 
 function rewriteNode(body: Body, node: Node): void {

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { compileFunction } from 'node:vm';
 import { MidflightError } from '../../errors.ts';
 import type { ManifestModule, ModuleKind } from '../../protocol/manifest.ts';
+import type { SourceMapText } from '../../protocol/source-map.ts';
 import { analyseHazards } from '../analyse-hazards.ts';
 import { usesLocation } from '../uses-location.ts';
 import { isModuleSource } from './ast.ts';
@@ -28,7 +29,7 @@ export interface TransformOptions {
 
 export interface TransformedModule extends Omit<ManifestModule, 'requests' | 'isComputedTarget'> {
   readonly code: string;
-  /** A source map of version 3; null for JSON. */
+  /** A source map of version 3, without the source: that is in the release's tree. Null for JSON. */
   readonly map: string | null;
   readonly requests: readonly SourceRequest[];
 }
@@ -44,7 +45,7 @@ export function transformModule(options: TransformOptions): TransformedModule {
   const kind = named ?? (isModuleSource(path, stripped.code) ? 'esm' : 'cjs');
   const rewritten = rewriteAs(kind, path, stripped);
   checkCompiles(path, rewritten.code);
-  const map = toMap(rewritten.rewrite, stripped.map, source);
+  const map = toMap(rewritten.rewrite, stripped.map);
   const { requests } = rewritten.rewrite;
   const hazards = analyseHazards(rewritten.rewrite);
   return withHash({
@@ -60,7 +61,7 @@ export function transformModule(options: TransformOptions): TransformedModule {
   });
 }
 
-type Unhashed = Omit<TransformedModule, 'hash'>;
+type Unhashed = Omit<TransformedModule, 'hash' | 'mapHash'>;
 type Facts = Pick<
   TransformedModule,
   'hasTopLevelAwait' | 'imports' | 'localExports' | 'indirectExports' | 'starExports' | 'hot'
@@ -133,7 +134,12 @@ function withHash(module: Unhashed): TransformedModule {
     hazards,
     hot,
   ]);
-  return { ...module, hash: createHash('sha256').update(text).digest('hex') };
+  const hash = digest(text);
+  return module.map === null ? { ...module, hash } : { ...module, hash, mapHash: digest(module.map) };
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** The engine has the last word on what is valid; better here than in a worker. */
@@ -147,10 +153,12 @@ function checkCompiles(path: string, code: string): void {
   }
 }
 
-function toMap({ code, path }: Rewrite, strippedMap: SourceMapInput | null, source: string): string {
+function toMap({ code, path }: Rewrite, strippedMap: SourceMapInput | null): string {
   const own = code.generateMap({ hires: 'boundary', source: path }) as SourceMapInput;
-  const map = remapping(strippedMap === null ? own : [own, strippedMap], () => null);
-  return JSON.stringify(Object.assign(map, { sources: [path], sourcesContent: [source] }));
+  const { mappings } = remapping(strippedMap === null ? own : [own, strippedMap], () => null);
+  const url = path.split('/').map(encodeURIComponent).join('/');
+  const map: SourceMapText = { version: 3, sources: [url], names: [], mappings: mappings as string };
+  return JSON.stringify(map);
 }
 
 /** True for a file that a transform can take. */

@@ -1,0 +1,82 @@
+/**
+ * Stack traces in the positions of the sources: of `error.stack`, and of the call sites that an `Error.prepareStackTrace` of the
+ * app or a package gets. Nothing is done before a trace is formatted, and to one that has no mapped frame nothing at all.
+ *
+ * `Error.prepareStackTrace` becomes an accessor. It gives back what was set, but to Node, which asks for it when it formats:
+ * that gets a function that maps the call sites first.
+ */
+
+import { getCallSites } from 'node:util';
+import type { SourcePosition } from './source-positions.ts';
+
+type Prepare = (error: Error, sites: NodeJS.CallSite[]) => unknown;
+type Find = (site: NodeJS.CallSite) => SourcePosition | null;
+
+let isInstalled = false;
+
+/** Maps the traces of this process from now on. */
+export function mapStackTraces(find: Find): void {
+  if (isInstalled) return;
+  isInstalled = true;
+  const nodes = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
+  if (nodes?.configurable !== true || typeof nodes.value !== 'function') return;
+  const initial = nodes.value as Prepare;
+  const mapped = withMapping(initial, find);
+  let chosen: unknown = initial;
+  Object.defineProperty(Error, 'prepareStackTrace', {
+    configurable: true,
+    enumerable: false,
+    get() {
+      if (chosen === initial) return mapped;
+      if (!isAskedByNode()) return chosen;
+      return typeof chosen === 'function' ? withMapping(chosen as Prepare, find) : mapped;
+    },
+    set(this: object, value: unknown) {
+      if (this === Error) chosen = value === mapped ? initial : value;
+      // A class that extends Error: the property becomes its own, as it would with a plain one.
+      else
+        Object.defineProperty(this, 'prepareStackTrace', {
+          value,
+          writable: true,
+          enumerable: true,
+          configurable: true,
+        });
+    },
+  });
+}
+
+/** The getter's caller; `util.getCallSites` formats no trace. */
+function isAskedByNode(): boolean {
+  return getCallSites(3)[2]?.scriptName === 'node:internal/errors';
+}
+
+function withMapping(prepare: Prepare, find: Find): Prepare {
+  const mapping = function (this: unknown, error: Error, sites: NodeJS.CallSite[]): unknown {
+    for (const site of sites) mapSite(site, find);
+    return Reflect.apply(prepare, this, [error, sites]);
+  };
+  return Object.defineProperty(mapping, 'name', { value: prepare.name, configurable: true });
+}
+
+/** Call sites are made anew for each trace, and CallSite.prototype can't be changed: each gets methods of its own. */
+function mapSite(site: NodeJS.CallSite, find: Find): void {
+  if (Object.hasOwn(site, 'toString')) return;
+  const position = find(site);
+  if (position === null) return;
+  const { line, column } = position;
+  const compiled = `:${site.getLineNumber() ?? 0}:${site.getColumnNumber() ?? 0}`;
+  const toText = site.toString.bind(site);
+  const methods = {
+    getLineNumber: () => line,
+    getColumnNumber: () => column,
+    toString: () => replaceLast(toText(), compiled, `:${line}:${column}`),
+  };
+  for (const [name, value] of Object.entries(methods)) {
+    Object.defineProperty(site, name, { value, writable: true, configurable: true });
+  }
+}
+
+function replaceLast(text: string, from: string, to: string): string {
+  const at = text.lastIndexOf(from);
+  return at === -1 ? text : text.slice(0, at) + to + text.slice(at + from.length);
+}

@@ -1,0 +1,134 @@
+/** Error.prepareStackTrace, mapped: what code sees of it is what Node gives, but for the positions. */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { test } from 'node:test';
+import { commandLine } from '../support/app.ts';
+import { createApp, graphOf, run, type App } from './module-graph-fixture.ts';
+
+const { prepareStackTrace: nodes } = Error;
+
+const source = `export const fail = (a?: { some: string }): Error => new Error('x');`;
+const position = `main.ts:1:${source.indexOf('new Error') + 1}`;
+type Fail = () => Error;
+type Prepare = NonNullable<typeof Error.prepareStackTrace>;
+
+async function load(app: App): Promise<Fail> {
+  return (await run(await graphOf(app)))['fail'] as Fail;
+}
+
+/** Sets Error.prepareStackTrace while `act` runs, as packages do. */
+function withPrepare<Result>(prepare: Prepare | undefined, act: () => Result): Result {
+  const before = Error.prepareStackTrace;
+  Error.prepareStackTrace = prepare as Prepare;
+  try {
+    return act();
+  } finally {
+    Error.prepareStackTrace = before;
+  }
+}
+
+function firstFrame(error: Error): string {
+  return error.stack?.split('\n')[1] ?? '';
+}
+
+test('code gets call sites with the positions of the source', async (t) => {
+  const app = createApp(t, { 'main.ts': source });
+  const fail = await load(app);
+  const [site] = withPrepare(
+    (_, sites) => sites,
+    () => fail().stack as unknown as NodeJS.CallSite[],
+  );
+  assert.equal(site?.getFileName(), path.join(app.root, 'main.ts'));
+  assert.equal(`main.ts:${site?.getLineNumber()}:${site?.getColumnNumber()}`, position);
+  assert.equal(String(site), `fail (${app.root}/${position})`);
+  assert.equal(site?.getFunctionName(), 'fail');
+  assert.equal(Object.keys(site ?? {}).length, 0);
+});
+
+test('what code sets is what it gets back', async (t) => {
+  await load(createApp(t, { 'main.ts': source }));
+  const initial = Error.prepareStackTrace;
+  for (const value of [() => 'own', undefined, null, 'x', initial]) {
+    Error.prepareStackTrace = value as never;
+    assert.equal(Error.prepareStackTrace, value);
+  }
+  assert.equal(initial?.name, nodes?.name);
+  assert.equal(Object.keys(Error).includes('prepareStackTrace'), false);
+});
+
+test('traces are mapped after code has set another function, and after it took that back', async (t) => {
+  const app = createApp(t, { 'main.ts': source });
+  const fail = await load(app);
+  const nested = withPrepare(
+    (error, sites) => `own ${String(nodes?.(error, sites))}`,
+    () => firstFrame(fail()),
+  );
+  const undone = withPrepare(undefined, () => firstFrame(fail()));
+  for (const frame of [nested, undone, firstFrame(fail())])
+    assert.equal(frame, `    at fail (${app.root}/${position})`);
+});
+
+test('a class that extends Error has its own function', async (t) => {
+  await load(createApp(t, { 'main.ts': source }));
+  const initial = Error.prepareStackTrace;
+  class Own extends Error {}
+  Own.prepareStackTrace = () => 'own';
+  assert.deepEqual([Error.prepareStackTrace, Own.prepareStackTrace('' as never, [])], [initial, 'own']);
+  assert.match(new Own('x').stack ?? '', /^Error: x\n {4}at /);
+});
+
+test('a trace without code of the app is formatted as Node does', async (t) => {
+  await load(createApp(t, { 'main.ts': source }));
+  const errors = [
+    new TypeError('a\n    at b (c:1:1)', { cause: new Error('d') }),
+    Object.assign(new Error('e'), { name: 'F' }),
+    new AggregateError([new Error('g')], 'h'),
+  ];
+  for (const error of errors) {
+    const sites = withPrepare(
+      (_, list) => list,
+      () => {
+        const own = { name: error.name, message: error.message };
+        Error.captureStackTrace(own);
+        return (own as { stack?: unknown }).stack as NodeJS.CallSite[];
+      },
+    );
+    const [, ...frames] = error.stack?.split(/\n(?= {4}at (?!b \())/) ?? [];
+    assert.equal(String(nodes?.(error, sites)).startsWith(String(error)), true);
+    assert.match(frames[0] ?? '', /stack-traces\.test\.ts:\d+:\d+\)?$/);
+  }
+});
+
+test('what a function throws is thrown', async (t) => {
+  const fail = await load(createApp(t, { 'main.ts': source }));
+  const thrown = new Error('thrown');
+  const prepare = (): never => {
+    throw thrown;
+  };
+  assert.throws(
+    () => withPrepare(prepare, () => fail().stack),
+    (error) => error === thrown,
+  );
+});
+
+test('with source maps enabled in Node, frames of packages and of the app are both mapped', async (t) => {
+  const map = { version: 3, sources: ['p.ts'], names: [], mappings: 'AAUA' };
+  const inline = Buffer.from(JSON.stringify(map)).toString('base64');
+  const app = createApp(t, {
+    'main.ts': `import { call } from 'p';
+export const stack: string = call((a?: { some: string }): Error => new Error('x')).stack ?? '';
+console.log(stack);`,
+    'node_modules/p/package.json': '{"name":"p","type":"module","exports":"./p.js"}',
+    'node_modules/p/p.js': `export const call = (f) => f();\n//# sourceMappingURL=data:application/json;base64,${inline}`,
+  });
+  const preload = `import module from 'node:module'; module.setSourceMapsSupport(true, { nodeModules: true });`;
+  const flags = ['--import', `data:text/javascript,${encodeURIComponent(preload)}`];
+  const { stdout, stderr } = spawnSync(process.execPath, [...flags, commandLine, 'run', 'main.ts'], {
+    cwd: app.root,
+    encoding: 'utf8',
+  });
+  assert.match(stdout, /main\.ts:2:68/, stderr);
+  assert.match(stdout, /p\.ts:11:1\)/);
+});
