@@ -8,6 +8,7 @@
 
 import { createHash } from 'node:crypto';
 import { SourceMap, type SourceMapPayload } from 'node:module';
+import type { SourcePlace } from './own-source-map.ts';
 import { mapStackTraces } from './stack-traces.ts';
 
 /** What V8 is to compile. */
@@ -26,12 +27,6 @@ export interface MapLocation {
   readonly url: string;
   /** It must refer to no module version: it is kept for as long as the compiled code. */
   readonly read: () => string;
-}
-
-/** A position in a source; both from 1. */
-export interface SourcePosition {
-  readonly line: number;
-  readonly column: number;
 }
 
 interface Version {
@@ -62,7 +57,7 @@ export function toText({ code, map }: Script): string {
 export function mapPositions(compiled: object, script: Script): void {
   const { filename, map } = script;
   if (map === null) return;
-  mapStackTraces(findSourcePosition);
+  mapStackTraces(findSourcePlace);
   const noted = { filename, textHash: createHash('sha256').update(toText(script)).digest('hex') };
   const ofFile = versions.get(filename) ?? new Map<string, Version>();
   versions.set(filename, ofFile);
@@ -83,16 +78,17 @@ function forget({ filename, textHash }: Noted): void {
   if (ofFile.size === 0) versions.delete(filename);
 }
 
-/** The position of a frame in its source; null for code that has none, or is not the app's. */
-function findSourcePosition(site: NodeJS.CallSite): SourcePosition | null {
-  const ofFile = versions.get(site.getFileName() ?? '');
+/** The place of a frame in its source; null for code that has none, or is not the app's. */
+function findSourcePlace(site: NodeJS.CallSite): SourcePlace | null {
+  const filename = site.getFileName() ?? '';
+  const ofFile = versions.get(filename);
   const version = ofFile?.get(site.getScriptHash());
   const [line, column] = [site.getLineNumber(), site.getColumnNumber()];
   if (version === undefined || line === null || column === null) return null;
   const entry = toParsed(version.map)?.findEntry(line - 1, column - 1);
   // The head of the compiled function is in no source.
   if (entry === undefined || !('originalLine' in entry)) return null;
-  return { line: entry.originalLine + 1, column: entry.originalColumn + 1 };
+  return { filename, line: entry.originalLine + 1, column: entry.originalColumn + 1 };
 }
 
 function toParsed(location: MapLocation): SourceMap | null {

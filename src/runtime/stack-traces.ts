@@ -7,10 +7,10 @@
  */
 
 import { getCallSites } from 'node:util';
-import type { SourcePosition } from './source-positions.ts';
+import { findOriginal, type SourcePlace } from './own-source-map.ts';
 
 type Prepare = (error: Error, sites: NodeJS.CallSite[]) => unknown;
-type Find = (site: NodeJS.CallSite) => SourcePosition | null;
+type Find = (site: NodeJS.CallSite) => SourcePlace | null;
 
 let isInstalled = false;
 
@@ -21,7 +21,7 @@ export function mapStackTraces(find: Find): void {
   const nodes = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
   if (nodes?.configurable !== true || typeof nodes.value !== 'function') return;
   const initial = nodes.value as Prepare;
-  const mapped = withMapping(initial, find);
+  const mapped = withMapping(initial, (site) => toShown(find(site)));
   let chosen: unknown = initial;
   Object.defineProperty(Error, 'prepareStackTrace', {
     configurable: true,
@@ -58,18 +58,24 @@ function withMapping(prepare: Prepare, find: Find): Prepare {
   return Object.defineProperty(mapping, 'name', { value: prepare.name, configurable: true });
 }
 
+/** Node's own text follows the maps of the app's own build where Node is asked to; call sites do not, in Node either. */
+function toShown(place: SourcePlace | null): SourcePlace | null {
+  return place !== null && process.sourceMapsEnabled ? (findOriginal(place) ?? place) : place;
+}
+
 /** Call sites are made anew for each trace, and CallSite.prototype can't be changed: each gets methods of its own. */
 function mapSite(site: NodeJS.CallSite, find: Find): void {
   if (Object.hasOwn(site, 'toString')) return;
-  const position = find(site);
-  if (position === null) return;
-  const { line, column } = position;
-  const compiled = `:${site.getLineNumber() ?? 0}:${site.getColumnNumber() ?? 0}`;
+  const place = find(site);
+  if (place === null) return;
+  const { filename, line, column } = place;
+  const compiled = `${site.getFileName() ?? ''}:${site.getLineNumber() ?? 0}:${site.getColumnNumber() ?? 0}`;
   const toText = site.toString.bind(site);
   const methods = {
+    getFileName: () => filename,
     getLineNumber: () => line,
     getColumnNumber: () => column,
-    toString: () => replaceLast(toText(), compiled, `:${line}:${column}`),
+    toString: () => replaceLast(toText(), compiled, `${filename}:${line}:${column}`),
   };
   for (const [name, value] of Object.entries(methods)) {
     Object.defineProperty(site, name, { value, writable: true, configurable: true });

@@ -42,7 +42,7 @@ test('code gets call sites with the positions of the source', async (t) => {
   );
   assert.equal(site?.getFileName(), path.join(app.root, 'main.ts'));
   assert.equal(`main.ts:${site?.getLineNumber()}:${site?.getColumnNumber()}`, position);
-  assert.equal(String(site), `fail (${app.root}/${position})`);
+  assert.equal((site as { toString(): string }).toString(), `fail (${app.root}/${position})`);
   assert.equal(site?.getFunctionName(), 'fail');
   assert.equal(Object.keys(site ?? {}).length, 0);
 });
@@ -111,6 +111,24 @@ test('what a function throws is thrown', async (t) => {
     () => withPrepare(prepare, () => fail().stack),
     (error) => error === thrown,
   );
+});
+
+test('with source maps enabled in Node, an app that was built from TypeScript is traced to that', async (t) => {
+  const map = { version: 3, sourceRoot: '', sources: ['../src/main.ts'], names: [] };
+  // Line 2 is line 10 of the source, and `new Error` is at column 41 there.
+  const mappings = ';AASA,0BAAwC';
+  const app = createApp(t, {
+    'dist/main.js': `import { fail } from './fail.js';\nconsole.log(fail().stack);`,
+    'dist/fail.js': `\nexport const fail = () => new Error('x');\n//# sourceMappingURL=fail.js.map`,
+    'dist/fail.js.map': JSON.stringify({ ...map, mappings }),
+  });
+  const trace = (...flags: string[]): string =>
+    spawnSync(process.execPath, [...flags, 'dist/main.js'], { cwd: app.root, encoding: 'utf8' }).stdout;
+  const native = trace('--enable-source-maps').split('\n')[1] ?? '';
+  assert.equal(native, `    at fail (${app.root}/src/main.ts:10:41)`);
+  const own = trace('--enable-source-maps', commandLine, 'run');
+  assert.equal(own.split('\n')[1], native);
+  assert.match(trace(commandLine, 'run').split('\n')[1] ?? '', /dist\/fail\.js:2:27\)$/);
 });
 
 test('with source maps enabled in Node, frames of packages and of the app are both mapped', async (t) => {
