@@ -11,7 +11,7 @@ import { test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import WebSocket from 'ws';
 import { createApp } from '../runtime/module-graph-fixture.ts';
-import { commandLine, createTestApp } from '../support/app.ts';
+import { commandLine, createTestApp, waitForLog } from '../support/app.ts';
 
 /** Types shift the columns of everything that is behind them on its line. */
 const source = `import { once } from 'node:events';
@@ -110,13 +110,16 @@ test('the debugger stops where a breakpoint is set in the TypeScript file, and a
   await profiles(session);
 });
 
-test('the debugger of a worker finds the map in the store, and by it the file in the release', async (t) => {
+test('a debugger that is attached later finds the map in the store, and by it the file in the release', async (t) => {
   const app = await createTestApp({
     files: { 'src/main.ts': source, 'package.json': '{"type":"module"}' },
-    config: { entry: 'src/main.ts', nodeOptions: ['--inspect=127.0.0.1:0'] },
+    config: { entry: 'src/main.ts', nodeOptions: ['--inspect-port=0'] },
   });
   t.after(() => app.dispose());
   const supervisor = await app.start();
+  const [worker] = (await app.status()).workers;
+  process.kill(worker?.pid ?? 0, 'SIGUSR1');
+  await waitForLog(supervisor, app.log, /Debugger listening on/);
   const root = path.join(app.directory, '.midflight/releases', (await app.status()).release, 'app');
   const session = await attach(t, supervisor, path.join(root, 'src/main.ts'), {
     log: app.log(),
