@@ -47,6 +47,7 @@ import { whenQuiet } from './quiet.ts';
 import { adoptServers, type ServerAdoption } from './servers/adoption.ts';
 import { toAddressKey } from './servers/listen-address.ts';
 import type { ListenerSource } from './servers/listener-source.ts';
+import { unmapStackTraces } from './stack-traces.ts';
 import { createStateRegistry } from './state.ts';
 
 /** How long work in flight may hold a generation that no longer counts. */
@@ -130,6 +131,7 @@ class ProcessGenerations implements Generations {
       watchFaults({ onFault: (scope, error) => this.#contain(scope, error) }),
       () => this.#states.dispose(),
       () => this.servers.restore(),
+      unmapStackTraces,
     ];
   }
 

@@ -12,37 +12,45 @@ import { findOriginal, type SourcePlace } from './own-source-map.ts';
 type Prepare = (error: Error, sites: NodeJS.CallSite[]) => unknown;
 type Find = (site: NodeJS.CallSite) => SourcePlace | null;
 
-let isInstalled = false;
+let restore: (() => void) | null = null;
 
 /** Maps the traces of this process from now on. */
 export function mapStackTraces(find: Find): void {
-  if (isInstalled) return;
-  isInstalled = true;
   const nodes = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
-  if (nodes?.configurable !== true || typeof nodes.value !== 'function') return;
+  if (restore !== null || nodes?.configurable !== true || typeof nodes.value !== 'function') return;
   const initial = nodes.value as Prepare;
   const mapped = withMapping(initial, (site) => toShown(find(site)));
   let chosen: unknown = initial;
+  const get = (): unknown => {
+    if (chosen === initial) return mapped;
+    if (!isAskedByNode()) return chosen;
+    return typeof chosen === 'function' ? withMapping(chosen as Prepare, find) : mapped;
+  };
   Object.defineProperty(Error, 'prepareStackTrace', {
     configurable: true,
     enumerable: false,
-    get() {
-      if (chosen === initial) return mapped;
-      if (!isAskedByNode()) return chosen;
-      return typeof chosen === 'function' ? withMapping(chosen as Prepare, find) : mapped;
-    },
+    get,
     set(this: object, value: unknown) {
       if (this === Error) chosen = value === mapped ? initial : value;
-      // A class that extends Error: the property becomes its own, as it would with a plain one.
-      else
-        Object.defineProperty(this, 'prepareStackTrace', {
-          value,
-          writable: true,
-          enumerable: true,
-          configurable: true,
-        });
+      else defineOwn(this, value);
     },
   });
+  restore = () => {
+    restore = null;
+    const { get: current } = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace') ?? {};
+    if (current === get) Object.defineProperty(Error, 'prepareStackTrace', { ...nodes, value: chosen });
+  };
+}
+
+/** Leaves traces to Node again. */
+export function unmapStackTraces(): void {
+  restore?.();
+}
+
+/** A class that extends Error was set: the property becomes its own, as it would with a plain one. */
+function defineOwn(owner: object, value: unknown): void {
+  const attributes = { writable: true, enumerable: true, configurable: true };
+  Object.defineProperty(owner, 'prepareStackTrace', { value, ...attributes });
 }
 
 /** The getter's caller; `util.getCallSites` formats no trace. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
+import { unmapStackTraces } from '../../src/runtime/stack-traces.ts';
 import { commandLine } from '../support/app.ts';
 import { createApp, graphOf, run, type App } from './module-graph-fixture.ts';
 
@@ -68,6 +69,16 @@ test('traces are mapped after code has set another function, and after it took t
   const undone = withPrepare(undefined, () => firstFrame(fail()));
   for (const frame of [nested, undone, firstFrame(fail())])
     assert.equal(frame, `    at fail (${app.root}/${position})`);
+});
+
+test('traces are left to Node again', async (t) => {
+  const app = createApp(t, { 'main.ts': source });
+  const fail = await load(app);
+  unmapStackTraces();
+  assert.equal(Error.prepareStackTrace, nodes);
+  assert.notEqual(firstFrame(fail()), `    at fail (${app.root}/${position})`);
+  const again = await load(app);
+  assert.equal(firstFrame(again()), `    at fail (${app.root}/${position})`);
 });
 
 test('a class that extends Error has its own function', async (t) => {
