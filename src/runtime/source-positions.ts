@@ -86,8 +86,8 @@ function findSourcePlace(site: NodeJS.CallSite): SourcePlace | null {
   const [line, column] = [site.getLineNumber(), site.getColumnNumber()];
   if (version === undefined || line === null || column === null) return null;
   const entry = toParsed(version.map)?.findEntry(line - 1, column - 1);
-  // The head of the compiled function is in no source.
-  if (entry === undefined || !('originalLine' in entry)) return null;
+  // What the transform has put before all other code of a line is in no source; its line is right.
+  if (entry === undefined || !('originalLine' in entry) || entry.generatedLine !== line - 1) return null;
   return { filename, line: entry.originalLine + 1, column: entry.originalColumn + 1 };
 }
 

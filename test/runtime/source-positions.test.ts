@@ -266,3 +266,15 @@ test('traces of many versions keep none of them', async (t) => {
     [undefined, undefined, undefined, undefined],
   );
 });
+
+test('a frame in text that no source has keeps its line', async (t) => {
+  const app = createApp(t, {
+    'main.js': `const a = 1;\nexport const b = () => c();\nconst c = () => { throw new Error(a); };`,
+  });
+  const manifest = { mappings: ';;gBAAA' };
+  const graph = await graphOf(app);
+  const [name = ''] = [...app.store.keys()].filter((key) => key.endsWith('.map'));
+  app.store.set(name, JSON.stringify({ version: 3, sources: ['main.js'], names: [], ...manifest }));
+  const fail = (await run(graph))['b'] as Thrower;
+  assert.match(stackOf(fail), /main\.js:1:1\)\n.*main\.js:2:\d\d\)/);
+});
