@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { unmapStackTraces } from '../../src/runtime/stack-traces.ts';
-import { commandLine } from '../support/app.ts';
+import { commandLine, repository } from '../support/app.ts';
 import { createApp, graphOf, run, type App } from './module-graph-fixture.ts';
 
 const { prepareStackTrace: nodes } = Error;
@@ -122,6 +123,23 @@ test('what a function throws is thrown', async (t) => {
     () => withPrepare(prepare, () => fail().stack),
     (error) => error === thrown,
   );
+});
+
+test('a package that reads call sites names the place in the source', async (t) => {
+  const lib = `import depd from 'depd';
+const deprecate = depd('app');
+export const old = (): void => { deprecate('old'); };`;
+  const caller = `import { old } from './lib.ts';
+const call = <T extends object>(value: T): T => { old(); return value; };
+setImmediate((): void => { call<object>({}); });`;
+  const app = createApp(t, { 'lib.ts': lib, 'main.ts': caller });
+  symlinkSync(path.join(repository, 'node_modules'), path.join(app.root, 'node_modules'));
+  const { stderr } = spawnSync(process.execPath, [commandLine, 'run', 'main.ts'], {
+    cwd: app.root,
+    encoding: 'utf8',
+  });
+  const column = (caller.split('\n')[1] ?? '').indexOf('old()') + 1;
+  assert.ok(stderr.includes(`app deprecated old at main.ts:2:${column}`), stderr);
 });
 
 test('with source maps enabled in Node, an app that was built from TypeScript is traced to that', async (t) => {
