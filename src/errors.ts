@@ -127,18 +127,30 @@ export const catalog = {
   ERR_MIDFLIGHT_NODE_TOO_OLD: row((version) => `Midflight needs Node.js 24 or later; this is ${version}`),
   ERR_MIDFLIGHT_USAGE: row((what) => what, 2),
   ERR_MIDFLIGHT_STATE_UNMIGRATED: row(
-    (name, from, to) =>
-      `The state "${name}" has version ${from} and the new code wants ${to}; give state() a migrate function, or keep the version`,
+    (name, from, to, step) =>
+      Number(from) < Number(to)
+        ? `The state "${name}" has version ${from} and the new code wants ${to}, with no way up to ${step}; give state() a migrate that has it, or keep the version`
+        : `The state "${name}" has version ${from} and the code to go to knows ${to}, but the code that runs says no way down from ${step}; deploy that once more with a "down" in its step ${step}, or go with "deploy --path handoff", which begins with fresh state`,
     3,
   ),
   ERR_MIDFLIGHT_STATE_MIGRATION_FAILED: row(
     (name, from, to, problem) =>
-      `The state "${name}" can't be migrated from version ${from} to ${to}: ${problem}`,
+      `The state "${name}" can't be migrated from version ${from} to ${to}: ${problem}; it is as it was, and the old code serves on`,
     3,
   ),
   ERR_MIDFLIGHT_STATE_UNENCODABLE: row(
     (name, problem) =>
-      `The state "${name}" can't be copied: ${problem}; give state() encode and decode functions`,
+      `The state "${name}" can't be copied: ${problem}; give state() encode and decode, and deploy that at the same version first`,
+    3,
+  ),
+  ERR_MIDFLIGHT_STATE_CONFLICT: row(
+    (name, version, by, otherVersion, otherBy) =>
+      `The state "${name}" is asked for with version ${version} by ${by} and with ${otherVersion} by ${otherBy}; let one module declare it, and the others import it from there`,
+    3,
+  ),
+  ERR_MIDFLIGHT_STATE_INVALID: row(
+    (name, problem) => `The options of the state "${name}" can't be: ${problem}; correct the call of state()`,
+    3,
   ),
 } satisfies Record<string, CatalogRow>;
 

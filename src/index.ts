@@ -1,6 +1,10 @@
 /** What an app imports from `midflight`. */
 
-export { state, type StateOptions } from './runtime/state.ts';
+import type { ConfigInput } from './release/config.ts';
+
+export { state } from './runtime/state.ts';
+export type { EncodedStateOptions, StateOptions, StateStep } from './runtime/state-options.ts';
+export type { ConfigInput } from './release/config.ts';
 export type {
   HotContext,
   HotData,
@@ -14,3 +18,8 @@ export type {
   HotUpdatePayload,
   ModuleNamespace,
 } from './runtime/hot-context.ts';
+
+/** Gives a configuration its type: `export default defineConfig({ … })` in `midflight.config.ts`. Returns its argument. */
+export function defineConfig(config: ConfigInput): ConfigInput {
+  return config;
+}

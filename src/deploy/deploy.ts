@@ -267,6 +267,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     try {
       await applyTimed(run, () => workers.swap(release));
     } catch (error) {
+      if (isAboutState(error)) throw error;
       const [problem] = toErrorReport(error).message.split('\n');
       const message = `the swap failed (${problem}), so a new process is tried`;
       tell('prepare', message);
@@ -392,6 +393,11 @@ function describeWork(working: Run | 'start'): string {
 }
 
 /** The module that could not be evaluated; null where it was not that. */
+/** A fresh process would take the release, and begin with fresh state: what the migration was there to prevent. */
+function isAboutState(error: unknown): boolean {
+  return error instanceof MidflightError && error.code.startsWith('ERR_MIDFLIGHT_STATE_');
+}
+
 function failedModule(error: unknown): string | null {
   if (!(error instanceof MidflightError) || error.code !== 'ERR_MIDFLIGHT_EVALUATION_FAILED') return null;
   return error.details[1] ?? null;

@@ -43,6 +43,7 @@ import type { LoadedRelease } from './loaded-release.ts';
 import type { ModuleGraph } from './module-graph.ts';
 import type { ModuleInstance } from './module-instance.ts';
 import { bridgeNativeLoads } from './native-bridge.ts';
+import type { ModuleOrigin } from './origin.ts';
 import { whenQuiet } from './quiet.ts';
 import { adoptServers, type ServerAdoption } from './servers/adoption.ts';
 import { toAddressKey } from './servers/listen-address.ts';
@@ -112,7 +113,7 @@ class ProcessGenerations implements Generations {
   readonly servers: ServerAdoption;
   readonly hotEvents = createHotEvents();
   readonly #options: GenerationsOptions;
-  readonly #states = createStateRegistry();
+  readonly #states = createStateRegistry({ modulesOf: (scope) => this.#originsOf(scope) });
   readonly #retiring = new Set<Generation>();
   readonly #restores: readonly (() => void)[];
   /** Modules that said, by `import.meta.hot.invalidate`, that they can't be replaced in place. */
@@ -373,6 +374,11 @@ class ProcessGenerations implements Generations {
     next.graph.adopt();
     if (before !== null) noticeStatus(before);
     noticeStatus(next);
+  }
+
+  #originsOf(scope: GenerationScope): ModuleOrigin[] {
+    const generation = this.#all().find((each) => each.scope === scope);
+    return [...(generation?.lives.values() ?? [])].map(({ origin }) => origin);
   }
 
   #graphOf(scope: GenerationScope | undefined): ModuleGraph | undefined {

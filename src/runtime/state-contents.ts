@@ -1,42 +1,149 @@
 /** Copies and replaces what a state holds. A state's object keeps its identity, because modules hold it; only its contents change. */
 
-/** Makes `target` hold what `source` holds. False when that can't be done without another identity. */
+/** A structured clone that is as good as the original.
+ *  Errors: a DataCloneError, or a TypeError where the clone would be of another class. */
+export function copyData(value: unknown): unknown {
+  const copy: unknown = structuredClone(value);
+  const lost = findLostClass(value, copy);
+  if (lost !== null) throw new TypeError(`it holds a ${lost}, and a copy of that would be a plain object`);
+  return copy;
+}
+
+/** True where nothing but fields and elements makes the value: no class that may keep something to itself. */
+export function isTransparent(value: unknown): boolean {
+  if (!isObject(value) || ArrayBuffer.isView(value)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || transparent.has(prototype as object);
+}
+
+/** Makes `target` hold what `source` holds; of what is nested, too, each object stays that has its like in the same
+ *  place, so that code may have taken hold of it. `source` must be of no further use to anybody else.
+ *  False when that can't be done without another identity. */
 export function replaceContents(target: unknown, source: unknown): boolean {
   if (target === source) return true;
-  if (!isObject(target) || !isObject(source)) return false;
-  if (Object.getPrototypeOf(target) !== Object.getPrototypeOf(source)) return false;
-  if (target instanceof Map) refill(target, source as Map<unknown, unknown>);
-  else if (target instanceof Set) refillSet(target, source as Set<unknown>);
-  else if (target instanceof Date) target.setTime((source as Date).getTime());
-  else if (Array.isArray(target)) target.splice(0, target.length, ...(source as unknown[]));
-  else if (ArrayBuffer.isView(target)) return refillView(target, source as ArrayBufferView);
-  else refillFields(target, source);
+  if (!isObject(target) || !isObject(source) || !canHold(target, source)) return false;
+  const replacement = new Replacement();
+  replacement.begin(target, source);
   return true;
+}
+
+const transparent: ReadonlySet<object> = new Set([
+  Object.prototype,
+  Array.prototype,
+  Map.prototype,
+  Set.prototype,
+  Date.prototype,
+]);
+
+function findLostClass(value: unknown, copy: unknown): string | null {
+  const seen = new Set<object>();
+  const pairs: [unknown, unknown][] = [[value, copy]];
+  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
+    const [one, other] = pair;
+    if (!isObject(one) || !isObject(other) || seen.has(one)) continue;
+    seen.add(one);
+    if (Object.getPrototypeOf(one) !== toClonedPrototype(one, other)) return one.constructor?.name ?? 'class';
+    if (ArrayBuffer.isView(one)) continue;
+    const others = childrenOf(other);
+    for (const [index, child] of childrenOf(one).entries()) pairs.push([child, others[index]]);
+  }
+  return null;
+}
+
+/** A clone of an object without prototype has one, which is no loss. */
+function toClonedPrototype(original: object, copy: object): unknown {
+  const prototype: unknown = Object.getPrototypeOf(copy);
+  return prototype === Object.prototype && Object.getPrototypeOf(original) === null ? null : prototype;
+}
+
+function childrenOf(value: object): unknown[] {
+  const fields = Object.values(value);
+  if (value instanceof Map) return [...[...value].flat(1), ...fields];
+  return value instanceof Set ? [...value, ...fields] : fields;
+}
+
+function canHold(target: object, source: object): boolean {
+  if (Object.getPrototypeOf(target) !== Object.getPrototypeOf(source)) return false;
+  if (!ArrayBuffer.isView(target)) return Object.isExtensible(target);
+  return target.byteLength === (source as ArrayBufferView).byteLength;
+}
+
+/** One run of replaceContents(): which object of the target stands for which of the source. */
+class Replacement {
+  readonly #standIns = new Map<object, object>();
+  readonly #taken = new Set<object>();
+  readonly #waiting: object[] = [];
+
+  begin(target: object, source: object): void {
+    this.#stand(source, target);
+    for (let next = this.#waiting.pop(); next !== undefined; next = this.#waiting.pop()) {
+      this.#fill(this.#standIns.get(next) ?? next, next);
+    }
+  }
+
+  /** What is to be where `source` was. A reference to the old root or a cycle leads to the stand-in as well. */
+  #resolve(source: unknown, target: unknown): unknown {
+    if (!isObject(source)) return source;
+    const known = this.#standIns.get(source);
+    if (known !== undefined) return known;
+    const isFit =
+      isObject(target) && !this.#taken.has(target) && isTransparent(source) && canHold(target, source);
+    return this.#stand(source, isFit ? target : source);
+  }
+
+  #stand(source: object, standIn: object): object {
+    this.#standIns.set(source, standIn);
+    this.#taken.add(standIn);
+    this.#waiting.push(source);
+    return standIn;
+  }
+
+  #fill(target: object, source: object): void {
+    // What a class keeps to itself can't be followed; it stays as it is.
+    if (target === source && !isTransparent(source)) return;
+    if (ArrayBuffer.isView(source)) return fillBytes(target as ArrayBufferView, source);
+    if (source instanceof Map) this.#fillMap(target as Map<unknown, unknown>, source);
+    else if (source instanceof Set) this.#fillSet(target as Set<unknown>, source);
+    else if (source instanceof Date) (target as Date).setTime(source.getTime());
+    this.#fillFields(target, source);
+  }
+
+  #fillMap(target: Map<unknown, unknown>, source: Map<unknown, unknown>): void {
+    const entries = [...source].map(
+      ([key, value]) => [this.#resolve(key, undefined), this.#resolve(value, target.get(key))] as const,
+    );
+    target.clear();
+    for (const [key, value] of entries) target.set(key, value);
+  }
+
+  #fillSet(target: Set<unknown>, source: Set<unknown>): void {
+    const members = [...source].map((member) => this.#resolve(member, undefined));
+    target.clear();
+    for (const member of members) target.add(member);
+  }
+
+  #fillFields(target: object, source: object): void {
+    if (Array.isArray(target)) target.length = (source as unknown[]).length;
+    for (const key of enumerableKeys(target)) {
+      if (!Object.hasOwn(source, key)) Reflect.deleteProperty(target, key);
+    }
+    for (const key of enumerableKeys(source)) {
+      const before: unknown = Reflect.get(target, key);
+      const value = this.#resolve(Reflect.get(source, key), before);
+      if (value !== before || !Object.hasOwn(target, key)) Reflect.set(target, key, value);
+    }
+  }
+}
+
+function enumerableKeys(value: object): PropertyKey[] {
+  return Reflect.ownKeys(value).filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
+}
+
+function fillBytes(target: ArrayBufferView, source: ArrayBufferView): void {
+  const bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(bytes);
 }
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
-}
-
-function refill(target: Map<unknown, unknown>, source: Map<unknown, unknown>): void {
-  target.clear();
-  for (const [key, value] of source) target.set(key, value);
-}
-
-function refillSet(target: Set<unknown>, source: Set<unknown>): void {
-  target.clear();
-  for (const value of source) target.add(value);
-}
-
-function refillView(target: ArrayBufferView, source: ArrayBufferView): boolean {
-  if (target.byteLength !== source.byteLength) return false;
-  const bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(bytes);
-  return true;
-}
-
-function refillFields(target: object, source: object): void {
-  for (const key of Reflect.ownKeys(target))
-    if (!Object.hasOwn(source, key)) Reflect.deleteProperty(target, key);
-  Object.assign(target, source);
 }

@@ -6,30 +6,27 @@
  * 2. A migration is done on a copy. It is tried while preparing and done again at commit, when the old code has
  *    stopped writing, so that nothing is lost that was written in between.
  * 3. Until `settle`, `goBack` brings back the entries that committed generations replaced. Writes to a migrated copy are lost then.
+ * 4. Within one generation a name has one version. Code that is no longer current keeps the object that it had.
+ * 5. An entry refers to the code that declared it last, and to no code before: that of replaced releases can be collected.
  */
 
 import v8 from 'node:v8';
 
 import { MidflightError } from '../errors.ts';
 import { currentScope, type GenerationScope } from './generation-scope.ts';
-import { replaceContents } from './state-contents.ts';
-
-/** What `state()` may be told. */
-export interface StateOptions<T> {
-  /** Another number than before means another shape, which `migrate` makes; 0 when absent. */
-  readonly version?: number;
-  /** Makes the new shape. Gets a copy; called with what code of `oldVersion` left. */
-  readonly migrate?: (old: never, oldVersion: number) => T;
-  /** Turns the state into something that structured clone can copy, to pass it to another process. */
-  readonly encode?: (value: T) => unknown;
-  /** The reverse of `encode`. */
-  readonly decode?: (encoded: never) => T;
-}
+import { currentOrigin, type ModuleOrigin } from './origin.ts';
+import { convertEntry, fillEntry, fromData, toData, type EncodedEntry, type Entry } from './state-entry.ts';
+import {
+  checkStateOptions,
+  type AnyStateOptions,
+  type EncodedStateOptions,
+  type StateOptions,
+} from './state-options.ts';
 
 export interface StateRegistry {
-  state<T>(name: string, init: T | (() => T), options?: StateOptions<T>): T;
+  state(name: string, init: unknown, options?: AnyStateOptions): unknown;
   /** Makes a generation's declarations those of the process.
-   *  Errors: ERR_MIDFLIGHT_STATE_MIGRATION_FAILED, with nothing changed. */
+   *  Errors: those of a migration, with nothing changed. */
   commit(scope: GenerationScope): void;
   /** Forgets what a preparing generation declared. */
   abort(scope: GenerationScope): void;
@@ -47,66 +44,97 @@ export interface StateRegistry {
   dispose(): void;
 }
 
-interface Entry {
-  readonly value: unknown;
-  readonly version: number;
-  readonly options: StateOptions<unknown>;
-  /** The entry of which this is a migrated copy. */
-  readonly migratedFrom: Entry | null;
+export interface StateRegistryOptions {
+  /** The modules of a generation, also those that it shares with the one before. */
+  modulesOf(scope: GenerationScope): Iterable<ModuleOrigin>;
 }
 
-interface EncodedEntry {
+/** The time in which every state was the same object; what code of that time still sees when it is over. */
+interface Epoch {
+  left: ReadonlyMap<string, Entry>;
+  next: Epoch | null;
+}
+
+interface Asking {
   readonly version: number;
-  readonly data: unknown;
+  readonly by: string;
 }
 
 const kRegistry = Symbol.for('midflight.state');
 
 /** The same live object for every generation of a process; a new process starts with `init`. Where Midflight does not
- *  run, the value of `init`. Use an object, a Map, an array …: a number or a string can't be shared, only its start value.
- *  Errors: ERR_MIDFLIGHT_STATE_UNMIGRATED, ERR_MIDFLIGHT_STATE_MIGRATION_FAILED. */
-export function state<T>(name: string, init: T | (() => T), options?: StateOptions<T>): T {
+ *  run, the value of `init`. Use an object, a Map, an array …: of a number or a string only the first value is shared.
+ *  Errors: ERR_MIDFLIGHT_STATE_UNMIGRATED, …_MIGRATION_FAILED, …_UNENCODABLE, …_CONFLICT, …_INVALID.
+ *  Source: docs/reference/state.md. */
+export function state<T, const Version extends number = number>(
+  name: string,
+  init: T | (() => T),
+  options?: StateOptions<NoInfer<T>, Version>,
+): T;
+export function state<T, Data, const Version extends number = number>(
+  name: string,
+  init: T | (() => T),
+  options: EncodedStateOptions<NoInfer<T>, Data, Version>,
+): T;
+export function state(name: string, init: unknown, options?: AnyStateOptions): unknown {
   const registry = (globalThis as { [kRegistry]?: StateRegistry })[kRegistry];
   return registry ? registry.state(name, init, options) : initialize(init);
 }
 
 /** Makes the registry of this process, which `state()` uses from now on. */
-export function createStateRegistry(): StateRegistry {
-  const registry = new Registry();
+export function createStateRegistry(options: StateRegistryOptions = { modulesOf: () => [] }): StateRegistry {
+  const registry = new Registry(options);
   Object.defineProperty(globalThis, kRegistry, { value: registry, configurable: true });
   return registry;
 }
 
 class Registry implements StateRegistry {
+  readonly #options: StateRegistryOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #staged = new Map<GenerationScope, Map<string, Entry>>();
   /** What a committed generation replaced; null for a name that was new. */
   readonly #replaced = new Map<GenerationScope, Map<string, Entry | null>>();
   /** States of another process that nobody has declared here yet. */
   readonly #received = new Map<string, EncodedEntry>();
+  readonly #askings = new WeakMap<GenerationScope | ModuleOrigin, Map<string, Asking>>();
+  readonly #epochs = new WeakMap<GenerationScope, Epoch>();
+  #epoch: Epoch = { left: new Map(), next: null };
+  #current: GenerationScope | undefined;
 
-  state<T>(name: string, init: T | (() => T), options: StateOptions<T> = {}): T {
-    const scope = currentScope();
-    const known = (scope && this.#staged.get(scope)?.get(name)) ?? this.#entries.get(name);
-    const version = options.version ?? 0;
-    if (known?.version === version) return known.value as T;
-    const entry = known ? migrate(name, known, version, options) : this.#first(name, init, version, options);
-    if (scope?.status === 'preparing') this.#stage(scope, name, entry);
-    else this.#entries.set(name, entry);
-    return entry.value as T;
+  constructor(options: StateRegistryOptions) {
+    this.#options = options;
+  }
+
+  state(name: string, init: unknown, options: AnyStateOptions = {}): unknown {
+    checkStateOptions(name, options);
+    const scope = currentScope() ?? this.#current;
+    const { version = 0 } = options;
+    const known = this.#find(name, scope);
+    if (scope?.status === 'preparing') {
+      this.#note(name, version, scope);
+      return this.#stage({ scope, name, known, init, options }).value;
+    }
+    if (known?.version === version) return known.value;
+    // Code that was given up, or is on its way out, has no say in what the states of the others are.
+    if (scope?.status === 'aborted') return initialize(init);
+    if (known !== undefined && scope !== undefined && scope.status !== 'current') {
+      const by = `code of generation ${scope.generation}, which is no longer current`;
+      throw conflict(name, { version, by }, { version: known.version, by: 'the current code' });
+    }
+    if (scope !== undefined) this.#note(name, version, scope);
+    const entry = known ? convertEntry(name, known, options) : this.#first(name, init, options);
+    this.#install(scope, new Map([[name, entry]]));
+    return entry.value;
   }
 
   commit(scope: GenerationScope): void {
     const staged = this.#staged.get(scope) ?? new Map<string, Entry>();
     // Every migration first, so that one that fails changes nothing.
-    const fresh = [...staged].map(([name, entry]) => ({ name, entry, value: this.#again(name, entry) }));
-    const replaced = new Map<string, Entry | null>();
-    for (const { name, entry, value } of fresh) {
-      replaceContents(entry.value, value);
-      replaced.set(name, this.#entries.get(name) ?? null);
-      this.#entries.set(name, { ...entry, migratedFrom: null });
-    }
-    this.#replaced.set(scope, replaced);
+    for (const [name, entry] of staged) this.#catchUp(name, entry);
+    this.#replaced.set(scope, new Map());
+    this.#current = scope;
+    this.#install(scope, staged);
+    this.#epochs.set(scope, this.#epoch);
     this.#staged.delete(scope);
   }
 
@@ -115,14 +143,19 @@ class Registry implements StateRegistry {
   }
 
   goBack(scope: GenerationScope): void {
+    const left = new Map<string, Entry>();
     for (const [committed, replaced] of [...this.#replaced].toReversed()) {
-      if (committed === scope) return;
+      if (committed === scope) break;
       for (const [name, entry] of replaced) {
+        const gone = this.#entries.get(name);
+        if (gone !== undefined && !left.has(name)) left.set(name, gone);
         if (entry === null) this.#entries.delete(name);
         else this.#entries.set(name, entry);
       }
       this.#replaced.delete(committed);
     }
+    this.#current = scope;
+    this.#enter(this.#epochs.get(scope) ?? { left: new Map(), next: null }, left);
   }
 
   settle(): void {
@@ -132,7 +165,7 @@ class Registry implements StateRegistry {
   encode(): Uint8Array {
     const encoded: Record<string, EncodedEntry> = Object.fromEntries(this.#received);
     for (const [name, entry] of this.#entries) {
-      encoded[name] = { version: entry.version, data: encodeEntry(name, entry) };
+      encoded[name] = { version: entry.version, data: toData(name, entry) };
     }
     return v8.serialize(encoded);
   }
@@ -154,109 +187,123 @@ class Registry implements StateRegistry {
     Reflect.deleteProperty(globalThis, kRegistry);
   }
 
-  #first<T>(name: string, init: T | (() => T), version: number, options: StateOptions<T>): Entry {
+  /** The entry that code of a generation sees. */
+  #find(name: string, scope: GenerationScope | undefined): Entry | undefined {
+    const staged = scope && this.#staged.get(scope)?.get(name);
+    if (staged !== undefined) return staged;
+    let epoch = (scope && this.#epochs.get(scope)) ?? this.#epoch;
+    for (; epoch.next !== null; epoch = epoch.next) {
+      const left = epoch.left.get(name);
+      if (left !== undefined) return left;
+    }
+    return this.#entries.get(name);
+  }
+
+  #stage({ scope, name, known, init, options }: Declaration): Entry {
+    const staged = this.#staged.get(scope) ?? new Map<string, Entry>();
+    const again = staged.get(name);
+    if (again !== undefined && isBare(options)) return again;
+    const version = options.version ?? 0;
+    const isSame = known?.version === version;
+    // The newest code of a version says how its data is written and how to leave it.
+    const entry = isSame
+      ? { ...known, options }
+      : known
+        ? convertEntry(name, known, options)
+        : this.#first(name, init, options);
+    this.#staged.set(scope, staged.set(name, entry));
+    return entry;
+  }
+
+  #first(name: string, init: unknown, options: AnyStateOptions): Entry {
+    const { version = 0 } = options;
     const received = this.#received.get(name);
-    const value = received ? decodeAs(name, received, version, options) : initialize(init);
-    this.#received.delete(name);
-    return toEntry({ value, version, options });
+    const value = received
+      ? fromData({ name, data: structuredClone(received.data), from: received.version, options })
+      : initialize(init);
+    return { value, version, options };
   }
 
-  #stage(scope: GenerationScope, name: string, entry: Entry): void {
-    let staged = this.#staged.get(scope);
-    if (staged === undefined) this.#staged.set(scope, (staged = new Map()));
-    staged.set(name, entry);
+  /** Brings a staged state up to what the current code has written since. */
+  #catchUp(name: string, staged: Entry): void {
+    const current = this.#entries.get(name);
+    if (current === undefined || current.value === staged.value) return;
+    const { value } = convertEntry(name, current, staged.options);
+    fillEntry({ name, staged, value, from: current.version });
   }
 
-  /** The contents for a staged entry at commit. */
-  #again(name: string, entry: Entry): unknown {
-    if (entry.migratedFrom === null) return entry.value;
-    return migrate(name, entry.migratedFrom, entry.version, entry.options).value;
+  /** The one place where what is current changes. */
+  #install(scope: GenerationScope | undefined, fresh: ReadonlyMap<string, Entry>): void {
+    const replaced = scope && this.#replaced.get(scope);
+    const left = new Map<string, Entry>();
+    const hasNew = [...fresh.keys()].some((name) => !this.#entries.has(name));
+    for (const [name, entry] of fresh) {
+      const before = this.#entries.get(name);
+      if (replaced?.has(name) === false) replaced.set(name, before ?? null);
+      if (before !== undefined && before.value !== entry.value) left.set(name, before);
+      this.#entries.set(name, entry);
+      this.#received.delete(name);
+    }
+    if (left.size === 0 && !hasNew) return;
+    this.#enter({ left: new Map(), next: null }, left);
+    if (scope !== undefined) this.#epochs.set(scope, this.#epoch);
+  }
+
+  #enter(epoch: Epoch, left: ReadonlyMap<string, Entry>): void {
+    Object.assign(epoch, { left: new Map(), next: null });
+    if (epoch === this.#epoch) return;
+    Object.assign(this.#epoch, { left, next: epoch });
+    this.#epoch = epoch;
+  }
+
+  /** Remembers who asks for which version, and refuses a second one in a generation. */
+  #note(name: string, version: number, scope: GenerationScope): void {
+    const origin = currentOrigin();
+    const by = origin?.kind === 'module' ? origin.path : `code that ran later`;
+    const asking = { version, by };
+    const own = this.#askings.get(scope)?.get(name);
+    if (own !== undefined && own.version !== version) throw conflict(name, own, asking);
+    if (this.#find(name, scope)?.version !== version) {
+      for (const module of this.#options.modulesOf(scope)) {
+        const other = this.#askings.get(module)?.get(name);
+        if (other !== undefined && other.version !== version && module !== origin)
+          throw conflict(name, other, asking);
+      }
+    }
+    for (const key of origin?.kind === 'module' ? [scope, origin] : [scope]) {
+      const askings = this.#askings.get(key) ?? new Map<string, Asking>();
+      this.#askings.set(key, askings.set(name, asking));
+    }
   }
 }
 
-function toEntry<T>({
-  value,
-  version,
-  options,
-}: {
-  value: T;
-  version: number;
-  options: StateOptions<T>;
-}): Entry {
-  return { value, version, options: options as StateOptions<unknown>, migratedFrom: null };
-}
-
-function migrate<T>(name: string, known: Entry, version: number, options: StateOptions<T>): Entry {
-  const copy = known.options.decode
-    ? known.options.decode(structuredClone(encodeEntry(name, known)) as never)
-    : encodeEntry(name, known, (value) => structuredClone(value));
-  const value = convert({ name, value: copy, oldVersion: known.version, version, options });
-  return { ...toEntry({ value, version, options }), migratedFrom: known };
-}
-
-interface Conversion<T> {
+interface Declaration {
+  readonly scope: GenerationScope;
   readonly name: string;
-  readonly value: unknown;
-  readonly oldVersion: number;
-  readonly version: number;
-  readonly options: StateOptions<T>;
+  readonly known: Entry | undefined;
+  readonly init: unknown;
+  readonly options: AnyStateOptions;
 }
 
-function convert<T>({ name, value, oldVersion, version, options }: Conversion<T>): T {
-  if (options.migrate === undefined) {
-    throw new MidflightError('ERR_MIDFLIGHT_STATE_UNMIGRATED', [name, oldVersion, version]);
-  }
-  try {
-    return options.migrate(value as never, oldVersion);
-  } catch (cause) {
-    const details = [name, oldVersion, version, toMessage(cause)];
-    throw new MidflightError('ERR_MIDFLIGHT_STATE_MIGRATION_FAILED', details, { cause });
-  }
-}
-
-function encodeEntry(
-  name: string,
-  { value, options }: Entry,
-  check: (data: unknown) => unknown = v8Check,
-): unknown {
-  try {
-    const data = options.encode ? options.encode(value) : value;
-    const checked = check(data);
-    return checked === undefined ? data : checked;
-  } catch (cause) {
-    throw new MidflightError('ERR_MIDFLIGHT_STATE_UNENCODABLE', [name, toMessage(cause)], { cause });
-  }
-}
-
-/** Fails for what can't be cloned, here, where the name of the state is known. */
-function v8Check(data: unknown): void {
-  v8.serialize(data);
-}
-
-function decodeAs<T>(
-  name: string,
-  { version, data }: EncodedEntry,
-  wanted: number,
-  options: StateOptions<T>,
-): T {
-  // Data of another version is shaped by that version's encode, and migrate gets it as it came.
-  if (version !== wanted)
-    return convert({ name, value: data, oldVersion: version, version: wanted, options });
-  return options.decode ? options.decode(data as never) : (data as T);
+/** True for a declaration that says nothing but its version. */
+function isBare({ migrate: by, encode }: AnyStateOptions): boolean {
+  return by === undefined && encode === undefined;
 }
 
 /** Into the object that modules hold already, where there is one; else for those that ask from now on. */
-function receiveInto(name: string, entries: Map<string, Entry>, encoded: EncodedEntry): void {
+function receiveInto(name: string, entries: Map<string, Entry>, { version, data }: EncodedEntry): void {
   const entry = entries.get(name);
   if (entry === undefined) return;
-  const value = decodeAs(name, encoded, entry.version, entry.options);
-  if (!replaceContents(entry.value, value)) entries.set(name, { ...entry, value });
+  const value = fromData({ name, data: structuredClone(data), from: version, options: entry.options });
+  if (typeof entry.value !== 'object' || entry.value === null) entries.set(name, { ...entry, value });
+  else fillEntry({ name, staged: entry, value, from: version });
 }
 
-function initialize<T>(init: T | (() => T)): T {
-  return typeof init === 'function' ? (init as () => T)() : init;
+function conflict(name: string, one: Asking, other: Asking): MidflightError {
+  const details = [name, one.version, one.by, other.version, other.by];
+  return new MidflightError('ERR_MIDFLIGHT_STATE_CONFLICT', details);
 }
 
-function toMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function initialize(init: unknown): unknown {
+  return typeof init === 'function' ? (init as () => unknown)() : init;
 }

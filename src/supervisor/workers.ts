@@ -300,15 +300,24 @@ export function createWorkers(options: WorkersOptions): Workers {
     );
     const failure = prepared.find((result) => result.status === 'rejected');
     if (failure !== undefined || members.length === 0) {
-      await Promise.allSettled(
-        members.map((member) => ask(member, { type: 'abort', generation: crew.generation })),
-      );
+      await abortAll(members, crew);
       throw failure?.reason ?? new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', ['prepare']);
     }
     const preparedAt = performance.now();
     adopt(before, crew);
-    await commitAll(crew, release.manifest.settings.probationMs);
+    try {
+      await commitAll(crew, release.manifest.settings.probationMs);
+    } catch (error) {
+      // Nobody has committed: the processes are what they were.
+      await abortAll(members, crew);
+      adopt(crew, before);
+      throw error;
+    }
     return { prepareMs: preparedAt - startedAt, commitMs: performance.now() - preparedAt };
+  }
+
+  async function abortAll(members: readonly Member[], { generation }: Crew): Promise<void> {
+    await Promise.allSettled(members.map((member) => ask(member, { type: 'abort', generation })));
   }
 
   /** The same processes, under the next release. A worker that crashes from here on comes back with that one. */

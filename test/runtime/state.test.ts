@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
-import { state } from '../../src/index.ts';
+import { state, type EncodedStateOptions, type StateOptions } from '../../src/index.ts';
 import { type GenerationScope, runInScope } from '../../src/runtime/generation-scope.ts';
-import { createStateRegistry, type StateOptions, type StateRegistry } from '../../src/runtime/state.ts';
+import { createStateRegistry, type StateRegistry } from '../../src/runtime/state.ts';
 
 let registry: StateRegistry;
 beforeEach(() => {
@@ -183,11 +183,12 @@ test('encode and decode stand in for what can not be cloned, also in a migration
     encode: (counter: Counter) => counter.count,
     decode: (count: number) => Counter.from(count),
   };
-  const declare = (options: StateOptions<Counter>) => state('counter', () => new Counter(), options);
+  const declare = (options: EncodedStateOptions<Counter, number>) =>
+    state('counter', () => new Counter(), options);
   const one = createScope(1);
   runInScope(one, () => declare(coding)).increment();
   registry.commit(one);
-  const migrate = (counter: Counter) => Counter.from(counter.count * 10);
+  const migrate = (count: number) => count * 10;
   assert.equal(runInScope(createScope(2), () => declare({ ...coding, version: 1, migrate })).count, 10);
   createStateRegistry().restore(registry.encode());
   assert.equal(runInScope(createScope(1), () => declare(coding)).count, 1);
