@@ -145,7 +145,7 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_STATE_CONFLICT: row(
     (name, version, by, otherVersion, otherBy) =>
-      `The state "${name}" is asked for with version ${version} by ${by} and with ${otherVersion} by ${otherBy}; let one module declare it, and the others import it from there`,
+      `The state "${name}" is asked for with version ${version} by ${by}, and with ${otherVersion} by ${otherBy}; let one module declare it, and the others import it from there`,
     3,
   ),
   ERR_MIDFLIGHT_STATE_INVALID: row(

@@ -64,7 +64,7 @@ export function toData(name: string, { value, options }: Entry): unknown {
   try {
     return copyData(options.encode ? options.encode(value) : value);
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
     throw new MidflightError('ERR_MIDFLIGHT_STATE_UNENCODABLE', [name, problem], { cause });
   }
 }

@@ -13,7 +13,8 @@ export interface StateStep<Data = unknown> {
 
 /** Steps by the version that they lead up to. The last one makes what this code works with. */
 export type StateSteps<Data, Version extends number> = {
-  readonly [Step in Version]?: StateStep<Data>;
+  // Which one is the last is not known where version is any number.
+  readonly [Step in Version as number extends Version ? never : Step]?: StateStep<Data>;
 } & { readonly [step: number]: StateStep };
 
 /** From any version before to this one, in one function, called with a copy; it knows no way down. */

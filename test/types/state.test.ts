@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { defineConfig, state } from '../../src/index.ts';
+import { defineConfig, state, type StateOptions } from '../../src/index.ts';
 
 interface User {
   readonly name: string;
@@ -67,6 +67,14 @@ test('the last step makes what init makes, and takes that on the way down', () =
     version: 3,
     migrate: { 2: { up: (names: string[]) => names }, 3: { up: toUsers } },
   });
+});
+
+test('options that are written apart may have any steps', () => {
+  const options: StateOptions<Map<string, User>> = {
+    version: 3,
+    migrate: { 2: { up: (csv: string) => csv.split(',') }, 3: { up: toUsers } },
+  };
+  is<Map<string, User>>()(state('a', init, options), true);
 });
 
 class Counter {
