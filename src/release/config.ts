@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { registerHooks } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
@@ -78,7 +79,14 @@ export function parseConfig(value: unknown, name: string): Config {
   return result.data;
 }
 
+/** What a configuration finds as the package `midflight`: nothing is installed yet when it is read. */
+const ownPackage = 'data:text/javascript,export const defineConfig = (config) => config;';
+
 async function load(file: string): Promise<unknown> {
+  const hooks = registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === 'midflight' ? { url: ownPackage, shortCircuit: true } : next(specifier, context),
+  });
   try {
     if (file.endsWith('.json')) return JSON.parse(await readFile(file, 'utf8'));
     // A release's configuration never changes in place, so its own path is a fresh URL for Node's module cache.
@@ -89,6 +97,8 @@ async function load(file: string): Promise<unknown> {
     throw new MidflightError('ERR_MIDFLIGHT_CONFIG_UNREADABLE', [path.basename(file), String(error)], {
       cause: error,
     });
+  } finally {
+    hooks.deregister();
   }
 }
 
