@@ -37,15 +37,18 @@ const transparent: ReadonlySet<object> = new Set([
 
 function findLostClass(value: unknown, copy: unknown): string | null {
   const seen = new Set<object>();
-  const pairs: [unknown, unknown][] = [[value, copy]];
-  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
-    const [one, other] = pair;
-    if (!isObject(one) || !isObject(other) || seen.has(one)) continue;
+  const waiting: object[] = [];
+  // Two stacks in one: an object, and its clone above it.
+  const look = (one: unknown, other: unknown): void => {
+    if (isObject(one) && isObject(other) && !seen.has(one)) waiting.push(one, other);
+  };
+  look(value, copy);
+  for (let other = waiting.pop(); other !== undefined; other = waiting.pop()) {
+    const one = waiting.pop() as object;
+    if (seen.has(one)) continue;
     seen.add(one);
     if (Object.getPrototypeOf(one) !== toClonedPrototype(one, other)) return one.constructor?.name ?? 'class';
-    if (ArrayBuffer.isView(one)) continue;
-    const others = childrenOf(other);
-    for (const [index, child] of childrenOf(one).entries()) pairs.push([child, others[index]]);
+    if (!ArrayBuffer.isView(one)) lookInto(one, other, look);
   }
   return null;
 }
@@ -56,10 +59,19 @@ function toClonedPrototype(original: object, copy: object): unknown {
   return prototype === Object.prototype && Object.getPrototypeOf(original) === null ? null : prototype;
 }
 
-function childrenOf(value: object): unknown[] {
-  const fields = Object.values(value);
-  if (value instanceof Map) return [...[...value].flat(1), ...fields];
-  return value instanceof Set ? [...value, ...fields] : fields;
+function lookInto(one: object, other: object, look: (one: unknown, other: unknown) => void): void {
+  for (const key of Object.keys(one)) look(Reflect.get(one, key), Reflect.get(other, key));
+  if (one instanceof Map) {
+    const others = (other as Map<unknown, unknown>).entries();
+    for (const [key, value] of one) {
+      const [otherKey, otherValue] = others.next().value ?? [];
+      look(key, otherKey);
+      look(value, otherValue);
+    }
+  } else if (one instanceof Set) {
+    const others = (other as Set<unknown>).values();
+    for (const member of one) look(member, others.next().value);
+  }
 }
 
 function canHold(target: object, source: object): boolean {
@@ -109,11 +121,19 @@ class Replacement {
   }
 
   #fillMap(target: Map<unknown, unknown>, source: Map<unknown, unknown>): void {
-    const entries = [...source].map(
-      ([key, value]) => [this.#resolve(key, undefined), this.#resolve(value, target.get(key))] as const,
-    );
+    let isSame = target === source;
+    const keys: unknown[] = [];
+    const values: unknown[] = [];
+    for (const [key, value] of source) {
+      const newKey = this.#resolve(key, undefined);
+      const newValue = this.#resolve(value, target.get(key));
+      isSame &&= newKey === key && newValue === value;
+      keys.push(newKey);
+      values.push(newValue);
+    }
+    if (isSame) return;
     target.clear();
-    for (const [key, value] of entries) target.set(key, value);
+    for (const [index, key] of keys.entries()) target.set(key, values[index]);
   }
 
   #fillSet(target: Set<unknown>, source: Set<unknown>): void {
@@ -136,6 +156,8 @@ class Replacement {
 }
 
 function enumerableKeys(value: object): PropertyKey[] {
+  const symbols = Object.getOwnPropertySymbols(value);
+  if (symbols.length === 0) return Object.keys(value);
   return Reflect.ownKeys(value).filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
 }
 

@@ -76,7 +76,10 @@ test('a migration that throws is refused, and the old code serves on with its st
   const { result, error } = await run(app, 'deploy');
   const { code, message } = error as { code: string; message: string };
   assert.deepEqual([result, code], ['rejected', 'ERR_MIDFLIGHT_STATE_MIGRATION_FAILED']);
-  assert.match(message, /"guests" .* from version 1 to 2: up to 2 threw Error: no such guest \(.*guests\.ts:/);
+  assert.match(
+    message,
+    /"guests" .* from version 1 to 2: up to 2 threw Error: no such guest \(.*guests\.ts:/,
+  );
   assert.deepEqual(await ask(app, '/Bob'), { names: ['Ann', 'Bob'], pid });
 });
 
