@@ -239,8 +239,8 @@ class ProcessGenerations implements Generations {
     const before = this.#current;
     const payload = { type: 'update', updates: toUpdates(next) } as const;
     if (before !== null) this.hotEvents.emit('vite:beforeUpdate', payload);
-    this.#states.commit(next.scope);
     try {
+      this.#states.commit(next.scope);
       this.#point(next);
       if (before !== null) this.#notify(next, before);
     } catch (error) {
