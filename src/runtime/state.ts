@@ -51,8 +51,14 @@ export interface StateRegistryOptions {
 
 /** The time in which every state was the same object; what code of that time still sees when it is over. */
 interface Epoch {
-  left: ReadonlyMap<string, Entry>;
+  left: ReadonlyMap<string, Left>;
   next: Epoch | null;
+}
+
+/** What old code keeps, as long as it does: a timer of an old module that is still in use must not keep all old data. */
+interface Left {
+  readonly version: number;
+  readonly reference: { deref(): unknown };
 }
 
 interface Asking {
@@ -143,12 +149,12 @@ class Registry implements StateRegistry {
   }
 
   goBack(scope: GenerationScope): void {
-    const left = new Map<string, Entry>();
+    const left = new Map<string, Left>();
     for (const [committed, replaced] of [...this.#replaced].toReversed()) {
       if (committed === scope) break;
       for (const [name, entry] of replaced) {
         const gone = this.#entries.get(name);
-        if (gone !== undefined && !left.has(name)) left.set(name, gone);
+        if (gone !== undefined && !left.has(name)) left.set(name, toLeft(gone));
         if (entry === null) this.#entries.delete(name);
         else this.#entries.set(name, entry);
       }
@@ -194,7 +200,8 @@ class Registry implements StateRegistry {
     let epoch = (scope && this.#epochs.get(scope)) ?? this.#epoch;
     for (; epoch.next !== null; epoch = epoch.next) {
       const left = epoch.left.get(name);
-      if (left !== undefined) return left;
+      const value = left?.reference.deref();
+      if (left !== undefined && value !== undefined) return { value, version: left.version, options: {} };
     }
     return this.#entries.get(name);
   }
@@ -235,12 +242,12 @@ class Registry implements StateRegistry {
   /** The one place where what is current changes. */
   #install(scope: GenerationScope | undefined, fresh: ReadonlyMap<string, Entry>): void {
     const replaced = scope && this.#replaced.get(scope);
-    const left = new Map<string, Entry>();
+    const left = new Map<string, Left>();
     const hasNew = [...fresh.keys()].some((name) => !this.#entries.has(name));
     for (const [name, entry] of fresh) {
       const before = this.#entries.get(name);
       if (replaced?.has(name) === false) replaced.set(name, before ?? null);
-      if (before !== undefined && before.value !== entry.value) left.set(name, before);
+      if (before !== undefined && before.value !== entry.value) left.set(name, toLeft(before));
       this.#entries.set(name, entry);
       this.#received.delete(name);
     }
@@ -249,7 +256,7 @@ class Registry implements StateRegistry {
     if (scope !== undefined) this.#epochs.set(scope, this.#epoch);
   }
 
-  #enter(epoch: Epoch, left: ReadonlyMap<string, Entry>): void {
+  #enter(epoch: Epoch, left: ReadonlyMap<string, Left>): void {
     Object.assign(epoch, { left: new Map(), next: null });
     if (epoch === this.#epoch) return;
     Object.assign(this.#epoch, { left, next: epoch });
@@ -283,6 +290,11 @@ interface Declaration {
   readonly known: Entry | undefined;
   readonly init: unknown;
   readonly options: AnyStateOptions;
+}
+
+function toLeft({ value, version }: Entry): Left {
+  const isObject = typeof value === 'object' && value !== null;
+  return { version, reference: isObject ? new WeakRef(value) : { deref: () => value } };
 }
 
 /** True for a declaration that says nothing but its version. */

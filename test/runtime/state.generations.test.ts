@@ -148,9 +148,20 @@ test('a state that a release does not ask for is kept for one that does', () => 
   );
 });
 
+test('the data of an old version is let go with the code that held it, though other code of that time goes on', async () => {
+  const { prepare, commit } = createDeploys();
+  const first = prepare();
+  const old = new WeakRef(first.evaluate(() => cart(one)));
+  commit(first);
+  const second = prepare();
+  second.evaluate(() => cart(two));
+  commit(second);
+  await collectGarbage();
+  assert.equal(old.deref(), undefined);
+  assert.throws(() => first.later(() => cart(one)), { code: 'ERR_MIDFLIGHT_STATE_CONFLICT' });
+});
+
 test('a state holds on to the code that declared it last, and to none before', async () => {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
   const { prepare, commit } = createDeploys();
   const references: WeakRef<object>[] = [];
   for (let count = 0; count < 3; count++) {
@@ -160,10 +171,15 @@ test('a state holds on to the code that declared it last, and to none before', a
     generation.evaluate(() => state('cart', (): Cart => new Map(), { encode, decode: (each: Cart) => each }));
     commit(generation);
   }
-  await new Promise(setImmediate);
-  collect();
+  await collectGarbage();
   assert.deepEqual(
     references.map((reference) => reference.deref() !== undefined),
     [false, false, true],
   );
 });
+
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  await new Promise(setImmediate);
+  (runInNewContext('gc') as () => void)();
+}
