@@ -54,7 +54,7 @@ export function fillEntry({ name, staged, value, from }: Filling): void {
     (wanted === null || wanted.equals(v8.serialize(toData(name, staged))));
   if (isDone) return;
   const problem =
-    'what was written while the new code was prepared can not be put into the object that it holds already (another size or class, or private fields); keep the data in a plain object, a Map or an array';
+    'what was written while the new code was prepared can not be put into the object that it holds already (another size or class, frozen, or with private fields); keep the data in a plain object, a Map or an array';
   throw new MidflightError('ERR_MIDFLIGHT_STATE_MIGRATION_FAILED', [name, from, staged.version, problem]);
 }
 
