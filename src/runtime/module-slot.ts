@@ -31,9 +31,9 @@ export interface ModuleSlot {
   /** Makes a version the current one: the next, or by rollback one before. */
   readonly switchTo: (instance: ModuleInstance) => void;
   /** The stable function or class of `key`, with what a version has for it. Without a value only the class that it will be. */
-  /** The private names of its live classes. */
-  readonly privates: PrivateNames;
   readonly live: (instance: ModuleInstance, key: string, value?: object) => object;
+  /** The private names of the live classes. */
+  readonly privates: PrivateNames;
 }
 
 /** Makes the slot of a module; `isRunning` says whether the running code belongs to a version's generation. */
@@ -43,7 +43,7 @@ export function createModuleSlot(isRunning: (instance: ModuleInstance) => boolea
 
 class Slot implements ModuleSlot {
   current: ModuleInstance | null = null;
-  readonly privates = createPrivateNames();
+  readonly privates = createPrivateNames((key) => this.#exports.get(key)?.stable ?? null);
   readonly #isRunning: (instance: ModuleInstance) => boolean;
   readonly #exports = new Map<string, LiveExport>();
   readonly #targets = new WeakMap<ModuleInstance, Map<string, object>>();

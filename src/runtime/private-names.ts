@@ -18,24 +18,24 @@ export interface ClassPrivates {
   readonly field: (name: string) => PrivateField;
   /** A method or accessor of one version. */
   readonly method: (name: string) => PrivateMethod;
-  /** A static field of one version; the class is known by itself and by its stable object. */
-  readonly staticField: (name: string, stable: object) => PrivateName;
-  readonly staticMethod: (name: string, stable: object) => PrivateMethod;
+  /** A static field of one version; the class has it by itself and by its stable object. */
+  readonly staticField: (name: string) => StaticField;
+  readonly staticMethod: (name: string) => PrivateMethod;
 }
 
-/** Makes the private names of one module. */
-export function createPrivateNames(): PrivateNames {
+/** Makes the private names of one module; `stableOf` gives the object that stands for all versions of a class. */
+export function createPrivateNames(stableOf: (key: string) => object | null): PrivateNames {
   const classes = new Map<string, ClassPrivates>();
   return (key) => {
     const known = classes.get(key);
     if (known !== undefined) return known;
-    const created = createClassPrivates();
+    const created = createClassPrivates(() => stableOf(key));
     classes.set(key, created);
     return created;
   };
 }
 
-function createClassPrivates(): ClassPrivates {
+function createClassPrivates(stable: () => object | null): ClassPrivates {
   const fields = new Map<string, PrivateField>();
   const brand = new PrivateField('#brand');
   return {
@@ -46,8 +46,8 @@ function createClassPrivates(): ClassPrivates {
       return field;
     },
     method: (name) => new InstanceMethod(name, brand),
-    staticField: (name, stable) => new StaticField(name, stable),
-    staticMethod: (name, stable) => new StaticMethod(name, stable),
+    staticField: (name) => new StaticField(name, stable),
+    staticMethod: (name) => new StaticMethod(name, stable),
   };
 }
 
@@ -118,7 +118,7 @@ class Reference {
   get bound(): unknown {
     const { value } = this;
     if (typeof value !== 'function') return value;
-    return (...list: unknown[]): unknown => Reflect.apply(value, this.#object, list);
+    return Function.prototype.bind.call(value, this.#object);
   }
 }
 
@@ -184,10 +184,10 @@ function createStamp(): Stamp {
 }
 
 class StaticField extends PrivateName {
-  readonly #stable: object;
+  readonly #stable: () => object | null;
   #slot: { readonly owner: object; value: unknown } | null = null;
 
-  constructor(name: string, stable: object) {
+  constructor(name: string, stable: () => object | null) {
     super(name);
     this.#stable = stable;
   }
@@ -197,7 +197,7 @@ class StaticField extends PrivateName {
   }
 
   protected isOn(object: object): boolean {
-    return this.#slot !== null && (object === this.#slot.owner || object === this.#stable);
+    return this.#slot !== null && (object === this.#slot.owner || object === this.#stable());
   }
 
   protected read(): unknown {
@@ -217,11 +217,6 @@ abstract class PrivateMethod extends PrivateName {
 
   /** Takes it off a class that has just been defined. */
   abstract take(owner: { readonly prototype: object }): void;
-
-  /** `object.#x(...list)`. */
-  call(object: unknown, ...list: unknown[]): unknown {
-    return Reflect.apply(this.get(object) as () => unknown, object, list);
-  }
 
   protected takeFrom(holder: object): void {
     const { name, key } = this;
@@ -273,10 +268,10 @@ class InstanceMethod extends PrivateMethod {
 }
 
 class StaticMethod extends PrivateMethod {
-  readonly #stable: object;
+  readonly #stable: () => object | null;
   #owner: object | null = null;
 
-  constructor(name: string, stable: object) {
+  constructor(name: string, stable: () => object | null) {
     super(name);
     this.#stable = stable;
   }
@@ -287,7 +282,7 @@ class StaticMethod extends PrivateMethod {
   }
 
   protected isOn(object: object): boolean {
-    return object === this.#owner || object === this.#stable;
+    return object === this.#owner || object === this.#stable();
   }
 }
 

@@ -45,7 +45,8 @@ export function createSlot(): Slot {
   const named = (value: object, name: string): object =>
     Object.defineProperty(value, 'name', { value: name });
   const sync = (value: unknown): unknown => value;
-  const api = { live, named, sync, privates: createPrivateNames(), meta: {} };
+  const privates = createPrivateNames((key) => stable.get(key) ?? null);
+  const api = { live, named, sync, privates, meta: {} };
   return {
     run: (source, ...imports) => {
       const compiled: unknown = compileFunction(compileLive(source).code, [])();

@@ -57,9 +57,9 @@ const programs: Readonly<Record<string, string>> = {
     const run = () => Foo.run();`,
   'in of a primitive': 'class Foo { #a; static no() { return #a in 1; } } const run = () => Foo.no();',
   accessors: `
-    class Foo { #v = 1; get #a() { return this.#v; } set #a(v) { this.#v = v * 2; } get #f() { return (x) => [x]; } set #only(v) { this.#v = v; }
-      run() { this.#a = 4; this.#a += 1; this.#a++; this.#only = this.#a; return [this.#v, this.#f(3), this.#a]; } }
-    const run = () => new Foo().run();`,
+    const log = []; class Foo { #v = 1; get #a() { return this.#v; } set #a(v) { this.#v = v * 2; } get #f() { log.push('get'); return (x) => [x, log.length]; } set #only(v) { this.#v = v; }
+      run() { this.#a = 4; this.#a += 1; this.#a++; this.#only = this.#a; return [this.#v, this.#f(log.push('value')), this.#a]; } }
+    const run = () => [new Foo().run(), log];`,
   'a setter is not read':
     'class Foo { set #a(v) {} run() { return this.#a; } } const run = () => new Foo().run();',
   'a getter is not written':

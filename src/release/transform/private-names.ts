@@ -6,7 +6,8 @@
  *   #m() {}     →  [$p1.key]() {}            which a static block, the first thing in the class, takes off again
  *   o.#x        →  $p0.get(o)
  *   o.#x = v    →  $p0.ref(o).value = v      every assignment, also compound, `++` and the targets of patterns
- *   o.#x(v)     →  $p0.ref(o).bound(v)       also for templates; `$p1.call(o,v)` for a method
+ *   o.#x(v)     →  $p0.ref(o).bound(v)       also for templates
+ *   this.#m(v)  →  $p1.get(this).call(this,v)
  *   o?.#x       →  $p0.opt(o)?.value
  *   #x in o     →  $p0.has(o)
  */
@@ -34,7 +35,7 @@ interface PrivateClass {
 interface PrivateName {
   /** The variable of the compiled code that holds the name. */
   readonly text: string;
-  readonly isMethod: boolean;
+  readonly kind: 'field' | 'method' | 'accessor';
 }
 
 /** Finds the private names of live classes, and declares what holds them before evaluation. */
@@ -107,14 +108,19 @@ function toPrivateClass(
   for (const element of node.body.body) {
     const name = declaredName(element);
     if (name === null || names.has(name)) continue;
-    const isMethod = element.type === 'MethodDefinition';
+    const kind = kindOf(element);
     const isStatic = 'static' in element && element.static;
     hasInstanceNames ||= !isStatic;
-    const maker = isStatic ? (isMethod ? 'staticMethod' : 'staticField') : isMethod ? 'method' : 'field';
-    const stable = isStatic ? `,${parameters.module}.live(${JSON.stringify(key)})` : '';
-    names.set(name, { text: declare(`${maker}(${JSON.stringify(`#${name}`)}${stable})`), isMethod });
+    const [plain, ofClass] = kind === 'field' ? ['field', 'staticField'] : ['method', 'staticMethod'];
+    const maker = isStatic ? ofClass : plain;
+    names.set(name, { text: declare(`${maker}(${JSON.stringify(`#${name}`)})`), kind });
   }
   return { names, brand: hasInstanceNames ? declare('brand') : null };
+}
+
+function kindOf(element: Node): PrivateName['kind'] {
+  if (element.type !== 'MethodDefinition') return 'field';
+  return element.kind === 'method' ? 'method' : 'accessor';
 }
 
 function declaredName(element: Node): string | null {
@@ -145,7 +151,7 @@ function rewriteBody(
   const owner = parents.get(body);
   const found = owner === undefined ? undefined : classes.get(owner);
   if (found === undefined) return;
-  const methods = [...found.names.values()].filter(({ isMethod }) => isMethod);
+  const methods = [...found.names.values()].filter(({ kind }) => kind !== 'field');
   const taken = methods.map(({ text }) => `${text}.take(this);`).join('');
   if (taken !== '') code.appendLeft(body.start + 1, `static{${taken}}`);
   if (found.brand !== null) code.appendLeft(body.start + 1, `${names.brand}=${found.brand}.add(this);`);
@@ -186,10 +192,10 @@ function rewriteMember(rewrite: Rewrite, classes: PrivateClasses, node: Of<'Memb
   if (name === null) return;
   const dot = findText(rewrite, node.optional ? '?.' : '.', node.object.end);
   const call = rewrite.parents.get(node);
-  if (call?.type === 'CallExpression' && name.isMethod && isPlainCall(call, node)) {
+  if (call?.type === 'CallExpression' && name.kind === 'method' && isOwnCall(call, node)) {
     const list = findText(rewrite, '(', node.end) + 1;
-    rewrite.code.prependRight(node.start, `${name.text}.call(`);
-    replaceText(rewrite, dot, list, call.arguments.length > 0 ? ',' : '');
+    rewrite.code.prependRight(node.start, `${name.text}.get(`);
+    replaceText(rewrite, dot, list, `).call(this${call.arguments.length > 0 ? ',' : ''}`);
     return;
   }
   const [opening, closing] = formOf(rewrite, node, name);
@@ -197,9 +203,10 @@ function rewriteMember(rewrite: Rewrite, classes: PrivateClasses, node: Of<'Memb
   replaceText(rewrite, dot, node.end, closing);
 }
 
-/** `o.#m()`, with nothing optional and no parentheses around the callee. */
-function isPlainCall(call: Of<'CallExpression'>, callee: Of<'MemberExpression'>): boolean {
-  return call.callee === callee && !call.optional && !callee.optional && call.start === callee.start;
+/** `this.#m()`, with nothing optional and no parentheses around the callee. It is the most frequent, and needs no function to be made. */
+function isOwnCall(call: Of<'CallExpression'>, callee: Of<'MemberExpression'>): boolean {
+  const isPlain = !call.optional && !callee.optional && call.start === callee.start;
+  return isPlain && call.callee === callee && callee.object.type === 'ThisExpression';
 }
 
 function formOf({ parents }: Rewrite, node: Of<'MemberExpression'>, { text }: PrivateName): [string, string] {
