@@ -106,8 +106,8 @@ export type WorkerEvent =
   /** The worker itself has gone back to the generation before, because the new one failed in probation. */
   | { readonly type: 'rolledBack'; readonly generation: number; readonly error: ErrorReport };
 
-export type SupervisorMessage =
-  | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly request: WorkerRequest }
+export type SupervisorMessage<Request = WorkerRequest> =
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly request: Request }
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly listenId: number; readonly errno: ErrnoReport | null };
 
 export interface ErrnoReport {
@@ -116,11 +116,11 @@ export interface ErrnoReport {
   readonly syscall: string;
 }
 
-export type WorkerMessage =
+export type WorkerMessage<Event = WorkerEvent> =
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly done: unknown }
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly failed: ErrorReport }
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly listenId: number; readonly listen: ListenTarget }
-  | { readonly cmd: typeof MESSAGE_COMMAND; readonly event: WorkerEvent };
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly event: Event };
 
 /** An error in the form that crosses processes. */
 export function toErrorReport(error: unknown): ErrorReport {

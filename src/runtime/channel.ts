@@ -18,8 +18,8 @@ import {
   type WorkerRequest,
 } from '../protocol/messages.ts';
 
-export interface WorkerChannel {
-  emit(event: WorkerEvent): void;
+export interface WorkerChannel<Event = WorkerEvent> {
+  emit(event: Event): void;
   /** Asks for a bound listening handle; the answer is the raw handle, or what bind(2) said. */
   requestListener(target: ListenTarget): Promise<unknown>;
   /** Keeps the process alive until the returned function is called. */
@@ -31,14 +31,17 @@ interface PendingListener {
   reject(error: Error): void;
 }
 
-export interface ChannelOptions {
-  onRequest(request: WorkerRequest): Promise<unknown>;
+export interface ChannelOptions<Request = WorkerRequest> {
+  onRequest(request: Request): Promise<unknown>;
   /** The supervisor is gone. */
   onDisconnect(): void;
 }
 
 /** Takes over the IPC channel of this process. */
-export function openChannel({ onRequest, onDisconnect }: ChannelOptions): WorkerChannel {
+export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
+  onRequest,
+  onDisconnect,
+}: ChannelOptions<Request>): WorkerChannel<Event> {
   const send = process.send?.bind(process);
   const ipc = process.channel;
   if (send === undefined || ipc === undefined || ipc === null)
@@ -47,7 +50,7 @@ export function openChannel({ onRequest, onDisconnect }: ChannelOptions): Worker
   const pending = new Map<number, PendingListener>();
   let listenId = 0;
   let holds = 0;
-  const post = (message: WorkerMessage): void => {
+  const post = (message: WorkerMessage<Event>): void => {
     send(message, undefined, undefined, () => {
       // A supervisor that has gone can't be told; the worker goes on serving.
     });
@@ -61,7 +64,7 @@ export function openChannel({ onRequest, onDisconnect }: ChannelOptions): Worker
     };
   };
   process.on('internalMessage' as 'message', (raw: unknown, handle: unknown) => {
-    const message = raw as SupervisorMessage;
+    const message = raw as SupervisorMessage<Request>;
     if (message.cmd !== MESSAGE_COMMAND) return;
     if ('listenId' in message) {
       settleListener(pending, message.listenId, message.errno, handle);

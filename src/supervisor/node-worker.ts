@@ -19,16 +19,18 @@ import {
 import { describeExit, toAppProcess, type AppProcess, type RunnableRelease } from './app-process.ts';
 import type { Listeners } from './listeners.ts';
 
-export interface NodeWorker extends AppProcess {
-  request(request: WorkerRequest): Promise<unknown>;
+export interface NodeWorker<Request = WorkerRequest> extends AppProcess {
+  request(request: Request): Promise<unknown>;
 }
 
-export interface SpawnOptions {
+export interface SpawnOptions<Request = WorkerRequest, Event = WorkerEvent> {
   readonly release: RunnableRelease;
   readonly appDirectory: string;
   readonly listeners: Listeners;
   readonly sinks: readonly (WriteStream | NodeJS.WriteStream)[];
-  onEvent(worker: NodeWorker, event: WorkerEvent): void;
+  /** What the process runs; the worker of a release when it is not said. */
+  readonly mainFile?: string;
+  onEvent(worker: NodeWorker<Request>, event: Event): void;
 }
 
 interface PendingRequest {
@@ -42,11 +44,14 @@ const kWorkerFile = fileURLToPath(
 );
 
 /** Starts a worker; it loads nothing until it is asked to prepare. */
-export function spawnNodeWorker(options: SpawnOptions): NodeWorker {
-  const { release, appDirectory, listeners } = options;
+export function spawnNodeWorker<
+  Request extends { readonly type: string } = WorkerRequest,
+  Event = WorkerEvent,
+>(options: SpawnOptions<Request, Event>): NodeWorker<Request> {
+  const { release, appDirectory, listeners, mainFile = kWorkerFile } = options;
   const { nodeOptions, args } = release.manifest;
   const entry = path.join(release.location.root, release.manifest.entry ?? '');
-  const child = spawn(process.execPath, [...nodeOptions, kWorkerFile, entry, ...args], {
+  const child = spawn(process.execPath, [...nodeOptions, mainFile, entry, ...args], {
     cwd: appDirectory,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // Out of the terminal's group: Ctrl-C is for the supervisor, which lets its workers end what is in flight.
@@ -55,12 +60,12 @@ export function spawnNodeWorker(options: SpawnOptions): NodeWorker {
   });
   const pending = new Map<number, PendingRequest>();
   let requestId = 0;
-  const post = (message: SupervisorMessage, handle?: unknown): void => {
+  const post = (message: SupervisorMessage<Request>, handle?: unknown): void => {
     child.send(message, handle as never, () => {
       // A worker that has ended answers nothing; its exit settles what is pending.
     });
   };
-  const worker: NodeWorker = {
+  const worker: NodeWorker<Request> = {
     ...toAppProcess(child, options.sinks),
     request(request) {
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -74,7 +79,7 @@ export function spawnNodeWorker(options: SpawnOptions): NodeWorker {
       return promise;
     },
   };
-  child.on('internalMessage', (message: WorkerMessage) => {
+  child.on('internalMessage', (message: WorkerMessage<Event>) => {
     if (message.cmd !== MESSAGE_COMMAND) return;
     if ('event' in message) options.onEvent(worker, message.event);
     else if ('listen' in message) void answerListen(listeners, message.listenId, message.listen, post);
@@ -89,7 +94,8 @@ export function spawnNodeWorker(options: SpawnOptions): NodeWorker {
 }
 
 function unreachable(type: string, exit: string, output: string): MidflightError {
-  if (type === 'prepare') return new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [exit, output]);
+  if (type === 'prepare' || type === 'load')
+    return new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [exit, output]);
   return new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', [type]);
 }
 
@@ -97,7 +103,7 @@ async function answerListen(
   listeners: Listeners,
   listenId: number,
   target: ListenTarget,
-  post: (message: SupervisorMessage, handle?: unknown) => void,
+  post: (message: SupervisorMessage<never>, handle?: unknown) => void,
 ): Promise<void> {
   try {
     const handle = await listeners.acquire(target);
