@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { reportFailure } from './output.ts';
 import { addDeploy } from './deploy.ts';
+import { addDev } from './dev.ts';
 import { addHistory } from './history.ts';
 import { addInit } from './init.ts';
 import { addPlan } from './plan.ts';
@@ -29,6 +30,7 @@ const program = new Command('midflight')
 
 for (const add of [
   addRun,
+  addDev,
   addStart,
   addDeploy,
   addPlan,

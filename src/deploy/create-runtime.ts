@@ -21,7 +21,9 @@ import type { Manifest, ManifestModules } from '../protocol/manifest.ts';
 import { toInlineMap } from '../protocol/source-map.ts';
 import { createModuleIndex, type ModuleIndex, type ReadSource } from '../release/module-index.ts';
 import { createGenerations, type Generations } from '../runtime/generations.ts';
+import { silenceIntervals } from '../runtime/lifetime.ts';
 import type { LoadedRelease } from '../runtime/loaded-release.ts';
+import type { DrainReport } from '../runtime/servers/drain-servers.ts';
 import { createLocalListenerSource, type ListenerSource } from '../runtime/servers/listener-source.ts';
 
 /** How many versions back `rollback` can go. */
@@ -96,6 +98,11 @@ export interface Runtime {
   chainTo(file: string): readonly string[];
   /** The files of the app's modules, relative to the root. */
   files(): readonly string[];
+  /** Whether a file is as the last `load` or `prepare` read it; null for one that was not needed. */
+  isUnchanged(file: string): boolean | null;
+  /** Another process has taken over: accepts no more, asks every client to leave with its next answer, and resolves when the
+   *  last one has left, or at the deadline. */
+  leave(timeoutMs: number): Promise<DrainReport>;
   /** Ends every generation and gives the process back what was taken over. */
   close(): Promise<void>;
 }
@@ -181,6 +188,17 @@ class InProcessRuntime implements Runtime {
 
   files(): readonly string[] {
     return Object.keys(this.#index.modules);
+  }
+
+  isUnchanged(file: string): boolean | null {
+    return this.#index.isUnchanged(this.#toRelative(file));
+  }
+
+  async leave(timeoutMs: number): Promise<DrainReport> {
+    silenceIntervals(true);
+    await this.#generations.servers.stopAccepting();
+    this.#generations.leave();
+    return this.#generations.servers.drain({ timeoutMs });
   }
 
   async close(): Promise<void> {

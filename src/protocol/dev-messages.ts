@@ -7,56 +7,49 @@ export interface DevLoadOptions {
   readonly root: string;
   /** Relative to `root`. */
   readonly entry: string;
-  readonly ready: 'listen' | 'load';
   readonly readyTimeoutMs: number;
 }
 
 /** Parent → worker. Every one is answered by `done` or `failed`. */
 export type DevRequest =
   | { readonly type: 'load'; readonly options: DevLoadOptions }
-  /** These files may differ from what was loaded; null: any may. */
-  | { readonly type: 'files'; readonly paths: readonly string[] | null }
+  /** These files, relative to the root, may differ from what was loaded. */
+  | { readonly type: 'files'; readonly paths: readonly string[] }
   /** Back to the code before the last swap. */
   | { readonly type: 'undo' }
-  /** Another process has taken over: stop accepting, watch no more. */
-  | { readonly type: 'pause' }
-  | { readonly type: 'drain'; readonly timeoutMs: number };
+  /** Another process has taken over: answered when the last client has left, or at the deadline. */
+  | { readonly type: 'leave'; readonly timeoutMs: number };
 
-export interface DevLoaded {
-  readonly durationMs: number;
-  readonly moduleCount: number;
+/** The files can't be loaded as they are. */
+export interface DevProblem {
+  readonly error: ErrorReport;
+  /** From the entry to the module that is at fault; empty where that is not known. */
+  readonly importChain: readonly string[];
 }
+
+/** The answer to `load`. */
+export type DevLoadAnswer =
+  | { readonly status: 'loaded'; readonly durationMs: number; readonly moduleCount: number }
+  | ({ readonly status: 'failed' } & DevProblem);
 
 export interface DevSwap {
   /** The files that differ, relative to the root. */
   readonly changed: readonly string[];
-  /** The modules that were evaluated again because of that, themselves among them. */
-  readonly reevaluated: readonly string[];
-  /** From the news of the change to the new code's first request. */
+  /** The modules that were evaluated because of that, the changed ones among them. */
+  readonly evaluated: readonly string[];
+  /** From the news of the change until the new code serves. */
   readonly durationMs: number;
-}
-
-export interface DevProblem {
-  readonly changed: readonly string[];
-  readonly error: ErrorReport;
-  /** From the module that is at fault up to the entry; empty where that is not known. */
-  readonly importChain: readonly string[];
-}
-
-export interface DevHandoff {
-  readonly changed: readonly string[];
-  readonly reasons: readonly { readonly code: string; readonly message: string }[];
 }
 
 /** Worker → parent, unasked. */
 export type DevEvent =
   | { readonly type: 'hello'; readonly protocol: number; readonly pid: number }
-  /** All files that the app consists of, so that a process that has died can be started again when one is mended. */
+  /** All files that the app consists of, so that a process that has died is started again when one of them is mended. */
   | { readonly type: 'modules'; readonly paths: readonly string[] }
   | ({ readonly type: 'swapped' } & DevSwap)
-  /** The files can't be loaded as they are; the code before goes on. */
+  /** The code before goes on. */
   | ({ readonly type: 'failed' } & DevProblem)
-  /** After `failed`: the files are again what is loaded. */
-  | { readonly type: 'mended'; readonly changed: readonly string[] }
+  /** After `failed`: the files are what runs again. */
+  | { readonly type: 'mended' }
   /** Only a new process can take these changes. */
-  | ({ readonly type: 'unswappable' } & DevHandoff);
+  | { readonly type: 'unswappable'; readonly reasons: readonly string[] };

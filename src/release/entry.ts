@@ -9,35 +9,48 @@ import { parseStartScript, type StartScript } from './start-script.ts';
 const extensions = ['', '.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '/index.ts', '/index.js'];
 
 /** The entry as a POSIX path relative to `root`, with what package.json says of its start: `entry` of the
- *  configuration, else the file in package.json's `scripts.start`, else its `main`.
+ *  configuration, else the file in the first of package.json's `scripts` that runs one which is there, else its `main`.
  *  Errors: ERR_MIDFLIGHT_ENTRY_UNKNOWN, ERR_MIDFLIGHT_ENTRY_MISSING. */
-export async function findEntry(root: string, configured: string | undefined): Promise<StartScript> {
-  const named = configured === undefined ? await namedByPackage(root) : toScript(configured);
-  if (named === null) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_UNKNOWN', []);
-  const relative = path.normalize(named.entry);
-  if (path.isAbsolute(relative) || relative.startsWith('..')) {
-    throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [named.entry]);
+export async function findEntry(
+  root: string,
+  configured: string | undefined,
+  scripts: readonly string[] = ['start'],
+): Promise<StartScript> {
+  const named = configured === undefined ? await namedByPackage(root, scripts) : [toScript(configured)];
+  const [first] = named;
+  if (first === undefined) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_UNKNOWN', []);
+  for (const script of named) {
+    const entry = findFile(root, script.entry);
+    if (entry !== null) return { ...script, entry };
   }
+  throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [first.entry]);
+}
+
+/** The file that is meant, with or without its extension; null where none inside of the root is. */
+function findFile(root: string, entry: string): string | null {
+  const relative = path.normalize(entry);
+  if (path.isAbsolute(relative) || relative.startsWith('..')) return null;
   const candidates = extensions.map((extension) => relative + extension);
   const found = candidates.find((file) => isFile(path.join(root, file)));
-  if (found === undefined) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [named.entry]);
-  return { ...named, entry: found.split(path.sep).join('/') };
+  return found?.split(path.sep).join('/') ?? null;
 }
 
 function isFile(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-async function namedByPackage(root: string): Promise<StartScript | null> {
+/** What package.json names; `main` only where no script does. */
+async function namedByPackage(root: string, names: readonly string[]): Promise<readonly StartScript[]> {
   const file = path.join(root, 'package.json');
-  if (!existsSync(file)) return null;
+  if (!existsSync(file)) return [];
   const content = JSON.parse(await readFile(file, 'utf8')) as {
     main?: unknown;
-    scripts?: { start?: unknown };
+    scripts?: Readonly<Record<string, unknown>>;
   };
-  const { main, scripts } = content;
-  const script = typeof scripts?.start === 'string' ? parseStartScript(scripts.start) : null;
-  return script ?? (typeof main === 'string' ? toScript(main) : null);
+  const scripts = names.map((name) => content.scripts?.[name]).filter((script) => typeof script === 'string');
+  const named = scripts.map(parseStartScript).filter((script) => script !== null);
+  if (named.length > 0) return named;
+  return typeof content.main === 'string' ? [toScript(content.main)] : [];
 }
 
 function toScript(entry: string): StartScript {

@@ -54,8 +54,11 @@ export interface ModuleIndex {
   update(changes?: Iterable<string>): Promise<IndexUpdate>;
   /** The compiled code of a module that `modules` has or had; kept for as long as the module's description is. */
   compiledOf(module: ManifestModule): CompiledCode;
-  /** The imports that lead from the entry to a module, both included; only the module where nothing leads to it. */
+  /** The imports that lead from the entry to a module, both included; only the module where nothing leads to it. After an
+   *  update that failed: as far as that has come. */
   chainTo(path: string): readonly string[];
+  /** Whether a file is as the last update that needed it read it; null for one that none did. */
+  isUnchanged(path: string): boolean | null;
 }
 
 /** Makes the index of a tree; nothing is compiled before the first update.
@@ -88,6 +91,10 @@ class Index implements ModuleIndex {
   #settings: TypeScriptSettings;
   #packageTypes: (modulePath: string) => PackageType;
   #known = new Map<string, Known>();
+  /** What was read last, also by an update that failed; null where there was nothing. */
+  readonly #texts = new Map<string, string | null>();
+  /** What the last update knew, whether it failed or not. */
+  #traced: ReadonlyMap<string, Known> = this.#known;
   #modules: ManifestModules = {};
   /** Some module may load, or have a package load, what no request names. */
   #mayLoadAny = false;
@@ -110,9 +117,11 @@ class Index implements ModuleIndex {
 
   async update(changes?: Iterable<string>): Promise<IndexUpdate> {
     for (const at of changes ?? this.#known.keys()) this.#pending.add(at);
+    for (const at of this.#pending) if (this.#texts.has(at)) this.#take(at);
     const isFirst = this.#known.size === 0;
     const isStructural = isFirst || changes === undefined || this.#isStructural();
     const draft: Draft = { known: new Map(this.#known), touched: new Set(), mayPrune: isStructural };
+    this.#traced = draft.known;
     if (isStructural && !isFirst) await this.#renew(draft);
     else await this.#compileChanged(draft);
     await this.#compileFrom(draft, this.entry, true);
@@ -140,13 +149,18 @@ class Index implements ModuleIndex {
   chainTo(wanted: string): readonly string[] {
     const from = new Map<string, string | null>([[this.entry, null]]);
     for (const [at] of from) {
-      for (const { target } of this.#known.get(at)?.module.requests ?? []) {
+      for (const { target } of this.#traced.get(at)?.module.requests ?? []) {
         if (target.kind === 'module' && !from.has(target.path)) from.set(target.path, at);
       }
     }
     const chain = [wanted];
     for (let at = from.get(wanted); typeof at === 'string'; at = from.get(at)) chain.unshift(at);
     return chain;
+  }
+
+  isUnchanged(at: string): boolean | null {
+    const text = this.#texts.get(at);
+    return text === undefined ? null : text === this.#read(at);
   }
 
   /** Whether a file came, went, or says how others are resolved: then every request may lead elsewhere. */
@@ -166,7 +180,7 @@ class Index implements ModuleIndex {
     this.#packageTypes = createPackageTypes(this.#resolver.root);
     const areSettingsSame = settings === JSON.stringify(this.#settings);
     for (const [at, { source, module, isComputedTarget }] of this.#known) {
-      const text = this.#read(at);
+      const text = this.#take(at);
       const isSame = areSettingsSame && text === source && typesBefore(at) === this.#packageTypes(at);
       if (text === null) forget(draft, at);
       else if (isSame) this.#resolveAgain(draft, module);
@@ -177,7 +191,7 @@ class Index implements ModuleIndex {
   async #compileChanged(draft: Draft): Promise<void> {
     for (const at of this.#pending) {
       const before = this.#known.get(at);
-      const text = before === undefined ? null : this.#read(at);
+      const text = this.#texts.get(at) ?? null;
       if (before === undefined || text === null || text === before.source) continue;
       await this.#compileOne(draft, at, text, before.isComputedTarget);
     }
@@ -188,7 +202,7 @@ class Index implements ModuleIndex {
     const queue = [start, ...[...draft.touched].flatMap((at) => targetsOf(draft, at))];
     for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
       if (draft.known.has(at)) continue;
-      const text = this.#read(at);
+      const text = this.#take(at);
       if (text === null) continue;
       const isThere = await this.#compileOne(draft, at, text, !isNeeded);
       if (isThere) queue.push(...targetsOf(draft, at));
@@ -258,6 +272,12 @@ class Index implements ModuleIndex {
       if (before === undefined || after === undefined || exportsOf(before) !== exportsOf(after)) return null;
     }
     return draft.touched;
+  }
+
+  #take(at: string): string | null {
+    const text = this.#read(at);
+    this.#texts.set(at, text);
+    return text;
   }
 
   #read(at: string): string | null {

@@ -40,6 +40,8 @@ export function parseStartScript(script: string): StartScript | null {
   }
   const program = path.basename(word ?? '');
   if (program !== 'node' && !otherRunners.has(program)) return null;
+  // `tsx watch main.ts`
+  if (program === 'tsx' && words[0] === 'watch') words.shift();
   const nodeOptions = takeOptions(words);
   const [entry, ...args] = words;
   if (entry === undefined) return null;

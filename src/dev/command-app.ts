@@ -1,0 +1,154 @@
+/**
+ * A program that is not Node under `midflight dev`: built and handed off on each save. Owns the builds, and which files
+ * are made by them.
+ *
+ * Invariants:
+ * 1. One build runs at a time; what is saved meanwhile is in the next.
+ * 2. A build that fails, or a program that does not serve, changes nothing: the process before goes on.
+ */
+
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MidflightError } from '../errors.ts';
+import { toErrorReport } from '../protocol/messages.ts';
+import { runCommand } from '../release/command.ts';
+import type { Listeners } from '../supervisor/listeners.ts';
+import { createWorkers, type Workers } from '../supervisor/workers.ts';
+import type { DevApp } from './dev-app.ts';
+import type { Say } from './dev-notice.ts';
+import { readDevSettings, type DevSettings, type DevSource } from './dev-settings.ts';
+
+/** The watcher tells within this time of what a build has written. */
+const WRITTEN_MS = 120;
+
+export interface CommandAppOptions {
+  readonly source: DevSource;
+  readonly listeners: Listeners;
+  readonly say: Say;
+}
+
+/** Makes the app; nothing is built yet. */
+export function createCommandApp(options: CommandAppOptions): DevApp {
+  return new CommandApp(options);
+}
+
+class CommandApp implements DevApp {
+  readonly #options: CommandAppOptions;
+  readonly #workers: Workers;
+  #changed = new Set<string>();
+  /** Files that were written during a build, by how many builds in a row. */
+  readonly #written = new Map<string, number>();
+  #work: 'idle' | 'building' | 'starting' | 'stopped' = 'idle';
+  #isFirstBuild = true;
+  #drainTimeoutMs = 0;
+
+  constructor(options: CommandAppOptions) {
+    this.#options = options;
+    const { listeners, say, source } = options;
+    this.#workers = createWorkers({
+      appDirectory: source.root,
+      listeners,
+      sinks: [process.stdout],
+      log: (message) => say({ type: 'log', message }),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#want(['everything']);
+  }
+
+  notice(paths: readonly string[]): void {
+    const changed = paths.filter((at) => !this.#isBuilt(at));
+    if (changed.length > 0) void this.#want(changed);
+  }
+
+  handoff(): void {
+    void this.#want(['you asked for it']);
+  }
+
+  async undo(): Promise<void> {
+    throw new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', [
+      'A program that is not Node has no swap to go back from',
+    ]);
+  }
+
+  knows(): boolean {
+    return false;
+  }
+
+  async stop(): Promise<void> {
+    this.#work = 'stopped';
+    await this.#workers.stop(this.#drainTimeoutMs);
+  }
+
+  /** What was written during a build is made by it when that was the first one, or when it happens twice in a row. */
+  #isBuilt(at: string): boolean {
+    const count = this.#written.get(at) ?? 0;
+    if (this.#work !== 'building') return count > 1;
+    this.#written.set(at, this.#isFirstBuild ? 2 : count + 1);
+    return this.#isFirstBuild || count > 0;
+  }
+
+  async #want(changed: readonly string[]): Promise<void> {
+    for (const at of changed) this.#changed.add(at);
+    if (this.#work !== 'idle') return;
+    while (this.#changed.size > 0 && !this.#isStopped()) {
+      const paths = [...this.#changed];
+      this.#changed = new Set();
+      await this.#replace(paths);
+    }
+    if (!this.#isStopped()) this.#work = 'idle';
+  }
+
+  #isStopped(): boolean {
+    return this.#work === 'stopped';
+  }
+
+  async #replace(changed: readonly string[]): Promise<void> {
+    const { say, source, listeners } = this.#options;
+    const startedAt = performance.now();
+    const isFirst = this.#workers.currentRelease() === null;
+    try {
+      const settings = await readDevSettings(source);
+      this.#drainTimeoutMs = settings.config.drainTimeoutMs;
+      await this.#build(settings, changed);
+      if (this.#isStopped()) return;
+      this.#work = 'starting';
+      if (isFirst) await this.#workers.start(settings.release);
+      else await this.#workers.handoff(settings.release);
+      const durationMs = performance.now() - startedAt;
+      const pid = (await this.#workers.status()).find(({ state }) => state === 'serving')?.pid ?? 0;
+      if (isFirst) say({ type: 'serving', addresses: listeners.addresses(), pid, modules: 0, durationMs });
+      else say({ type: 'handed-off', pid, durationMs });
+    } catch (error) {
+      if (this.#isStopped()) return;
+      const problem = { error: toErrorReport(error), importChain: [] };
+      say({ type: isFirst ? 'start-failed' : 'handoff-failed', ...problem });
+    }
+  }
+
+  async #build({ config }: DevSettings, changed: readonly string[]): Promise<void> {
+    if (config.build === undefined) return;
+    this.#options.say({ type: 'building', changed });
+    this.#work = 'building';
+    this.#forgetUnwritten();
+    const { root } = this.#options.source;
+    const bin = path.join(root, 'node_modules', '.bin');
+    const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}` };
+    const result = await runCommand(config.build, [], {
+      cwd: root,
+      timeoutMs: config.buildTimeoutMs,
+      env,
+      shell: true,
+    });
+    await sleep(WRITTEN_MS);
+    if (result.exitCode !== 0)
+      throw new MidflightError('ERR_MIDFLIGHT_BUILD_FAILED', [config.build, result.output]);
+    this.#isFirstBuild = false;
+  }
+
+  /** A file that only once changed during a build was saved by somebody. */
+  #forgetUnwritten(): void {
+    for (const [at, count] of this.#written) if (count < 2) this.#written.delete(at);
+  }
+}

@@ -1,0 +1,16 @@
+/** What `midflight dev` runs, whatever it is written in. */
+
+export interface DevApp {
+  /** Resolves when it serves, or when it is known that it does not yet. */
+  start(): Promise<void>;
+  /** These files, relative to the root, have changed. */
+  notice(paths: readonly string[]): void;
+  /** A new process takes over. */
+  handoff(): void;
+  /** Back to the code before the last swap.
+   *  Errors: ERR_MIDFLIGHT_INVALID_STATE where there is none. */
+  undo(): Promise<void>;
+  /** Whether it is a part of the app for sure, also when git ignores it. */
+  knows(path: string): boolean;
+  stop(): Promise<void>;
+}

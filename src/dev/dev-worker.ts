@@ -1,0 +1,104 @@
+/** The process that `midflight dev` runs an app in: compiles it, watches its modules, and swaps what changes. */
+
+import path from 'node:path';
+import { createRuntime, type Runtime } from '../deploy/create-runtime.ts';
+import type { DevEvent, DevLoadAnswer, DevLoadOptions, DevRequest } from '../protocol/dev-messages.ts';
+import { PROTOCOL_VERSION } from '../protocol/messages.ts';
+import { openChannel } from '../runtime/channel.ts';
+import type { ListenerHandle } from '../runtime/servers/listener-source.ts';
+import { createDirectoryWatch } from './directory-watch.ts';
+import { createGitLock } from './git-lock.ts';
+import { createSwapLoop, toProblem, type SwapLoop } from './swap-loop.ts';
+
+// The app finds its entry where it is used to.
+process.argv.splice(1, 1);
+
+const channel = openChannel<DevRequest, DevEvent>({
+  onRequest,
+  // Nobody could end this process any more, and whoever ended the parent has ended the work on the app.
+  onDisconnect: () => process.exit(0),
+});
+/** Until the first request arrives. */
+const endWait = channel.hold();
+
+interface Loaded {
+  readonly runtime: Runtime;
+  readonly loop: SwapLoop;
+  follow(): void;
+}
+
+let loaded: Loaded | null = null;
+/** News that came while the app was being loaded. */
+const early: string[] = [];
+
+async function onRequest(request: DevRequest): Promise<unknown> {
+  endWait();
+  const release = channel.hold();
+  try {
+    switch (request.type) {
+      case 'load':
+        return await load(request.options);
+      case 'files':
+        if (loaded === null) early.push(...request.paths);
+        loaded?.follow();
+        loaded?.loop.notice(request.paths);
+        return null;
+      case 'undo':
+        return await loaded?.loop.undo();
+      case 'leave':
+        loaded?.loop.stop();
+        return await loaded?.runtime.leave(request.timeoutMs);
+    }
+  } finally {
+    release();
+  }
+}
+
+async function load({ root, entry, readyTimeoutMs }: DevLoadOptions): Promise<DevLoadAnswer> {
+  const startedAt = performance.now();
+  let runtime: Runtime | null = null;
+  try {
+    runtime = createRuntime({
+      root,
+      entry,
+      readyTimeoutMs,
+      cacheDirectory: path.join(root, '.midflight', 'cache'),
+      listeners: { acquire: async (target) => (await channel.requestListener(target)) as ListenerHandle },
+    });
+    await runtime.load();
+  } catch (error) {
+    return { status: 'failed', ...toProblem(error, runtime) };
+  }
+  loaded = watchModules(root, runtime);
+  loaded.loop.notice(early);
+  return {
+    status: 'loaded',
+    durationMs: performance.now() - startedAt,
+    moduleCount: runtime.files().length,
+  };
+}
+
+function watchModules(root: string, runtime: Runtime): Loaded {
+  const loop = createSwapLoop({ root, runtime, gitLock: createGitLock(root), emit });
+  const watch = createDirectoryWatch((file) => {
+    const at = path.relative(root, file).split(path.sep).join('/');
+    // Others come from the watcher of the tree, which knows what is to be ignored.
+    if (runtime.isUnchanged(at) === false) loop.notice([at]);
+  });
+  const follow = (): void => {
+    const files = runtime.files();
+    watch.follow(files.map((at) => path.join(root, path.dirname(at))));
+  };
+  const tellModules = (): void => channel.emit({ type: 'modules', paths: runtime.files() });
+  function emit(event: DevEvent): void {
+    channel.emit(event);
+    if (event.type !== 'swapped') return;
+    follow();
+    tellModules();
+  }
+  follow();
+  tellModules();
+  return { runtime, loop, follow };
+}
+
+channel.emit({ type: 'hello', protocol: PROTOCOL_VERSION, pid: process.pid });

@@ -1,0 +1,246 @@
+/**
+ * A Node app under `midflight dev`. Owns its processes: the one that serves, the one that is to take over, and those that
+ * are leaving.
+ *
+ * Invariants:
+ * 1. One process is being started at a time; what asks for another meanwhile is one more start after it.
+ * 2. `serving` changes when its successor has loaded, or when it has ended; the listeners stay bound through both.
+ * 3. What a process was due for stays due until one has loaded.
+ *
+ *   event                     | serving         | next
+ *   a start is due            | goes on         | is started
+ *   next has loaded           | leaves          | becomes serving
+ *   next fails                | goes on         | is ended; the next save starts another
+ *   serving ends by itself    | none            | the next save starts another
+ */
+
+import { fileURLToPath } from 'node:url';
+import type { DevEvent, DevLoadAnswer, DevProblem, DevRequest } from '../protocol/dev-messages.ts';
+import { toErrorReport, type DrainAnswer } from '../protocol/messages.ts';
+import { describeExit, STOP_TIMEOUT_MS } from '../supervisor/app-process.ts';
+import type { Listeners } from '../supervisor/listeners.ts';
+import { spawnNodeWorker, type NodeWorker } from '../supervisor/node-worker.ts';
+import type { DevApp } from './dev-app.ts';
+import type { Say } from './dev-notice.ts';
+import { changedStartFiles, readDevSettings, type DevSettings, type DevSource } from './dev-settings.ts';
+
+type Worker = NodeWorker<DevRequest>;
+
+export interface NodeAppOptions {
+  readonly source: DevSource;
+  readonly listeners: Listeners;
+  readonly say: Say;
+}
+
+const kWorkerFile = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './dev-worker.ts' : './dev-worker.js', import.meta.url),
+);
+
+/** Makes the app; nothing runs yet. */
+export function createNodeApp(options: NodeAppOptions): DevApp {
+  return new NodeApp(options);
+}
+
+class NodeApp implements DevApp {
+  readonly #options: NodeAppOptions;
+  readonly #leaving = new Set<Worker>();
+  #modules: ReadonlySet<string> = new Set();
+  #settings: DevSettings | null = null;
+  #serving: Worker | null = null;
+  #next: Worker | null = null;
+  /** Why a process has to be started. */
+  #due: readonly string[] = [];
+  #work: 'idle' | 'starting' | 'starting, and once more' | 'stopped' = 'idle';
+
+  constructor(options: NodeAppOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await this.#want(['it is the first']);
+  }
+
+  notice(paths: readonly string[]): void {
+    for (const worker of [this.#serving, this.#next]) tell(worker, paths);
+    const changed =
+      this.#settings === null ? [] : changedStartFiles(this.#options.source.root, this.#settings, paths);
+    const isDue = this.#due.length > 0 && paths.some((at) => this.#mayMend(at));
+    if (changed.length > 0 || isDue) void this.#want(changed.map((at) => `${at} differs`));
+  }
+
+  handoff(): void {
+    void this.#want(['you asked for it']);
+  }
+
+  async undo(): Promise<void> {
+    await this.#serving?.request({ type: 'undo' });
+    this.#options.say({ type: 'undone' });
+  }
+
+  knows(path: string): boolean {
+    return this.#modules.has(path) || this.#settings?.startFiles.has(path) === true;
+  }
+
+  async stop(): Promise<void> {
+    this.#work = 'stopped';
+    const workers = [this.#serving, this.#next, ...this.#leaving].filter((worker) => worker !== null);
+    await Promise.all(workers.map((worker) => worker.end(STOP_TIMEOUT_MS)));
+  }
+
+  async #want(reasons: readonly string[]): Promise<void> {
+    this.#due = [...new Set([...this.#due, ...reasons])];
+    if (this.#work !== 'idle') {
+      if (this.#work === 'starting') this.#work = 'starting, and once more';
+      return;
+    }
+    do {
+      this.#work = 'starting';
+      await this.#replace();
+      this.#noticeStartFiles();
+    } while (this.#isOnceMoreWanted());
+    if (!this.#isStopped()) this.#work = 'idle';
+  }
+
+  /** What was saved while a process was being started is in that process, or it failed because of it. */
+  #isOnceMoreWanted(): boolean {
+    return this.#work === 'starting, and once more' && this.#due.length > 0;
+  }
+
+  #isStopped(): boolean {
+    return this.#work === 'stopped';
+  }
+
+  #noticeStartFiles(): void {
+    if (this.#settings === null || this.#due.length > 0 || this.#isStopped()) return;
+    const { root } = this.#options.source;
+    const changed = changedStartFiles(root, this.#settings, this.#settings.startFiles.keys());
+    if (changed.length === 0) return;
+    this.#due = changed.map((at) => `${at} differs`);
+    this.#work = 'starting, and once more';
+  }
+
+  async #replace(): Promise<void> {
+    const { say } = this.#options;
+    const before = this.#serving;
+    const reasons = this.#due;
+    if (before !== null) say({ type: 'handoff', reasons });
+    const startedAt = performance.now();
+    const failure = await this.#startNext();
+    if (this.#isStopped()) return;
+    if (failure !== null) {
+      say({ type: this.#serving === null ? 'start-failed' : 'handoff-failed', ...failure });
+      return;
+    }
+    const worker = this.#serving;
+    // It may have ended since.
+    if (worker === null) return;
+    const durationMs = performance.now() - startedAt;
+    if (before === null) {
+      const addresses = this.#options.listeners.addresses();
+      say({ type: 'serving', addresses, pid: worker.pid, modules: this.#modules.size, durationMs });
+    } else say({ type: 'handed-off', pid: worker.pid, durationMs });
+  }
+
+  /** Null when the new process serves. */
+  async #startNext(): Promise<DevProblem | null> {
+    const before = this.#serving;
+    try {
+      const settings = await readDevSettings(this.#options.source);
+      // A failed start is tried again when these files differ from what it was made of.
+      this.#settings = settings;
+      const worker = this.#spawn(settings);
+      this.#next = worker;
+      const answer = (await worker.request(toLoad(settings))) as DevLoadAnswer;
+      if (answer.status === 'failed') {
+        worker.child.kill('SIGKILL');
+        return answer;
+      }
+      this.#due = [];
+      if (!worker.hasExited()) this.#serving = worker;
+      if (before !== null) void this.#leave(before, settings.config.drainTimeoutMs);
+      return null;
+    } catch (error) {
+      return { error: toErrorReport(error), importChain: [] };
+    } finally {
+      this.#next = null;
+    }
+  }
+
+  #spawn({ release }: DevSettings): Worker {
+    const { listeners, source } = this.#options;
+    const worker = spawnNodeWorker<DevRequest, DevEvent>({
+      release,
+      listeners,
+      appDirectory: source.root,
+      mainFile: kWorkerFile,
+      sinks: [process.stdout],
+      onEvent: (from, event) => this.#onEvent(from, event),
+    });
+    void worker.exited.then(() => this.#onExit(worker));
+    return worker;
+  }
+
+  #onEvent(worker: Worker, event: DevEvent): void {
+    if (this.#leaving.has(worker) || this.#isStopped()) return;
+    switch (event.type) {
+      case 'hello':
+        return;
+      case 'modules':
+        this.#modules = new Set(event.paths);
+        return;
+      case 'unswappable':
+        void this.#want(event.reasons);
+        return;
+      case 'swapped':
+      case 'failed':
+      case 'mended':
+        this.#options.say(event);
+    }
+  }
+
+  #onExit(worker: Worker): void {
+    this.#leaving.delete(worker);
+    if (worker !== this.#serving) return;
+    this.#serving = null;
+    if (this.#isStopped()) return;
+    this.#due = ['the app has ended'];
+    void worker.exited.then((exit) => this.#options.say({ type: 'ended', how: describeExit(exit) }));
+  }
+
+  async #leave(worker: Worker, timeoutMs: number): Promise<void> {
+    this.#leaving.add(worker);
+    try {
+      const left = (await worker.request({ type: 'leave', timeoutMs })) as DrainAnswer;
+      if (left.timedOut) this.#sayCut(left);
+    } catch {
+      // It has ended, which is what it was asked for.
+    }
+    await worker.end(STOP_TIMEOUT_MS);
+  }
+
+  #sayCut({ inFlightCount, openCount, upgradedCount }: DrainAnswer): void {
+    const message = `the process before was not drained in time: ${inFlightCount} requests, ${openCount} connections, ${upgradedCount} WebSockets are cut`;
+    this.#options.say({ type: 'log', message });
+  }
+
+  /** Whether it could be why the app did not start; what an app writes itself would start it for ever. */
+  #mayMend(at: string): boolean {
+    return this.#modules.has(at) || /\.[cm]?[jt]sx?$/.test(at);
+  }
+}
+
+function tell(worker: Worker | null, paths: readonly string[]): void {
+  worker?.request({ type: 'files', paths }).catch(() => {
+    // It has ended; its successor reads the files anew.
+  });
+}
+
+function toLoad({ release }: DevSettings): DevRequest {
+  const { manifest, location } = release;
+  const options = {
+    root: location.root,
+    entry: manifest.entry ?? '',
+    readyTimeoutMs: manifest.settings.readyTimeoutMs,
+  };
+  return { type: 'load', options };
+}

@@ -1,0 +1,78 @@
+/** Composes `midflight dev`: the app, its listeners, and the watcher of its tree. */
+
+import { realpathSync } from 'node:fs';
+import { createListeners } from '../supervisor/listeners.ts';
+import { createCommandApp } from './command-app.ts';
+import type { DevApp } from './dev-app.ts';
+import type { DevNotice, Say } from './dev-notice.ts';
+import { readDevSettings } from './dev-settings.ts';
+import { withoutIgnored } from './git-ignored.ts';
+import { createNodeApp } from './node-app.ts';
+import { watchTree } from './tree-watch.ts';
+
+/** What a developer wants to look back on. */
+const HISTORY_LENGTH_MAX = 100;
+
+export interface DevOptions {
+  readonly directory: string;
+  /** The entry that was named on the command line, relative to the directory. */
+  readonly entry: string | undefined;
+  readonly say: Say;
+}
+
+export interface PastNotice {
+  readonly at: Date;
+  readonly notice: DevNotice;
+}
+
+export interface Dev {
+  handoff(): void;
+  undo(): void;
+  /** What happened, oldest first. */
+  history(): readonly PastNotice[];
+  stop(): Promise<void>;
+}
+
+/** Starts the app and goes on until it is stopped; an app that does not start is started again when it is mended.
+ *  Errors: those of the configuration and of the entry, before anything has started. */
+export async function runDev(options: DevOptions): Promise<Dev> {
+  const root = realpathSync(options.directory);
+  const source = { root, entry: options.entry };
+  const past: PastNotice[] = [];
+  const say: Say = (notice) => {
+    past.push({ at: new Date(), notice });
+    if (past.length > HISTORY_LENGTH_MAX) past.shift();
+    options.say(notice);
+  };
+  const { release } = await readDevSettings(source);
+  const listeners = createListeners();
+  const createApp = release.manifest.kind === 'command' ? createCommandApp : createNodeApp;
+  const app = createApp({ source, listeners, say });
+  const watch = await watchTree({
+    root,
+    onChange: (paths) => void pass(app, root, paths),
+    onError: (error) => say({ type: 'log', message: `the watcher failed: ${error.message}` }),
+  });
+  await app.start();
+  return {
+    handoff: () => app.handoff(),
+    undo: () => void app.undo().catch((error: Error) => say({ type: 'log', message: error.message })),
+    history: () => past,
+    async stop() {
+      await watch.close();
+      await app.stop();
+      listeners.close();
+    },
+  };
+}
+
+/** What is known at once; of the rest what git does not ignore. */
+async function pass(app: DevApp, root: string, paths: readonly string[]): Promise<void> {
+  const known = paths.filter((at) => app.knows(at));
+  if (known.length > 0) app.notice(known);
+  const others = await withoutIgnored(
+    root,
+    paths.filter((at) => !app.knows(at)),
+  );
+  if (others.length > 0) app.notice(others);
+}

@@ -1,0 +1,220 @@
+/**
+ * Takes in what has changed, one swap after the other. Owns which files may differ from what runs, and what was said of
+ * them last.
+ *
+ * Invariants:
+ * 1. A file that somebody has noticed stays `dirty` until the runtime has looked at it, and is looked at again after each
+ *    swap: an edit during a swap is not lost.
+ * 2. What fails is told once it has stayed so for a moment: a file may be half written, or the first of several.
+ * 3. One thing at a time is done with the runtime.
+ */
+
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import type { PreparedSwap, Runtime } from '../deploy/create-runtime.ts';
+import { MidflightError } from '../errors.ts';
+import type { DevEvent, DevProblem } from '../protocol/dev-messages.ts';
+import { toErrorReport } from '../protocol/messages.ts';
+import type { GitLock } from './git-lock.ts';
+
+/** An editor that writes in several steps has done so by then. */
+const SETTLE_MS = 60;
+/** Files that change faster than a swap is prepared hold it up this many times. */
+const RETRIES_MAX = 5;
+
+export interface SwapLoopOptions {
+  readonly root: string;
+  readonly runtime: Pick<Runtime, 'prepare' | 'rollback' | 'chainTo' | 'isUnchanged'>;
+  readonly gitLock: GitLock;
+  emit(event: DevEvent): void;
+}
+
+export interface SwapLoop {
+  /** These files, relative to the root, may differ. */
+  notice(paths: readonly string[]): void;
+  /** Whether what changed last could not be loaded. */
+  isFailing(): boolean;
+  /** Back to the code before the last swap.
+   *  Errors: ERR_MIDFLIGHT_INVALID_STATE where there is none. */
+  undo(): Promise<void>;
+  /** Takes nothing more in. */
+  stop(): void;
+}
+
+/** Makes the loop of a runtime that is loaded. */
+export function createSwapLoop(options: SwapLoopOptions): SwapLoop {
+  return new Loop(options);
+}
+
+class Loop implements SwapLoop {
+  readonly #options: SwapLoopOptions;
+  readonly #dirty = new Set<string>();
+  /** Since when something may differ. */
+  #noticedAt = 0;
+  #turn: Promise<unknown> | null = null;
+  #status: 'current' | 'failing' | 'stopped' = 'current';
+  #settling: NodeJS.Timeout | undefined;
+  #said = '';
+  readonly #emptiedAt = new Map<string, number>();
+
+  constructor(options: SwapLoopOptions) {
+    this.#options = options;
+  }
+
+  notice(paths: readonly string[]): void {
+    if (this.#status === 'stopped') return;
+    this.#mark(paths);
+    if (this.#turn === null && this.#dirty.size > 0) void this.#inTurn(() => this.#work());
+  }
+
+  isFailing(): boolean {
+    return this.#status === 'failing';
+  }
+
+  async undo(): Promise<void> {
+    while (this.#turn !== null) await this.#turn;
+    await this.#inTurn(() => this.#options.runtime.rollback());
+  }
+
+  stop(): void {
+    this.#status = 'stopped';
+    clearTimeout(this.#settling);
+  }
+
+  #mark(paths: readonly string[]): void {
+    if (this.#dirty.size === 0) this.#noticedAt = performance.now();
+    for (const at of paths) this.#dirty.add(at);
+  }
+
+  async #inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = act();
+    this.#turn = turn.catch(() => undefined);
+    try {
+      await turn;
+    } finally {
+      this.#turn = null;
+      if (this.#dirty.size > 0) this.notice([]);
+    }
+  }
+
+  async #work(): Promise<void> {
+    const { gitLock } = this.#options;
+    for (let retries = 0; this.#dirty.size > 0 && this.#status !== 'stopped';) {
+      if (gitLock.isHeld()) await gitLock.released();
+      const paths = [...this.#dirty].filter((at) => !this.#isBeingWritten(at));
+      this.#dirty.clear();
+      // Files that were not needed so far may be what an import waits for.
+      const differing = paths.filter((at) => this.#options.runtime.isUnchanged(at) !== true);
+      if (differing.length === 0) continue;
+      const isTaken = await this.#take(differing, retries < RETRIES_MAX);
+      retries = isTaken ? 0 : retries + 1;
+      this.#mark(isTaken ? differing.filter((at) => this.#hasMoved(at)) : differing);
+    }
+  }
+
+  /** False where files have changed meanwhile, and nothing was done. */
+  async #take(paths: readonly string[], mayRetry: boolean): Promise<boolean> {
+    const { runtime } = this.#options;
+    const startedAt = this.#noticedAt;
+    let prepared: PreparedSwap;
+    try {
+      prepared = await runtime.prepare(paths);
+    } catch (error) {
+      this.#fail(toProblem(error, this.#options.runtime));
+      return true;
+    }
+    const hasMoved = mayRetry && paths.some((at) => this.#hasMoved(at));
+    if (hasMoved || this.#isStopped()) {
+      prepared.abort();
+      return false;
+    }
+    this.#apply(prepared, startedAt);
+    return true;
+  }
+
+  #apply(prepared: PreparedSwap, startedAt: number): void {
+    const { path: way, modules, reasons } = prepared.plan;
+    if (way !== 'none' && way !== 'swap') {
+      prepared.abort();
+      const texts = reasons.filter((reason) => reason.path === way).map(({ message }) => message);
+      this.#settle({ type: 'unswappable', reasons: texts });
+      return;
+    }
+    try {
+      prepared.commit();
+    } catch (error) {
+      this.#fail(toProblem(error, this.#options.runtime));
+      return;
+    }
+    this.#succeed(way === 'none');
+    if (way === 'none') return;
+    this.#options.emit({
+      type: 'swapped',
+      changed: modules.filter(({ change }) => change !== 'reached').map((module) => module.path),
+      evaluated: modules.filter(({ change }) => change !== 'removed').map((module) => module.path),
+      durationMs: performance.now() - startedAt,
+    });
+  }
+
+  #succeed(isAsBefore: boolean): void {
+    clearTimeout(this.#settling);
+    if (isAsBefore && this.#said !== '') this.#options.emit({ type: 'mended' });
+    this.#said = '';
+    if (this.#status === 'failing') this.#status = 'current';
+  }
+
+  #fail(problem: DevProblem): void {
+    if (this.#isStopped()) return;
+    this.#status = 'failing';
+    this.#settle({ type: 'failed', ...problem });
+  }
+
+  /** Says it unless something better comes, and once. */
+  #settle(event: DevEvent): void {
+    clearTimeout(this.#settling);
+    const text = JSON.stringify(event);
+    if (text === this.#said) return;
+    this.#settling = setTimeout(() => {
+      this.#said = text;
+      this.#options.emit(event);
+    }, SETTLE_MS);
+  }
+
+  #isStopped(): boolean {
+    return this.#status === 'stopped';
+  }
+
+  /** A file that was emptied is about to be written, most of the time: it is looked at again when it should be. */
+  #isBeingWritten(at: string): boolean {
+    const stats = statSync(path.join(this.#options.root, at), { throwIfNoEntry: false });
+    if (stats?.size !== 0) {
+      this.#emptiedAt.delete(at);
+      return false;
+    }
+    const since = this.#emptiedAt.get(at);
+    if (since !== undefined && performance.now() - since >= SETTLE_MS) return false;
+    if (since === undefined) {
+      this.#emptiedAt.set(at, performance.now());
+      setTimeout(() => this.notice([at]), SETTLE_MS + 1);
+    }
+    return true;
+  }
+
+  #hasMoved(at: string): boolean {
+    return this.#options.runtime.isUnchanged(at) === false;
+  }
+}
+
+/** What of an error the developer is shown. */
+export function toProblem(error: unknown, runtime: Pick<Runtime, 'chainTo'> | null): DevProblem {
+  const at = moduleAtFault(error);
+  return { error: toErrorReport(error), importChain: at === null ? [] : (runtime?.chainTo(at) ?? []) };
+}
+
+/** The module that an error of ours is about, by what its message is made of. */
+function moduleAtFault(error: unknown): string | null {
+  if (!(error instanceof MidflightError)) return null;
+  if (error.code === 'ERR_MIDFLIGHT_EVALUATION_FAILED') return error.details[1] ?? null;
+  const namesModule = /_(?:SYNTAX|EXPORT_MISSING|EXPORT_AMBIGUOUS|MODULE_UNRESOLVED)$/.test(error.code);
+  return namesModule ? (error.details[0] ?? null) : null;
+}
