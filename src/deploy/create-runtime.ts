@@ -41,6 +41,8 @@ export interface RuntimeOptions {
   readonly cacheDirectory?: string;
   /** Where listening sockets come from; this process when absent. */
   readonly listeners?: ListenerSource;
+  /** `listen`: also the first version counts as loaded only when a server of it would listen. `load` when absent. */
+  readonly ready?: 'listen' | 'load';
   /** How long a swap may wait for the servers of the new version; 30 s when absent. */
   readonly readyTimeoutMs?: number;
 }
@@ -122,6 +124,7 @@ class InProcessRuntime implements Runtime {
   readonly #root: string;
   readonly #index: ModuleIndex;
   readonly #generations: Generations;
+  readonly #ready: 'listen' | 'load';
   readonly #readyTimeoutMs: number;
   readonly #history: Manifest[] = [];
   #current: Manifest | null = null;
@@ -132,6 +135,7 @@ class InProcessRuntime implements Runtime {
     const { root, listeners, readyTimeoutMs } = options;
     this.#root = root;
     this.#index = createModuleIndex(options);
+    this.#ready = options.ready ?? 'load';
     this.#readyTimeoutMs = readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS;
     this.#generations = createGenerations({
       source: listeners ?? createLocalListenerSource(),
@@ -261,10 +265,11 @@ class InProcessRuntime implements Runtime {
     };
     this.#count += 1;
     const serves = this.#generations.servers.listening().length > 0;
+    const isFirst = this.#current === null;
     const { prepareMs } = await this.#generations.prepare({
       release,
       generation: this.#count,
-      ready: serves ? 'listen' : 'load',
+      ready: serves ? 'listen' : isFirst ? this.#ready : 'load',
       readyTimeoutMs: this.#readyTimeoutMs,
       health: null,
     });

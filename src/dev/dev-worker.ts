@@ -1,10 +1,12 @@
 /** The process that `midflight dev` runs an app in: compiles it, watches its modules, and swaps what changes. */
 
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createRuntime, type Runtime } from '../deploy/create-runtime.ts';
 import type { DevEvent, DevLoadAnswer, DevLoadOptions, DevRequest } from '../protocol/dev-messages.ts';
 import { PROTOCOL_VERSION } from '../protocol/messages.ts';
 import { openChannel } from '../runtime/channel.ts';
+import type { ListenAddress } from '../runtime/servers/listen-address.ts';
 import type { ListenerHandle } from '../runtime/servers/listener-source.ts';
 import { createDirectoryWatch } from './directory-watch.ts';
 import { createGitLock } from './git-lock.ts';
@@ -54,16 +56,33 @@ async function onRequest(request: DevRequest): Promise<unknown> {
   }
 }
 
-async function load({ root, entry, readyTimeoutMs }: DevLoadOptions): Promise<DevLoadAnswer> {
+/** Most apps listen within this time after they have been loaded. */
+const LISTEN_MS = 1_000;
+const bound = Promise.withResolvers<void>();
+
+/** The process lives until the handle that it gets does listen. */
+async function acquire(target: ListenAddress): Promise<ListenerHandle> {
+  const release = channel.hold();
+  try {
+    const handle = (await channel.requestListener(target)) as ListenerHandle;
+    bound.resolve();
+    return handle;
+  } finally {
+    setImmediate(release);
+  }
+}
+
+async function load({ root, entry, ready, readyTimeoutMs }: DevLoadOptions): Promise<DevLoadAnswer> {
   const startedAt = performance.now();
   let runtime: Runtime | null = null;
   try {
     runtime = createRuntime({
       root,
       entry,
+      ready,
       readyTimeoutMs,
       cacheDirectory: path.join(root, '.midflight', 'cache'),
-      listeners: { acquire: async (target) => (await channel.requestListener(target)) as ListenerHandle },
+      listeners: { acquire },
     });
     await runtime.load();
   } catch (error) {
@@ -71,11 +90,9 @@ async function load({ root, entry, readyTimeoutMs }: DevLoadOptions): Promise<De
   }
   loaded = watchModules(root, runtime);
   loaded.loop.notice(early);
-  return {
-    status: 'loaded',
-    durationMs: performance.now() - startedAt,
-    moduleCount: runtime.files().length,
-  };
+  const durationMs = performance.now() - startedAt;
+  if (ready === 'load') await Promise.race([bound.promise, sleep(LISTEN_MS, undefined, { ref: false })]);
+  return { status: 'loaded', durationMs, moduleCount: runtime.files().length };
 }
 
 function watchModules(root: string, runtime: Runtime): Loaded {

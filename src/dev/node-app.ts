@@ -150,7 +150,7 @@ class NodeApp implements DevApp {
       this.#settings = settings;
       const worker = this.#spawn(settings);
       this.#next = worker;
-      const answer = (await worker.request(toLoad(settings))) as DevLoadAnswer;
+      const answer = (await worker.request(this.#toLoad(settings))) as DevLoadAnswer;
       if (answer.status === 'failed') {
         worker.child.kill('SIGKILL');
         return answer;
@@ -164,6 +164,17 @@ class NodeApp implements DevApp {
     } finally {
       this.#next = null;
     }
+  }
+
+  #toLoad({ release }: DevSettings): DevRequest {
+    const { manifest, location } = release;
+    const { readyTimeoutMs } = manifest.settings;
+    const serves = this.#serving !== null && this.#options.listeners.addresses().length > 0;
+    const ready = serves ? 'listen' : 'load';
+    return {
+      type: 'load',
+      options: { root: location.root, entry: manifest.entry ?? '', ready, readyTimeoutMs },
+    };
   }
 
   #spawn({ release }: DevSettings): Worker {
@@ -233,14 +244,4 @@ function tell(worker: Worker | null, paths: readonly string[]): void {
   worker?.request({ type: 'files', paths }).catch(() => {
     // It has ended; its successor reads the files anew.
   });
-}
-
-function toLoad({ release }: DevSettings): DevRequest {
-  const { manifest, location } = release;
-  const options = {
-    root: location.root,
-    entry: manifest.entry ?? '',
-    readyTimeoutMs: manifest.settings.readyTimeoutMs,
-  };
-  return { type: 'load', options };
 }

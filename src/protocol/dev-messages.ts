@@ -7,6 +7,8 @@ export interface DevLoadOptions {
   readonly root: string;
   /** Relative to `root`. */
   readonly entry: string;
+  /** `listen`: it takes over from another process, so it has to serve before that one stops. */
+  readonly ready: 'listen' | 'load';
   readonly readyTimeoutMs: number;
 }
 
