@@ -174,10 +174,16 @@ class Loop implements SwapLoop {
     clearTimeout(this.#settling);
     const text = JSON.stringify(event);
     if (text === this.#said) return;
-    this.#settling = setTimeout(() => {
-      this.#said = text;
-      this.#options.emit(event);
-    }, SETTLE_MS);
+    const tell = (): void => {
+      // What is being looked at will have its own word on it.
+      if (this.#turn !== null) this.#settle(event);
+      else {
+        this.#said = text;
+        this.#options.emit(event);
+      }
+    };
+    // Timers come before news of files in a turn of the event loop, so a process that was busy looks at those first.
+    this.#settling = setTimeout(() => void (this.#settling = setTimeout(tell, 1)), SETTLE_MS);
   }
 
   #isStopped(): boolean {

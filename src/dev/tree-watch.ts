@@ -1,6 +1,7 @@
 /** Every change in the app's tree, by a watcher that misses none: it tells of them within 50 milliseconds. */
 
 import { subscribe } from '@parcel/watcher';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 
 /** Nobody's source. */
@@ -28,11 +29,25 @@ export async function watchTree({ root, onChange, onError }: TreeWatchOptions): 
         onError(error);
         return;
       }
-      const paths = events.map((event) => path.relative(root, event.path).split(path.sep).join('/'));
-      const relevant = [...new Set(paths)].filter((at) => !isIgnored.test(at));
+      const paths = events.flatMap(({ type, path: file }) =>
+        type === 'create' ? [file, ...filesIn(file)] : [file],
+      );
+      const relative = paths.map((file) => path.relative(root, file).split(path.sep).join('/'));
+      const relevant = [...new Set(relative)].filter((at) => !isIgnored.test(at));
       if (relevant.length > 0) onChange(relevant);
     },
     { ignore },
   );
   return { close: () => subscription.unsubscribe() };
+}
+
+/** What was written into a new directory before that was watched. */
+function filesIn(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  } catch {
+    // It is a file, or gone again.
+    return [];
+  }
 }

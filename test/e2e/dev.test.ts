@@ -1,0 +1,216 @@
+/** `midflight dev`: real processes, real files, real requests. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { startLoad } from '../../scripts/load/load.ts';
+import { createKeptConnection, createTestDev, type TestDev } from '../support/dev.ts';
+
+const server = `
+import http from 'node:http';
+import { answer } from './answer.ts';
+http.createServer((request, response) => response.end(answer(request.url ?? '/'))).listen(Number(process.env.PORT), '127.0.0.1');
+`;
+const answer = (text: string): string => `
+import { state } from 'midflight';
+import { word } from './word.ts';
+const visits = state('visits', () => ({ count: 0 }));
+export function answer(url: string): string {
+  visits.count += 1;
+  return url === '/visits' ? String(visits.count) : '${text} ' + word;
+}
+`;
+const word = (text: string): string => `export const word: string = '${text}';\n`;
+const files = { 'server.ts': server, 'answer.ts': answer('one'), 'word.ts': word('a') };
+
+async function startDev(t: TestContext, tree: Readonly<Record<string, string>> = files): Promise<TestDev> {
+  const dev = await createTestDev(tree);
+  t.after(() => dev.dispose());
+  dev.start('server.ts');
+  await dev.next('serving');
+  return dev;
+}
+
+function git(dev: TestDev, ...args: string[]): void {
+  const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@example.test'];
+  execFileSync('git', [...identity, ...args], { cwd: dev.directory, stdio: 'ignore' });
+}
+
+test('a save swaps: state and the open connection are kept, and the line says what was evaluated', async (t) => {
+  const dev = await startDev(t);
+  const client = createKeptConnection(dev.origin);
+  t.after(() => client.close());
+  assert.equal(await client.get(), 'one a');
+  dev.write({ 'answer.ts': answer('two') });
+  const swapped = await dev.next('swapped');
+  assert.deepEqual(swapped.changed, ['answer.ts']);
+  assert.deepEqual(swapped.evaluated, ['answer.ts', 'server.ts']);
+  assert.ok(swapped.durationMs > 0);
+  assert.equal(await client.get(), 'two a');
+  assert.equal(await client.get('/visits'), '3');
+  assert.equal(client.connectionCount(), 1);
+});
+
+test('a syntax error is shown with file, line, code and the imports that lead there, and the old code answers', async (t) => {
+  const dev = await startDev(t);
+  dev.write({ 'word.ts': 'export const fine = 1;\nexport const word: string = ;\n' });
+  const { error, importChain } = await dev.next('failed');
+  assert.match(error.message, /^word\.ts:2:29: /);
+  assert.match(error.message, /export const word: string = ;/);
+  assert.deepEqual(importChain, ['server.ts', 'answer.ts', 'word.ts']);
+  assert.equal(await dev.get(), 'one a');
+  dev.write({ 'word.ts': word('b') });
+  await dev.next('swapped');
+  assert.equal(await dev.get(), 'one b');
+});
+
+test('a file that is put back after an error is said to be mended', async (t) => {
+  const dev = await startDev(t);
+  dev.write({ 'word.ts': 'export const' });
+  await dev.next('failed');
+  dev.write({ 'word.ts': word('a') });
+  await dev.next('mended');
+  assert.equal(await dev.get(), 'one a');
+});
+
+test('an import that nothing exports, or that is not there, is told; the file that it waits for is enough', async (t) => {
+  const dev = await startDev(t);
+  dev.write({ 'answer.ts': answer('two').replace('./word.ts', './new/word.ts') });
+  const missing = await dev.next('failed');
+  assert.equal(missing.error.code, 'ERR_MIDFLIGHT_MODULE_UNRESOLVED');
+  dev.write({ 'new/word.ts': 'export const other = 1;\n' });
+  const unexported = await dev.next('failed');
+  assert.equal(unexported.error.code, 'ERR_MIDFLIGHT_EXPORT_MISSING');
+  assert.equal(await dev.get(), 'one a');
+  dev.write({ 'new/word.ts': word('new') });
+  await dev.next('swapped');
+  assert.equal(await dev.get(), 'two new');
+});
+
+test('code that throws while it is evaluated is told with its stack, once, and the old code answers', async (t) => {
+  const dev = await startDev(t);
+  dev.write({ 'word.ts': `${word('b')}\nthrow new Error('not today');\n` });
+  const { error, importChain } = await dev.next('failed');
+  assert.match(error.message, /not today[\s\S]*word\.ts:3/);
+  assert.deepEqual(importChain, ['server.ts', 'answer.ts', 'word.ts']);
+  assert.equal(await dev.get(), 'one a');
+  dev.write({ 'word.ts': word('c') });
+  await dev.next('swapped');
+  assert.equal(dev.all('failed').length, 1);
+});
+
+test('a burst of 200 saves within a second ends with the last one', async (t) => {
+  const dev = await startDev(t);
+  for (let count = 1; count <= 200; count++) {
+    dev.write({ 'word.ts': word(`burst ${count}`) });
+    if (count % 4 === 0) await new Promise(setImmediate);
+  }
+  await dev.answers('one burst 200');
+  assert.equal(dev.all('failed').length, 0);
+});
+
+test('an atomic save, written beside and renamed over, is a save', async (t) => {
+  const dev = await startDev(t);
+  for (const text of ['b', 'c', 'd']) {
+    const temporary = path.join(dev.directory, 'word.ts.tmp');
+    writeFileSync(temporary, word(text));
+    renameSync(temporary, path.join(dev.directory, 'word.ts'));
+    await dev.next('swapped');
+    assert.equal(await dev.get(), `one ${text}`);
+  }
+});
+
+test('a module that is deleted and written again is taken in, also when its folder goes with it', async (t) => {
+  const dev = await startDev(t, {
+    ...files,
+    'answer.ts': answer('one').replace('./word.ts', './deep/word.ts'),
+    'deep/word.ts': word('a'),
+  });
+  for (const text of ['b', 'c']) {
+    rmSync(path.join(dev.directory, 'deep'), { recursive: true });
+    dev.write({ 'deep/word.ts': word(text) });
+    await dev.answers(`one ${text}`);
+  }
+  rmSync(path.join(dev.directory, 'deep'), { recursive: true });
+  await dev.next('failed');
+  assert.equal(await dev.get(), 'one c');
+  dev.write({ 'deep/word.ts': word('d') });
+  await dev.answers('one d');
+});
+
+test('git stash and git switch of many files end in the tree that git has left, and say nothing of what was between', async (t) => {
+  const names = Array.from({ length: 40 }, (_, index) => `part${index}`);
+  const parts = (text: string): Record<string, string> =>
+    Object.fromEntries(names.map((name) => [`${name}.ts`, `export const ${name}: string = '${text}';\n`]));
+  const answerOfParts = `${names.map((name) => `import { ${name} } from './${name}.ts';`).join('\n')}
+export const answer = (): string => [...new Set([${names.join(', ')}])].join(' and ');\n`;
+  const dev = await createTestDev({ 'server.ts': server, 'answer.ts': answerOfParts, ...parts('main') });
+  t.after(() => dev.dispose());
+  git(dev, 'init', '--quiet', '--initial-branch=main');
+  git(dev, 'add', '--all');
+  git(dev, 'commit', '--quiet', '--message', 'main');
+  git(dev, 'switch', '--quiet', '--create', 'other');
+  dev.write(parts('other'));
+  git(dev, 'commit', '--quiet', '--all', '--message', 'other');
+  dev.start('server.ts');
+  await dev.next('serving');
+  assert.equal(await dev.get(), 'other');
+  git(dev, 'switch', '--quiet', 'main');
+  await dev.answers('main');
+  dev.write(parts('stashed'));
+  await dev.answers('stashed');
+  git(dev, 'stash', '--quiet');
+  await dev.answers('main');
+  git(dev, 'stash', 'pop', '--quiet');
+  await dev.answers('stashed');
+  assert.equal(dev.all('failed').length, 0);
+});
+
+test('another package.json hands off, says why, and no request fails', async (t) => {
+  const versioned = `
+import http from 'node:http';
+import { readFileSync } from 'node:fs';
+const version = JSON.parse(readFileSync('package.json', 'utf8')).version;
+http.createServer((_, response) => response.end(JSON.stringify({ version, versionAfter: version }))).listen(Number(process.env.PORT), '127.0.0.1');
+`;
+  const dev = await startDev(t, { 'server.ts': versioned, 'package.json': '{ "version": "1" }' });
+  const load = startLoad({ origin: dev.origin, clients: { keepAlive: 4, newConnection: 2 } });
+  await load.waitForVersion('1');
+  dev.write({ 'package.json': '{ "version": "2" }' });
+  const { reasons } = await dev.next('handoff');
+  assert.deepEqual(reasons, ['package.json differs']);
+  await dev.next('handed-off');
+  await load.waitForVersion('2');
+  const { failures } = await load.stop();
+  assert.deepEqual(failures, []);
+});
+
+test('an app that throws at its start is started when it is mended', async (t) => {
+  const dev = await createTestDev({ ...files, 'word.ts': "throw new Error('not yet');\n" });
+  t.after(() => dev.dispose());
+  dev.start('server.ts');
+  const { error, importChain } = await dev.next('start-failed');
+  assert.match(error.message, /"word"/);
+  assert.deepEqual(importChain, ['server.ts', 'answer.ts']);
+  dev.write({ 'word.ts': `${word('a')}throw new Error('not yet');\n` });
+  const second = await dev.next('start-failed');
+  assert.match(second.error.message, /not yet/);
+  assert.deepEqual(second.importChain, ['server.ts', 'answer.ts', 'word.ts']);
+  dev.write({ 'word.ts': word('late') });
+  await dev.next('serving');
+  assert.equal(await dev.get(), 'one late');
+});
+
+test('an app that crashes is started again by the next save, and its clients wait for it', async (t) => {
+  const dev = await startDev(t);
+  dev.write({ 'word.ts': `${word('b')}setTimeout(() => { throw new Error('too late'); }, 50);\n` });
+  const { how } = await dev.next('ended');
+  assert.equal(how, 'exit code 1');
+  assert.match(dev.output(), /too late[\s\S]*word\.ts:2/);
+  const waiting = dev.get();
+  dev.write({ 'word.ts': word('c') });
+  await dev.next('serving');
+  assert.equal(await waiting, 'one c');
+});
