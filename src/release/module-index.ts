@@ -289,7 +289,8 @@ class Index implements ModuleIndex {
     const { cacheDirectory } = this.#options;
     const packageType = this.#packageTypes(at);
     const options = { path: at, source, packageType, settings: this.#settings };
-    if (cacheDirectory === undefined) return transformModule(options);
+    // What one file of the cache costs is more than one compilation does; it is for the many of a start.
+    if (cacheDirectory === undefined || this.#known.size > 0) return transformModule(options);
     return transformCached(cacheDirectory, options);
   }
 }

@@ -25,6 +25,26 @@ export function answer(url: string): string {
 const word = (text: string): string => `export const word: string = '${text}';\n`;
 const files = { 'server.ts': server, 'answer.ts': answer('one'), 'word.ts': word('a') };
 
+/** Python serves on the socket that it inherits, from what the build has put together. */
+const program = `
+import http.server, socket, sys
+text = open(sys.argv[1]).read().strip()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = ('{"version": "%s", "versionAfter": "%s"}' % (text, text)).encode()
+        self.send_response(200)
+        self.send_header('content-length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args):
+        pass
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler, bind_and_activate=False)
+server.socket = socket.socket(fileno=3)
+import signal, threading
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+server.serve_forever()
+`;
+
 async function startDev(t: TestContext, tree: Readonly<Record<string, string>> = files): Promise<TestDev> {
   const dev = await createTestDev(tree);
   t.after(() => dev.dispose());
@@ -213,4 +233,62 @@ test('an app that crashes is started again by the next save, and its clients wai
   dev.write({ 'word.ts': word('c') });
   await dev.next('serving');
   assert.equal(await waiting, 'one c');
+});
+
+test('a program that is not Node is built and handed off on save, and no request fails', async (t) => {
+  const dev = await createTestDev({ 'program.py': program, 'text.txt': 'one\n' });
+  t.after(() => dev.dispose());
+  const config = {
+    command: ['python3', './program.py', 'built.txt'],
+    listen: [`127.0.0.1:${dev.port}`],
+    build: 'grep -v broken text.txt > built.txt',
+  };
+  dev.write({ 'midflight.config.json': JSON.stringify(config) });
+  dev.start();
+  await dev.next('serving');
+  const load = startLoad({ origin: dev.origin, clients: { newConnection: 2 } });
+  await load.waitForVersion('one');
+  dev.write({ 'text.txt': 'two\n' });
+  assert.deepEqual((await dev.next('building')).changed, ['text.txt']);
+  await dev.next('handed-off');
+  await load.waitForVersion('two');
+  dev.write({ 'text.txt': 'broken\n' });
+  assert.equal((await dev.next('handoff-failed')).error.code, 'ERR_MIDFLIGHT_BUILD_FAILED');
+  assert.match(await dev.get(), /two/);
+  dev.write({ 'text.txt': 'three\n' });
+  await dev.next('handed-off');
+  await load.waitForVersion('three');
+  assert.deepEqual((await load.stop()).failures, []);
+  assert.equal(dev.all('building').length, 4);
+});
+
+test('a change that needs a new process hands off with the reason of the plan', async (t) => {
+  const dev = await startDev(t);
+  dev.write({
+    'word.ts': `import { Worker } from 'node:worker_threads';\n${word('b')}export const start = (): unknown => new Worker('x');\n`,
+  });
+  const { reasons } = await dev.next('handoff');
+  assert.match(reasons.join(), /word\.ts:3 would be evaluated again and starts worker threads/);
+  await dev.next('handed-off');
+  await dev.answers('one b');
+});
+
+test('what is saved while a process is started is in it', async (t) => {
+  const dev = await startDev(t, { ...files, 'package.json': '{}' });
+  dev.write({ 'package.json': '{ "version": "2" }' });
+  await dev.next('handoff');
+  dev.write({ 'word.ts': word('meanwhile') });
+  await dev.next('handed-off');
+  await dev.answers('one meanwhile');
+});
+
+test('a handoff that fails leaves the process that serves, and is made when it is mended', async (t) => {
+  const dev = await startDev(t, { ...files, 'midflight.config.json': '{}' });
+  dev.write({ 'midflight.config.json': '{ "entry": "' });
+  const { error } = await dev.next('handoff-failed');
+  assert.equal(error.code, 'ERR_MIDFLIGHT_CONFIG_UNREADABLE');
+  assert.equal(await dev.get(), 'one a');
+  dev.write({ 'midflight.config.json': '{ "drainTimeoutMs": 1000 }' });
+  await dev.next('handed-off');
+  assert.equal(await dev.get(), 'one a');
 });
