@@ -12,12 +12,13 @@
  *   any      | close              | closed
  */
 
+import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { realpathSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { toPlan, type Plan } from '../plan/plan.ts';
-import type { Manifest, ManifestModules } from '../protocol/manifest.ts';
+import type { Manifest, ManifestAssets, ManifestFile, ManifestModules } from '../protocol/manifest.ts';
 import { toInlineMap } from '../protocol/source-map.ts';
 import { createModuleIndex, type ModuleIndex, type ReadSource } from '../release/module-index.ts';
 import { createGenerations, type Generations } from '../runtime/generations.ts';
@@ -127,6 +128,7 @@ class InProcessRuntime implements Runtime {
   readonly #ready: 'listen' | 'load';
   readonly #readyTimeoutMs: number;
   readonly #history: Manifest[] = [];
+  #assets: ManifestAssets = {};
   #current: Manifest | null = null;
   #status: 'idle' | 'busy' | 'prepared' | 'closed' = 'idle';
   #count = 0;
@@ -163,7 +165,9 @@ class InProcessRuntime implements Runtime {
   async prepare(changes?: readonly string[]): Promise<PreparedSwap> {
     return this.#exclusively(async () => {
       const startedAt = performance.now();
-      const { modules, problems } = await this.#index.update(changes?.map((file) => this.#toRelative(file)));
+      const paths = changes?.map((file) => this.#toRelative(file));
+      const { modules, problems } = await this.#index.update(paths);
+      this.#noticeAssets(modules, paths ?? Object.keys(this.#assets));
       if (problems[0] !== undefined) throw problems[0];
       return this.#prepareModules(modules, performance.now() - startedAt);
     });
@@ -212,6 +216,18 @@ class InProcessRuntime implements Runtime {
     await this.#generations.close();
   }
 
+  /** Files that are no modules count from when they are first said to differ, and where a module may read them. */
+  #noticeAssets(modules: ManifestModules, paths: readonly string[]): void {
+    const others = paths.filter((at) => !(at in modules) && !isCode.test(at) && !this.#isDirectory(at));
+    if (others.length === 0 || !Object.values(modules).some((module) => module.usesLocation)) return;
+    const digests = others.map((at) => [at, digest(path.join(this.#root, at))] as const);
+    this.#assets = { ...this.#assets, ...Object.fromEntries(digests) };
+  }
+
+  #isDirectory(at: string): boolean {
+    return statSync(path.join(this.#root, at), { throwIfNoEntry: false })?.isDirectory() === true;
+  }
+
   /** One thing at a time; what `prepare` leaves open is ended by its commit or abort. */
   async #exclusively(act: () => Promise<PreparedSwap>): Promise<PreparedSwap> {
     if (this.#status !== 'idle') throw invalid(`The runtime is ${this.#status}`);
@@ -231,7 +247,12 @@ class InProcessRuntime implements Runtime {
   }
 
   async #prepareModules(modules: ManifestModules, compileMs: number): Promise<PreparedSwap> {
-    const next = toManifest(this.#index.entry, modules, `version ${this.#count + 1}`);
+    const next = toManifest({
+      entry: this.#index.entry,
+      modules,
+      assets: this.#assets,
+      id: `version ${this.#count + 1}`,
+    });
     const policy = { path: 'auto', unswappable: new Set<string>() } as const;
     const plan = toPlan({ current: this.#current, next, problems: [], policy });
     const isRunnable = plan.path === 'swap' || this.#current === null;
@@ -295,7 +316,12 @@ class InProcessRuntime implements Runtime {
 }
 
 /** What a plan compares and a generation loads; all but the modules is of this process, which stays. */
-function toManifest(entry: string, modules: ManifestModules, id: string): Manifest {
+function toManifest({
+  entry,
+  modules,
+  assets,
+  id,
+}: Pick<Manifest, 'modules' | 'assets' | 'id'> & { readonly entry: string }): Manifest {
   return {
     formatVersion: 1,
     id,
@@ -307,7 +333,7 @@ function toManifest(entry: string, modules: ManifestModules, id: string): Manife
     command: null,
     listen: [],
     modules,
-    assets: {},
+    assets,
     dependenciesHash: null,
     nodeVersion: process.version,
     nodeOptions: process.execArgv,
@@ -326,6 +352,18 @@ function toManifest(entry: string, modules: ManifestModules, id: string): Manife
       shared: [],
     },
   };
+}
+
+const isCode = /\.[cm]?[jt]sx?$|(?:^|\/)(?:package|tsconfig[^/]*)\.json$/;
+
+/** A file that is not there has the digest of nothing. */
+function digest(file: string): ManifestFile {
+  try {
+    const content = readFileSync(file);
+    return { hash: createHash('sha256').update(content).digest('hex'), sizeBytes: content.length };
+  } catch {
+    return { hash: '', sizeBytes: 0 };
+  }
 }
 
 function invalid(what: string): MidflightError {

@@ -202,6 +202,12 @@ class NodeApp implements DevApp {
       case 'unswappable':
         void this.#want(event.reasons);
         return;
+      case 'restless':
+        this.#options.say({
+          type: 'log',
+          message: `${event.path} changes again and again, so the app seems to write it: it is watched no more until the next start`,
+        });
+        return;
       case 'swapped':
       case 'failed':
       case 'mended':

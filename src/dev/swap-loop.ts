@@ -16,6 +16,7 @@ import { MidflightError } from '../errors.ts';
 import type { DevEvent, DevProblem } from '../protocol/dev-messages.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import type { GitLock } from './git-lock.ts';
+import { createRestlessFiles } from './restless-files.ts';
 
 /** An editor that writes in several steps has done so by then. */
 const SETTLE_MS = 60;
@@ -56,6 +57,7 @@ class Loop implements SwapLoop {
   #settling: NodeJS.Timeout | undefined;
   #said = '';
   readonly #emptiedAt = new Map<string, number>();
+  readonly #restless = createRestlessFiles();
 
   constructor(options: SwapLoopOptions) {
     this.#options = options;
@@ -83,7 +85,7 @@ class Loop implements SwapLoop {
 
   #mark(paths: readonly string[]): void {
     if (this.#dirty.size === 0) this.#noticedAt = performance.now();
-    for (const at of paths) this.#dirty.add(at);
+    for (const at of paths) if (!this.#restless.has(at)) this.#dirty.add(at);
   }
 
   async #inTurn(act: () => Promise<void>): Promise<void> {
@@ -128,11 +130,11 @@ class Loop implements SwapLoop {
       prepared.abort();
       return false;
     }
-    this.#apply(prepared, startedAt);
+    await this.#apply(prepared, startedAt);
     return true;
   }
 
-  #apply(prepared: PreparedSwap, startedAt: number): void {
+  async #apply(prepared: PreparedSwap, startedAt: number): Promise<void> {
     const { path: way, modules, reasons } = prepared.plan;
     if (way !== 'none' && way !== 'swap') {
       prepared.abort();
@@ -141,16 +143,18 @@ class Loop implements SwapLoop {
       return;
     }
     try {
-      prepared.commit();
+      await prepared.commit();
     } catch (error) {
       this.#fail(toProblem(error, this.#options.runtime));
       return;
     }
     this.#succeed(way === 'none');
     if (way === 'none') return;
+    const changed = toChanged(modules);
+    for (const at of this.#restless.noticeSwap(changed)) this.#options.emit({ type: 'restless', path: at });
     this.#options.emit({
       type: 'swapped',
-      changed: modules.filter(({ change }) => change !== 'reached').map((module) => module.path),
+      changed,
       evaluated: modules.filter(({ change }) => change !== 'removed').map((module) => module.path),
       durationMs: performance.now() - startedAt,
     });
@@ -209,6 +213,12 @@ class Loop implements SwapLoop {
   #hasMoved(at: string): boolean {
     return this.#options.runtime.isUnchanged(at) === false;
   }
+}
+
+/** The modules that differ, and the other files because of which modules are evaluated again. */
+function toChanged(modules: PreparedSwap['plan']['modules']): string[] {
+  const causes = modules.map(({ path: at, change, because }) => (change === 'reached' ? because.at(-1) : at));
+  return [...new Set(causes.filter((at) => at !== undefined))];
 }
 
 /** What of an error the developer is shown. */

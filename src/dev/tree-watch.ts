@@ -4,9 +4,9 @@ import { subscribe } from '@parcel/watcher';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 
-/** Nobody's source. */
+/** Nobody's source: packages, git's own, ours, and what editors write beside a file that is open. */
 const ignore = ['**/node_modules/**', '**/.git/**', '**/.midflight/**'];
-const isIgnored = /(?:^|\/)(?:node_modules|\.git|\.midflight)(?:\/|$)/;
+const isIgnored = /(?:^|\/)(?:node_modules|\.git|\.midflight)(?:\/|$)|(?:~|\.sw[a-z]|\/4913|#)$/;
 
 export interface TreeWatch {
   close(): Promise<void>;

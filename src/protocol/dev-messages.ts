@@ -53,5 +53,7 @@ export type DevEvent =
   | ({ readonly type: 'failed' } & DevProblem)
   /** After `failed`: the files are what runs again. */
   | { readonly type: 'mended' }
+  /** The file changes again and again: the app writes it itself, and it is not looked at any more. */
+  | { readonly type: 'restless'; readonly path: string }
   /** Only a new process can take these changes. */
   | { readonly type: 'unswappable'; readonly reasons: readonly string[] };

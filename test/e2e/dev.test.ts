@@ -6,7 +6,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { startLoad } from '../../scripts/load/load.ts';
-import { createKeptConnection, createTestDev, type TestDev } from '../support/dev.ts';
+import { createKeptConnection, createTestDev, startAtTerminal, type TestDev } from '../support/dev.ts';
 
 const server = `
 import http from 'node:http';
@@ -291,4 +291,46 @@ test('a handoff that fails leaves the process that serves, and is made when it i
   dev.write({ 'midflight.config.json': '{ "drainTimeoutMs": 1000 }' });
   await dev.next('handed-off');
   assert.equal(await dev.get(), 'one a');
+});
+
+test('a file that a module reads by its own place is swapped for; one that the app writes itself is left alone in the end', async (t) => {
+  const dev = await startDev(t, {
+    'page.html': 'first',
+    'server.ts': `
+import http from 'node:http';
+import { readFileSync, writeFileSync } from 'node:fs';
+const page = readFileSync(new URL('page.html', import.meta.url), 'utf8');
+if (page === 'third') writeFileSync(new URL('data.txt', import.meta.url), String(Math.random()));
+http.createServer((_, response) => response.end(page)).listen(Number(process.env.PORT), '127.0.0.1');
+`,
+  });
+  dev.write({ 'page.html': 'second' });
+  const { changed, evaluated } = await dev.next('swapped');
+  assert.deepEqual([changed, evaluated], [['page.html'], ['server.ts']]);
+  assert.equal(await dev.get(), 'second');
+  dev.write({ 'page.html': 'third' });
+  const { message } = await dev.next('log');
+  assert.match(message, /^data\.txt changes again and again/);
+});
+
+test('keys hand off, undo, show the history and quit', async (t) => {
+  const dev = await createTestDev(files);
+  t.after(() => dev.dispose());
+  const terminal = startAtTerminal(dev, 'server.ts');
+  t.after(() => terminal.close());
+  await terminal.shows(/serving 127/);
+  dev.write({ 'word.ts': word('b') });
+  await terminal.shows(/swapped word\.ts: 3 modules evaluated \(answer\.ts, server\.ts, word\.ts\) in/);
+  terminal.press('u');
+  await terminal.shows(/undone/);
+  assert.equal(await dev.get(), 'one a');
+  dev.write({ 'answer.ts': answer('two') });
+  await terminal.shows(/swapped answer\.ts, word\.ts/);
+  assert.equal(await dev.get(), 'two b');
+  terminal.press('r');
+  await terminal.shows(/handing off to a new process: you asked for it[\s\S]*handed off in/);
+  terminal.press('h');
+  await terminal.shows(/\n {2}\d\d:\d\d:\d\d {2}.*swapped/);
+  terminal.press('q');
+  assert.equal(await terminal.ended, 0);
 });

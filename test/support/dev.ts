@@ -131,3 +131,38 @@ export function createKeptConnection(origin: string): {
     close: () => agent.destroy(),
   };
 }
+
+/** Starts it at a terminal of its own, as script(1) of util-linux gives one. */
+export function startAtTerminal(
+  dev: TestDev,
+  entry: string,
+): {
+  press(key: string): void;
+  shows(pattern: RegExp): Promise<void>;
+  readonly ended: Promise<number | null>;
+  close(): void;
+} {
+  const command = `'${process.execPath}' '${commandLine}' dev ${entry}`;
+  const child = spawn('script', ['-qefc', command, '/dev/null'], {
+    cwd: dev.directory,
+    env: { ...process.env, PORT: String(dev.port), NO_COLOR: '1' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let shown = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    shown += chunk.toString().replaceAll('\r', '');
+    child.emit('shown');
+  });
+  const ended = once(child, 'close').then(([exitCode]) => exitCode as number | null);
+  return {
+    press: (key) => void child.stdin.write(key),
+    ended,
+    close: () => void child.kill(),
+    async shows(pattern) {
+      while (!pattern.test(shown)) {
+        const isOver = await Promise.race([once(child, 'shown').then(() => false), ended.then(() => true)]);
+        if (isOver) throw new Error(`ended before ${pattern}:\n${shown}`);
+      }
+    },
+  };
+}
