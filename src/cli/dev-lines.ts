@@ -11,6 +11,7 @@ type Style = Parameters<typeof styleText>[0];
 
 /** As many names as fit into a line. */
 const NAMES_SHOWN_MAX = 4;
+const TYPE_ERRORS_SHOWN_MAX = 5;
 
 /** What a person reads of it: one line, and for an error what is at fault below it. */
 export function toLines(notice: DevNotice): string {
@@ -45,8 +46,13 @@ export function toLines(notice: DevNotice): string {
       return `${paint('red', 'the app has ended')} (${notice.how}); the next save starts it again`;
     case 'building':
       return `building: ${toNames(notice.changed)}`;
-    case 'types':
-      return `${paint('yellow', toCount(notice.errors.length, 'type error'))}; the code runs all the same\n${notice.errors.map(toTypeText).join('\n')}`;
+    case 'types': {
+      const shown = notice.errors.slice(0, TYPE_ERRORS_SHOWN_MAX).map(toTypeText);
+      const rest = notice.errors.length - shown.length;
+      const more = rest > 0 ? [`and ${rest} more`] : [];
+      const count = paint('yellow', toCount(notice.errors.length, 'type error'));
+      return [`${count}; the code runs all the same`, ...shown, ...more].join('\n');
+    }
     case 'types-right':
       return `${paint('green', 'types are right')} again`;
     case 'log':

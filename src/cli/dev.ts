@@ -7,6 +7,7 @@ import { toLines } from './dev-lines.ts';
 import { logLine } from './output.ts';
 
 interface DevFlags {
+  readonly typecheck: boolean;
   readonly json: boolean;
 }
 
@@ -15,12 +16,13 @@ export function addDev(program: Command): void {
     .command('dev')
     .description('run from source, and swap on save')
     .argument('[entry]', 'the file to run; what the configuration or package.json names when absent')
+    .option('--no-typecheck', 'without the type check in the background')
     .option('--json', 'its own lines as JSON objects', false)
-    .action(async (file: string | undefined, { json }: DevFlags) => {
+    .action(async (file: string | undefined, { json, typecheck }: DevFlags) => {
       const directory = process.cwd();
       const entry = file === undefined ? undefined : path.relative(directory, path.resolve(file));
       const { runDev } = await import('../dev/run-dev.ts');
-      const dev = await runDev({ directory, entry, say: json ? sayJson : say });
+      const dev = await runDev({ directory, entry, typecheck, say: json ? sayJson : say });
       await untilQuit(dev, json ? () => undefined : printHistory);
       await dev.stop();
       process.exit(0);

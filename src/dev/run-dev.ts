@@ -1,6 +1,8 @@
 /** Composes `midflight dev`: the app, its listeners, and the watcher of its tree. */
 
-import { realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { toHome } from '../release/home.ts';
 import { createListeners } from '../supervisor/listeners.ts';
 import { createCommandApp } from './command-app.ts';
 import type { DevApp } from './dev-app.ts';
@@ -9,14 +11,19 @@ import { readDevSettings } from './dev-settings.ts';
 import { withoutIgnored } from './git-ignored.ts';
 import { createNodeApp } from './node-app.ts';
 import { watchTree } from './tree-watch.ts';
+import { createTypeCheck } from './type-check.ts';
 
 /** What a developer wants to look back on. */
 const HISTORY_LENGTH_MAX = 100;
+
+/** After these other code runs than before. */
+const bringsCode: ReadonlySet<DevNotice['type']> = new Set(['serving', 'swapped', 'handed-off']);
 
 export interface DevOptions {
   readonly directory: string;
   /** The entry that was named on the command line, relative to the directory. */
   readonly entry: string | undefined;
+  readonly typecheck: boolean;
   readonly say: Say;
 }
 
@@ -39,12 +46,15 @@ export async function runDev(options: DevOptions): Promise<Dev> {
   const root = realpathSync(options.directory);
   const source = { root, entry: options.entry };
   const past: PastNotice[] = [];
+  const typeCheck = options.typecheck ? createTypeCheck({ root, say: (notice) => say(notice) }) : null;
   const say: Say = (notice) => {
+    if (bringsCode.has(notice.type)) typeCheck?.check();
     past.push({ at: new Date(), notice });
     if (past.length > HISTORY_LENGTH_MAX) past.shift();
     options.say(notice);
   };
   const { release } = await readDevSettings(source);
+  createHome(root);
   const listeners = createListeners();
   const createApp = release.manifest.kind === 'command' ? createCommandApp : createNodeApp;
   const app = createApp({ source, listeners, say });
@@ -59,6 +69,7 @@ export async function runDev(options: DevOptions): Promise<Dev> {
     undo: () => void app.undo().catch((error: Error) => say({ type: 'log', message: error.message })),
     history: () => past,
     async stop() {
+      typeCheck?.stop();
       await watch.close();
       await app.stop();
       listeners.close();
@@ -75,4 +86,12 @@ async function pass(app: DevApp, root: string, paths: readonly string[]): Promis
     paths.filter((at) => !app.knows(at)),
   );
   if (others.length > 0) app.notice(others);
+}
+
+/** Transformed files are kept there; a tree that nobody deploys from has not been told yet that it is not its own. */
+function createHome(root: string): void {
+  const { directory } = toHome(root);
+  if (existsSync(directory)) return;
+  mkdirSync(directory);
+  writeFileSync(path.join(directory, '.gitignore'), '*\n');
 }

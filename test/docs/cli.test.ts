@@ -74,5 +74,5 @@ function toUsage({ registeredArguments }: Command): string {
 
 function toDefault(option: Option): string {
   const value: unknown = option.defaultValue;
-  return value === false ? 'off' : String(value);
+  return value === false || option.negate ? 'off' : String(value);
 }

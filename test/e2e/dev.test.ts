@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { startLoad } from '../../scripts/load/load.ts';
+import { repository } from '../support/app.ts';
 import { createKeptConnection, createTestDev, startAtTerminal, type TestDev } from '../support/dev.ts';
 
 const server = `
@@ -333,4 +334,35 @@ test('keys hand off, undo, show the history and quit', async (t) => {
   await terminal.shows(/\n {2}\d\d:\d\d:\d\d {2}.*swapped/);
   terminal.press('q');
   assert.equal(await terminal.ended, 0);
+});
+
+test('types are checked after a swap with the code around the error, and the code runs all the same', async (t) => {
+  const dev = await createTestDev({
+    ...files,
+    'answer.ts': "import { word } from './word.ts';\nexport const answer = (url: string): string => word;\n",
+    'tsconfig.json': JSON.stringify({
+      compilerOptions: {
+        strict: true,
+        module: 'nodenext',
+        target: 'es2024',
+        allowImportingTsExtensions: true,
+        noEmit: true,
+        types: ['node'],
+      },
+    }),
+  });
+  symlinkSync(path.join(repository, 'node_modules'), path.join(dev.directory, 'node_modules'));
+  t.after(() => dev.dispose());
+  dev.start('server.ts');
+  await dev.next('serving');
+  dev.write({ 'word.ts': 'export const word: string = "b";\nexport const count: number = word;\n' });
+  const { errors } = await dev.next('types');
+  assert.deepEqual(
+    errors.map(({ path: at, line, column }) => [at, line, column]),
+    [['word.ts', 2, 14]],
+  );
+  assert.match(errors[0]?.frame ?? '', /2 \| export const count: number = word;\n.*\^/);
+  assert.equal(await dev.get(), 'b');
+  dev.write({ 'word.ts': word('right') });
+  await dev.next('types-right');
 });
