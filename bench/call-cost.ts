@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { toTable, versionOf, type Claim, type Row } from './report.ts';
+import { median, toTable, versionOf, type Claim, type Row } from './report.ts';
 
 const MODULES = 300;
 const CALLEES = 4;
@@ -181,9 +181,4 @@ measure(${LOOP_ROUNDS}, () => {
 });
 `,
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
 import { createTestApp, findFreePort, type TestApp } from '../test/support/app.ts';
 import { toFrameworkApp, toVersionFiles, type FrameworkName } from '../test/support/frameworks.ts';
-import { toTable, versionOf, type Claim, type Row } from './report.ts';
+import { median, toTable, versionOf, type Claim, type Row } from './report.ts';
 
 const CONNECTIONS = 50;
 const ROUND_S = 1.5;
@@ -133,9 +133,4 @@ function readCpuMs(pid: number): number {
     .replace(/^.*\) /s, '')
     .split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

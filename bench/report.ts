@@ -30,6 +30,11 @@ export function toTable(rows: readonly Row[]): string {
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
 /** Replaces the section of a claim, or adds it. */
 export function writeSection(name: string, claim: Claim, results: string): void {
   const before = existsSync(file)

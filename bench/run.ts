@@ -8,6 +8,7 @@ import { writeSection, type Claim } from './report.ts';
 const claims: Readonly<Record<string, () => Promise<{ readonly claim: Claim }>>> = {
   drops: () => import('./drops.ts'),
   overhead: () => import('./overhead.ts'),
+  boot: () => import('./boot.ts'),
   'call-cost': () => import('./call-cost.ts'),
   'swap-latency': () => import('./swap-latency.ts'),
 };
