@@ -1,7 +1,6 @@
 /** Which variable each identifier means. */
 
 import { analyze, type Reference, type Scope, type Variable } from 'eslint-scope';
-import { visitorKeys } from 'oxc-parser';
 import { MidflightError } from '../../errors.ts';
 import type { Identifier, Node, Program } from './ast.ts';
 
@@ -26,11 +25,13 @@ export interface Scopes {
 
 const ECMA_VERSION = 2025;
 
+/** What eslint-scope does not know by itself. It copies all keys for every pattern that it visits, so there should be few. */
+const childVisitorKeys = { ImportExpression: ['source', 'options'] };
+
 /** Resolves every reference of a module. */
 export function analyseScopes(program: Program, sourceType: 'module' | 'commonjs'): Scopes {
   // eslint-scope is typed for ESTree's own node types, of which oxc's are the same but for extra fields.
   const tree: unknown = program;
-  const childVisitorKeys = visitorKeys;
   const manager = analyze(tree as Parameters<typeof analyze>[0], {
     ecmaVersion: ECMA_VERSION,
     sourceType,
