@@ -10,6 +10,7 @@ import { MESSAGE_COMMAND, type ReleaseLocation, type WorkerRequest } from '../sr
 import { buildRelease } from '../src/release/build.ts';
 import { toHome, toReleaseLocation } from '../src/release/home.ts';
 import { median, toTable, versionOf, type Claim, type Row } from './report.ts';
+import { toModuleText } from './synthetic-app.ts';
 
 const MODULES = 1_000;
 const IMPORTS = 3;
@@ -127,7 +128,7 @@ function* toApp(): Generator<readonly [name: string, text: string]> {
   yield ['package.json', '{ "type": "module", "private": true }\n'];
   yield ['midflight.config.json', '{ "entry": "main.ts" }\n'];
   const names = Array.from({ length: MODULES - 1 }, (_, index) => index);
-  for (const index of names) yield [`m${index}.ts`, toModule(index)];
+  for (const index of names) yield [`m${index}.ts`, toModuleText(index, importsOf(index))];
   const imports = names.map((index) => `import { create${index} } from './m${index}.ts';`);
   yield [
     'main.ts',
@@ -140,50 +141,7 @@ setInterval(() => all.length, 1_000);
   ];
 }
 
-/** About what a module of a service has: a type, a table, a class, some functions. */
-function toModule(index: number): string {
-  const imported = Array.from(
-    { length: IMPORTS },
-    (_, nth) => (index * 7 + nth * 31) % Math.max(index, 1),
-  ).filter((at, nth, all) => at < index && all.indexOf(at) === nth);
-  return `${imported.map((at) => `import { create${at} } from './m${at}.ts';`).join('\n')}
-
-export interface Item${index} {
-  readonly id: number;
-  readonly name: string;
-  readonly tags: readonly string[];
-}
-
-const names: Record<string, number> = { one: 1, two: 2, three: 3, four: 4, five: 5 };
-const creators: (() => unknown)[] = [${imported.map((at) => `create${at}`).join(', ')}];
-
-export class Store${index} {
-  readonly #items = new Map<number, Item${index}>();
-
-  add(item: Item${index}): this {
-    if (item.name === '') throw new RangeError('An item of ${index} needs a name');
-    this.#items.set(item.id, item);
-    return this;
-  }
-
-  find(name: string): Item${index} | null {
-    for (const item of this.#items.values()) if (item.name === name) return item;
-    return null;
-  }
-
-  count(tag: string): number {
-    return [...this.#items.values()].filter(({ tags }) => tags.includes(tag)).length;
-  }
-}
-
-export function create${index}(): Store${index} {
-  const store = new Store${index}();
-  for (const [name, id] of Object.entries(names)) store.add({ id: id + ${index}, name, tags: [name, 'all'] });
-  return store;
-}
-
-export function describe${index}(): string {
-  return \`store ${index} of \${creators.length} with \${create${index}().count('all')} items\`;
-}
-`;
+function importsOf(index: number): number[] {
+  const wanted = Array.from({ length: IMPORTS }, (_, nth) => (index * 7 + nth * 31) % Math.max(index, 1));
+  return [...new Set(wanted)].filter((at) => at < index);
 }

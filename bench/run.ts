@@ -10,7 +10,9 @@ const claims: Readonly<Record<string, () => Promise<{ readonly claim: Claim }>>>
   overhead: () => import('./overhead.ts'),
   boot: () => import('./boot.ts'),
   'call-cost': () => import('./call-cost.ts'),
+  pause: () => import('./pause.ts'),
   'swap-latency': () => import('./swap-latency.ts'),
+  'swap-scale': () => import('./swap-scale.ts'),
 };
 
 const [name = '', ...flags] = process.argv.slice(2);
