@@ -12,6 +12,7 @@ const claims: Readonly<Record<string, () => Promise<{ readonly claim: Claim }>>>
   'call-cost': () => import('./call-cost.ts'),
   pause: () => import('./pause.ts'),
   'swap-latency': () => import('./swap-latency.ts'),
+  'swap-memory': () => import('./swap-memory.ts'),
   'swap-scale': () => import('./swap-scale.ts'),
 };
 
