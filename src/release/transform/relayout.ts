@@ -6,7 +6,7 @@
 
 import remapping, { type SourceMapInput } from '@jridgewell/remapping';
 import MagicString from 'magic-string';
-import { childrenOf, parse, type Node } from './ast.ts';
+import { eachChild, parse, type Node } from './ast.ts';
 
 export interface Printed {
   readonly path: string;
@@ -46,7 +46,7 @@ export function relayout(printed: Printed): MagicString {
 /** What is inside of literals and templates is not white space, whatever it looks like. */
 function markTexts(node: Node, kinds: Uint8Array): void {
   if (node.type === 'TemplateElement' || node.type === 'Literal') kinds.fill(TEXT, node.start + 1, node.end);
-  for (const child of childrenOf(node)) markTexts(child, kinds);
+  eachChild(node, (child) => markTexts(child, kinds));
 }
 
 function findAnchors({ code, map }: Printed, kinds: Uint8Array): Anchor[] {
