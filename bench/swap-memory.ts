@@ -38,11 +38,10 @@ const systems: readonly System[] = [
     driver: `import { createRuntime } from '${runtime}';
 import { measure } from './measure.mjs';
 const runtime = createRuntime({ root: import.meta.dirname, entry: 'app.js' });
-let app = await runtime.load();
-runtime.events.on('committed', () => {});
+await runtime.load();
 await measure(async () => {
   const prepared = await runtime.prepare(['subject.js']);
-  prepared.commit();
+  await prepared.commit();
   return globalThis.subjectVersion;
 });
 `,

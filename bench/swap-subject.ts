@@ -27,8 +27,9 @@ export interface SwapSample {
   readonly commitMs: number;
   /** From the call of prepare to the end of the commit. */
   readonly wholeMs: number;
-  /** The longest time that nothing else could run: while it was prepared, and in the moments after the commit. */
+  /** The longest time that nothing else could run: while it was prepared, while it was committed, and in the moments after. */
   readonly prepareBlockMs: number;
+  readonly commitBlockMs: number;
   readonly afterBlockMs: number;
   readonly reevaluated: number;
 }
@@ -78,7 +79,9 @@ async function swap(runtime: Runtime, changes: readonly string[]): Promise<SwapS
   const { plan, timings } = prepared;
   if (plan.path !== 'swap') throw new Error(`the plan is ${plan.path}: ${JSON.stringify(plan.reasons)}`);
   const startedAt = performance.now();
-  prepared.commit();
+  const committing = watchBlocks();
+  await prepared.commit();
+  const commitBlockMs = committing();
   const endedAt = performance.now();
   const settling = watchBlocks();
   await sleep(AFTER_MS);
@@ -88,6 +91,7 @@ async function swap(runtime: Runtime, changes: readonly string[]): Promise<SwapS
     commitMs: endedAt - startedAt,
     wholeMs: endedAt - calledAt,
     prepareBlockMs,
+    commitBlockMs,
     afterBlockMs: settling(),
     reevaluated,
   };
