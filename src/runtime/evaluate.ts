@@ -1,6 +1,7 @@
 /** Evaluation of ES modules in the order of ECMA-262 16.2.1.6.1.3, with top-level await. Names and steps follow it. */
 
 import { evaluateLeaf } from './evaluate-commonjs.ts';
+import { refreshNamespace } from './link-namespace.ts';
 import { runAsOwn } from './run-as-own.ts';
 import { staticDependencies, type ModuleInstance } from './module-instance.ts';
 
@@ -92,9 +93,11 @@ function startExecution(instance: ModuleInstance): void {
 }
 
 function closeComponent(root: ModuleInstance, stack: ModuleInstance[]): void {
-  for (const { evaluation } of stack.splice(stack.indexOf(root))) {
+  for (const member of stack.splice(stack.indexOf(root))) {
+    const { evaluation } = member;
     evaluation.status = evaluation.asyncOrder === 'unset' ? 'evaluated' : 'evaluating-async';
     evaluation.cycleRoot = root;
+    refreshNamespace(member);
   }
 }
 
@@ -163,11 +166,13 @@ function onRejected(instance: ModuleInstance, error: unknown): void {
 }
 
 /** The last step of a module: what waited for it hears of it, and it holds on to nothing. */
-function end({ evaluation }: ModuleInstance, error: { readonly value: unknown } | null): void {
+function end(instance: ModuleInstance, error: { readonly value: unknown } | null): void {
+  const { evaluation } = instance;
   evaluation.status = 'evaluated';
   evaluation.error = error;
   evaluation.generator = null;
   if (evaluation.asyncOrder !== 'unset') evaluation.asyncOrder = 'done';
+  refreshNamespace(instance);
   if (error === null) evaluation.capability?.resolve();
   else evaluation.capability?.reject(error.value);
 }

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
+import { createApp, graphOf, run, type Files, type Namespace } from './module-graph-fixture.ts';
+
+const files: Files = {
+  'main.js': `export * as ns from './a.js'; export { early } from './cycle.js';`,
+  'a.js': `export let n = 1; export const up = () => ++n; export function f() { return this; } export default class K {}
+    const one = 1; export { one as '10', one as '9', one as 'Z', one as 'ä', one as '__proto__', one as 'then-' };
+    export * as inner from './b.js'; export * from './b.js'; export * from './c.js';`,
+  'b.js': `export const b = {}; export const both = 1;`,
+  'c.js': `export const both = 2;`,
+  // Evaluated before what it reads.
+  'cycle.js': `import * as late from './late.js'; export const early = globalThis.ecma262Probe(late); export function seen() {}`,
+  'late.js': `import './cycle.js'; export let x = 1; export const y = 2; export { seen } from './cycle.js';`,
+};
+
+type Probe = (ns: Namespace) => unknown;
+
+/** By section of ECMA-262, what is done with a namespace. */
+const probes: Readonly<Record<string, Probe>> = {
+  '10.4.6.1 [[GetPrototypeOf]]: null': (ns) => [Object.getPrototypeOf(ns), ns instanceof Object],
+  '10.4.6.2 [[SetPrototypeOf]]: only to what it is': (ns) => [
+    Reflect.setPrototypeOf(ns, null),
+    Reflect.setPrototypeOf(ns, {}),
+  ],
+  '10.4.6.2 setting another prototype throws': (ns) => Object.setPrototypeOf(ns, {}) as unknown,
+  '10.4.6.3 [[IsExtensible]]: false': (ns) => Object.isExtensible(ns),
+  '10.4.6.4 [[PreventExtensions]]: true': (ns) => Reflect.preventExtensions(ns),
+  '10.4.6.5 [[GetOwnProperty]]: writable, enumerable, not configurable': (ns) =>
+    Object.getOwnPropertyDescriptors(ns),
+  '10.4.6.5 nothing for what is not exported': (ns) => [
+    Reflect.getOwnPropertyDescriptor(ns, 'none'),
+    Reflect.getOwnPropertyDescriptor(ns, Symbol.iterator),
+  ],
+  '10.4.6.6 [[DefineOwnProperty]]: true for what changes nothing': (ns) => [
+    Reflect.defineProperty(ns, 'n', {}),
+    Reflect.defineProperty(ns, 'n', {
+      value: ns['n'],
+      writable: true,
+      enumerable: true,
+      configurable: false,
+    }),
+    Reflect.defineProperty(ns, Symbol.toStringTag, { value: 'Module' }),
+  ],
+  '10.4.6.6 false for what would': (ns) => [
+    Reflect.defineProperty(ns, 'n', { value: 7 }),
+    Reflect.defineProperty(ns, 'n', { writable: false }),
+    Reflect.defineProperty(ns, 'n', { enumerable: false }),
+    Reflect.defineProperty(ns, 'n', { configurable: true }),
+    Reflect.defineProperty(ns, 'n', { get: () => 1 }),
+    Reflect.defineProperty(ns, 'none', { value: 1 }),
+    Reflect.defineProperty(ns, Symbol.toStringTag, { value: 'Other' }),
+    Reflect.defineProperty(ns, Symbol.iterator, { value: 1 }),
+  ],
+  '10.4.6.6 defining throws': (ns) => Object.defineProperty(ns, 'n', { value: 7 }),
+  '10.4.6.7 [[HasProperty]]: the exports and toStringTag': (ns) =>
+    ['n', 'default', 'both', 'toString', '__proto__', 'constructor', Symbol.toStringTag].map(
+      (key) => key in ns,
+    ),
+  '10.4.6.8 [[Get]]: the current value': (ns) => [ns['n'], (ns['up'] as () => number)(), ns['n'], ns['none']],
+  '10.4.6.8 [[Get]] through an object that inherits from it': (ns) => (Object.create(ns) as Namespace)['Z'],
+  '10.4.6.9 [[Set]]: false (V8: unless there is another receiver)': (ns) => [
+    Reflect.set(ns, 'n', 7),
+    Reflect.set(ns, 'none', 7),
+    Reflect.set(ns, Symbol.toStringTag, 7),
+    Reflect.set(ns, 'n', 7, {}),
+    ns['n'] === 7,
+  ],
+  '10.4.6.9 an assignment throws': (ns) => (ns['n'] = 7),
+  '10.4.6.9 an assignment to what is not exported throws': (ns) => (ns['none'] = 7),
+  '10.4.6.9 an assignment to what inherits from it': (ns) => ((Object.create(ns) as Namespace)['n'] = 7),
+  '10.4.6.10 [[Delete]]: true for what is not there': (ns) => [
+    Reflect.deleteProperty(ns, 'n'),
+    Reflect.deleteProperty(ns, 'none'),
+    Reflect.deleteProperty(ns, Symbol.toStringTag),
+    Reflect.deleteProperty(ns, Symbol.iterator),
+  ],
+  '10.4.6.10 delete throws': (ns) => delete ns['n'],
+  '10.4.6.11 [[OwnPropertyKeys]]: sorted by code unit (V8: numbers first), then the symbol': (ns) =>
+    Reflect.ownKeys(ns),
+  '10.4.6.11 ambiguous names are left out': (ns) => Object.keys(ns).includes('both'),
+  '10.4.6.11 for-in, spread, JSON and Object.assign': (ns) => {
+    const seen: string[] = [];
+    for (const key in ns) seen.push(key);
+    return [
+      seen,
+      { ...ns },
+      JSON.stringify(ns),
+      Object.keys(Object.assign({}, ns)),
+      Object.entries(ns).length,
+    ];
+  },
+  '28.3.1 @@toStringTag': (ns) => [
+    Object.prototype.toString.call(ns),
+    Reflect.getOwnPropertyDescriptor(ns, Symbol.toStringTag),
+  ],
+  'sealed, not frozen': (ns) => [Object.isSealed(ns), Object.isFrozen(ns), Object.seal(ns) === ns],
+  'freeze throws': (ns) => Object.freeze(ns),
+  'no own methods': (ns) => `${ns as unknown as string}`,
+  'a method is called on the namespace': (ns) => (ns as { f(): unknown }).f() === ns,
+  'structuredClone refuses it': (ns) => structuredClone(ns),
+};
+
+const uninitialized: Readonly<Record<string, Probe>> = {
+  'x can not be read': (ns) => ns['x'],
+  'its descriptor neither': (ns) => Reflect.getOwnPropertyDescriptor(ns, 'x'),
+  'nor defined': (ns) => Reflect.defineProperty(ns, 'x', {}),
+  'nor hasOwn asked': (ns) => Object.hasOwn(ns, 'x'),
+  'in needs no value': (ns) => ['x' in ns, 'seen' in ns, 'none' in ns],
+  'keys need values': (ns) => Object.keys(ns),
+  'own names do not': (ns) => Reflect.ownKeys(ns),
+  'for-in needs values': (ns) => {
+    for (const key in ns) return key;
+    return null;
+  },
+  'spread needs values': (ns) => ({ ...ns }),
+  'isFrozen needs values': (ns) => Object.isFrozen(ns),
+  'set is refused without one': (ns) => [Reflect.set(ns, 'x', 1), Reflect.deleteProperty(ns, 'x')],
+  'what is hoisted is there': (ns) => typeof ns['seen'],
+};
+
+/** Messages of a Proxy are V8's own; everything else is the same. */
+function outcome(probe: Probe, ns: Namespace): unknown {
+  try {
+    return { value: show(probe(ns), ns) };
+  } catch (error) {
+    const { name, message } = error as Error;
+    return name === 'ReferenceError' ? { name, message } : { name };
+  }
+}
+
+function show(value: unknown, ns: Namespace): string {
+  // `inspect` tells a Proxy from what it stands for.
+  const text = inspect(value, { depth: 5 }).replaceAll(
+    '[Object: null prototype] [Module]',
+    '[Module: null prototype]',
+  );
+  return value === ns ? 'the namespace' : text;
+}
+
+function outcomes(table: Readonly<Record<string, Probe>>, ns: Namespace): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(table).map(([name, probe]) => [name, outcome(probe, ns)]));
+}
+
+function exposeProbe(t: TestContext): void {
+  Object.assign(globalThis, { ecma262Probe: (ns: Namespace) => outcomes(uninitialized, ns) });
+  t.after(() => Reflect.deleteProperty(globalThis, 'ecma262Probe'));
+}
+
+test('a namespace object behaves as a native one: ECMA-262 10.4.6', async (t) => {
+  exposeProbe(t);
+  const app = createApp(t, files);
+  const ours = (await run(await graphOf(app))) as { ns: Namespace; early: Record<string, unknown> };
+  const native = (await import(pathToFileURL(path.join(app.root, app.entry)).href)) as typeof ours;
+  for (const [name, probe] of Object.entries(probes)) {
+    await t.test(name, () => assert.deepEqual(outcome(probe, ours.ns), outcome(probe, native.ns)));
+  }
+  for (const name of Object.keys(uninitialized)) {
+    await t.test(`before initialization: ${name}`, () =>
+      assert.deepEqual(ours.early[name], native.early[name]),
+    );
+  }
+});
+
+test('a namespace is inspected with its values, also past a Proxy', async (t) => {
+  exposeProbe(t);
+  const ours = (await run(await graphOf(createApp(t, files)))) as { ns: Namespace };
+  assert.match(inspect(ours.ns), /\bn: 1\b.*\bup: /s);
+});
