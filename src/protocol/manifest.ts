@@ -33,6 +33,8 @@ export interface ModuleRequest {
 export interface ImportBinding {
   readonly specifier: string;
   readonly name: string;
+  /** Of `ns.name` where `ns` is a namespace, so that it may be missing. `callee`: of `ns.name()`, where `this` is the namespace. */
+  readonly member?: 'value' | 'callee';
 }
 
 /** `export { imported as name } from 'specifier'`; `imported` is `*` for `export * as name`. */
@@ -89,6 +91,8 @@ export interface ManifestModule {
   readonly imports: readonly ImportBinding[];
   /** ES modules: names that the module writes on its own environment. CommonJS: the names its `module.exports` is known to have. */
   readonly localExports: readonly string[];
+  /** ES modules: local exports that are always the same function, to which it makes no difference what `this` is. */
+  readonly ignoresThis: readonly string[];
   readonly indirectExports: readonly IndirectExport[];
   /** Specifiers of `export * from`. CommonJS: of `module.exports = require()` re-exports. */
   readonly starExports: readonly string[];

@@ -69,7 +69,8 @@ function unresolvedRequests({ path, requests }: ManifestModule): MidflightError[
 function unlinkedImports(node: BuildNode): MidflightError[] {
   const { path, imports, indirectExports } = node.manifest;
   const asked = [
-    ...imports,
+    // A namespace may lack a name: it is undefined there.
+    ...imports.filter(({ member }) => member === undefined),
     ...indirectExports.map(({ specifier, imported }) => ({ specifier, name: imported })),
   ];
   const problems = asked.flatMap(({ specifier, name }): MidflightError[] => {

@@ -2,7 +2,7 @@
 
 import { MidflightError } from '../errors.ts';
 import type { ImportBinding } from '../protocol/manifest.ts';
-import { resolveImport } from '../protocol/resolve-export.ts';
+import { resolveImport, type ExportResolution } from '../protocol/resolve-export.ts';
 import { createModuleApi } from './link-api.ts';
 import { dependencyNamespace } from './link-namespace.ts';
 import { staticDependencies, viewedFrom, type ModuleInstance } from './module-instance.ts';
@@ -103,10 +103,12 @@ function checkIndirectExports(instance: ModuleInstance): void {
 }
 
 /** The object of which the module reads the property `name`; for a namespace import the namespace itself. */
-function toParameter(instance: ModuleInstance, { specifier, name }: ImportBinding): object | null {
+function toParameter(instance: ModuleInstance, { specifier, name, member }: ImportBinding): object | null {
   const dependency = instance.dependency(specifier, 'static');
   if (name === '*') return dependencyNamespace(dependency);
   const found = resolveImport(dependency, name);
+  if (member !== undefined && !isFound(found)) return nothing;
+  if (member === 'callee' && !ignoresThis(found)) return dependencyNamespace(dependency);
   switch (found.kind) {
     case 'binding': {
       const { node } = found;
@@ -125,6 +127,18 @@ function toParameter(instance: ModuleInstance, { specifier, name }: ImportBindin
     case 'unknown':
       throw new MidflightError('ERR_MIDFLIGHT_EXPORT_MISSING', [instance.manifest.path, name, specifier]);
   }
+}
+
+/** What a namespace doesn't have is undefined. */
+const nothing: object = Object.freeze(Object.create(null) as object);
+
+function isFound({ kind }: ExportResolution<ModuleInstance>): boolean {
+  return kind !== 'missing' && kind !== 'ambiguous' && kind !== 'unknown';
+}
+
+/** `ns.name()` may be called on another object than the namespace, as none can tell. */
+function ignoresThis(found: ExportResolution<ModuleInstance>): boolean {
+  return found.kind === 'binding' && found.node.manifest.ignoresThis.includes(found.name);
 }
 
 /** An object with `name` as a property; the owner itself, unless it has it under another name. */

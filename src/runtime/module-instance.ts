@@ -162,9 +162,10 @@ function toDependency(target: InstanceTarget | undefined): LinkDependency<Module
   return { kind: 'module', node: view.instances.get(target.node.manifest.path) ?? target.node };
 }
 
-/** An empty object that V8 keeps in its fast form, which it does not for `Object.create(null)`. */
+/** An empty object that V8 keeps in its fast form, which it does not for `Object.create(null)`. Stack traces name what a
+ *  function is called on by its constructor, and Node's say `Module.f` for `ns.f()`. */
 function createEnvironment(): Environment {
-  const Environment = function Environment() {} as unknown as new () => Environment;
+  const Environment = function Module() {} as unknown as new () => Environment;
   Environment.prototype = emptyPrototype;
   return new Environment();
 }

@@ -38,6 +38,7 @@ function toModule(path: string, fixture: ModuleFixture): ManifestModule {
     ],
     imports: [],
     localExports: exports,
+    ignoresThis: [],
     indirectExports: reexports.map((name) => ({ name, specifier: './other.ts', imported: name })),
     starExports: [],
     hazards: fixture.hazards ?? [],

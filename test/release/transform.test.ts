@@ -17,7 +17,15 @@ function bodyOf(source: string, path?: string): string {
 
 const rewritten: readonly (readonly [source: string, expected: string])[] = [
   [`import { b } from './x.js'; b; b(); ({ b });`, ` $0.b; ;(0,$0.b)(); ({ b:$0.b });`],
-  [`import * as ns from './x.js'; ns.a();`, ` $0.a();`],
+  [
+    `import * as ns from './x.js'; ns.a; ns?.a.b; ns.a(); new ns.a(); f(ns); ns[a];`,
+    ` $0.a; $0?.a.b; $1.a(); new $0.a(); f($2); $2[a];`,
+  ],
+  [
+    `import * as ns from './x.js'; ns.a = 1; delete ns.a; [ns.a] = ns.b;`,
+    ` $0.a = 1; delete $0.a; [$0.a] = $1.b;`,
+  ],
+  [`import * as t from 'timers'; t.setTimeout(f); t.promises;`, ` $m.timers.setTimeout(f); $0.promises;`],
   [`export let a = 1; a = 2; a++;`, `let a = 1;$e.a=a; ;($e.a=a = 2); $m.sync(a++,$e.a=a);`],
   [`export let a = 1, /*,*/ b = a;`, `let a = 1;$e.a=a;let  /*,*/ b = a;$e.b=b;`],
   [`export default () => {}`, `$e.default= {default: () => {}}.default;`],
@@ -95,6 +103,15 @@ test('exports are told apart: local, indirect, star', () => {
     requests.map(({ specifier }) => specifier),
     ['i', 's', 'n', 'p'],
   );
+});
+
+test('exports that never look at `this`, and never change, are found', () => {
+  const { ignoresThis } = transform(
+    `export function a() { return () => 1; } export function b() { return () => this; } export const c = () => this, d = function () {};
+    export let e = () => {}; e = 1; export function f() {} f = 1; export function g() { eval('this'); } export function h() { function own() { return this; } }
+    export class K {} export const i = wrap(a); export default function () {} export { a as z };`,
+  );
+  assert.deepEqual(ignoresThis, ['a', 'z', 'c', 'd', 'h', 'default']);
 });
 
 test('CommonJS exports and requests are found', () => {

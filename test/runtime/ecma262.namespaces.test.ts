@@ -170,3 +170,57 @@ test('a namespace is inspected with its values, also past a Proxy', async (t) =>
   const ours = (await run(await graphOf(createApp(t, files)))) as { ns: Namespace };
   assert.match(inspect(ours.ns), /\bn: 1\b.*\bup: /s);
 });
+
+/** What is not used as a whole is not read from a namespace object, which must not be seen. 13.3.2 Property Accessors, 16.2.2 Imports */
+const members: Files = {
+  'main.js': `import * as ns from './a.js'; import * as dep from 'dep'; import * as os from 'node:os'; import * as self from './main.js'; import * as c from './c.cjs'; import * as viaDep from './star.js';
+    const tried = (f) => { try { return f(); } catch (e) { return e.name; } };
+    const before = ns.n; ns.up();
+    export const own = 1;
+    export const result = {
+      live: [before, ns.n, ns?.n, (ns).n], missing: [ns.none, ns?.none?.x, ns.both, typeof ns.none, ns.toString, ns.__proto__, dep.none, c.none],
+      missingCall: [tried(() => ns.none()), tried(() => new ns.none()), ns.none?.()],
+      receiver: [ns.f() === ns, ns.f?.() === ns, ns?.f() === ns, (ns.f)() === ns, (ns?.f)() === ns, ns.f\`\` === ns, (0, ns.f)() === undefined, ns.late() === ns, ns.renamed() === ns, ns.viaStar() === ns],
+      receiverOfDep: [dep.f() === dep, viaDep.f() === viaDep, viaDep.f() === dep], receiverOfCjs: [c.f() === c, (0, c.f)()],
+      star: [ns.viaStar() === ns, ns.b.x, ns.inner.b === ns.b, ns.inner.both, ns.default.name, os.EOL.length, viaDep.x],
+      newed: new ns.K(3).value, sub: new (class extends ns.K {})(4).value, tag: ns.tag\`a\${1}b\`,
+      written: [tried(() => { ns.n = 1; }), tried(() => { ns.n++; }), tried(() => { [ns.n] = [1]; }), tried(() => { ({ a: ns.n } = { a: 1 }); }), tried(() => { ({ a: ns.n = 2 } = {}); }), tried(() => { [...ns.n] = [1]; }), tried(() => { for (ns.n of [1]); }), tried(() => { for (ns.n in { a: 1 }); }), tried(() => delete ns.n), tried(() => delete ns?.none), ns.n],
+      shadowed: ((ns) => ns.n)({ n: 'own' }), literal: { a: ns.n, [ns.n]: 1 }, self: self.own, computed: ns['n'], optional: ns?.['n'],
+      named: [ns.f.name, ns.arrow.name, ns.default.name],
+    };`,
+  'a.js': `export let n = 1; export const up = () => ++n; export function f() { return this; } export const arrow = () => 1; export default class K { constructor(v) { this.value = v; } }
+    export { K }; export function tag(s, ...v) { return s.join() + v; } export * as inner from './b.js'; export * from './b.js'; export * from './c.js';
+    export let late = () => 1; late = function () { return this; }; export { again as renamed } from './b.js';`,
+  'b.js': `export const b = { x: 'x' }; export const both = 1; export function viaStar() { return this; } export function again() { return this; }`,
+  'c.js': `export const both = 2;`,
+  'c.cjs': `exports.f = function () { return this === undefined ? 'none' : this; };`,
+  'star.js': `export * from 'dep'; export const y = 1;`,
+  'node_modules/dep/package.json': `{"type":"module","exports":"./index.js"}`,
+  'node_modules/dep/index.js': `export const x = 1; export function f() { return this; }`,
+};
+
+test('a member of a namespace is what Node reads, calls and refuses', async (t) => {
+  const app = createApp(t, members);
+  const ours = await run(await graphOf(app));
+  const native = (await import(pathToFileURL(path.join(app.root, app.entry)).href)) as Namespace;
+  assert.deepEqual(ours['result'], native['result']);
+});
+
+test('a member of a namespace is read from the binding: no namespace object is made', async (t) => {
+  const app = createApp(t, {
+    'main.js': `import * as ns from './a.js'; export const result = [ns.n, ns.f(), ns.none];`,
+    'a.js': `export const n = 1; export function f() { return 2; }`,
+  });
+  const graph = await graphOf(app);
+  assert.deepEqual((await run(graph))['result'], [1, 2, undefined]);
+  assert.equal(graph.instances.get('a.js')?.namespace, null);
+});
+
+test('a stack trace names a function that is called on a namespace as Node does', async (t) => {
+  const app = createApp(t, {
+    'main.js': `import * as ns from './a.js'; export const result = ns.f().split('\\n')[1].trim().split(' (')[0];`,
+    'a.js': `export function f() { return new Error().stack; }`,
+  });
+  const native = (await import(pathToFileURL(path.join(app.root, app.entry)).href)) as Namespace;
+  assert.equal((await run(await graphOf(app)))['result'], native['result']);
+});

@@ -11,8 +11,12 @@ export interface ImportedLocal extends ImportBinding {
   readonly text: string;
 }
 
+/** How a static member of a namespace is used. */
+export type MemberUse = NonNullable<ImportBinding['member']>;
+
 export interface EsmBindings {
-  readonly imports: readonly ImportBinding[];
+  /** The parameters; namespaces and their members are added where they are used. */
+  readonly imports: ImportBinding[];
   readonly importOf: ReadonlyMap<Variable, ImportedLocal>;
   /** The names under which each local variable is exported. */
   readonly exportsOf: ReadonlyMap<Variable, readonly string[]>;
@@ -64,13 +68,9 @@ function collectImport(rewrite: Rewrite, found: Collected, statement: Of<'Import
   for (const node of statement.specifiers) {
     const variable = rewrite.scopes.top.set.get(node.local.name);
     if (variable === undefined) continue;
-    const name = importedName(node);
-    const parameter = parameterFor(rewrite, found, { specifier, name });
-    found.importOf.set(variable, {
-      specifier,
-      name,
-      text: readerOf(rewrite, { specifier, name }, parameter),
-    });
+    const binding = { specifier, name: importedName(node) };
+    const text = binding.name === '*' ? '' : readerOf(rewrite, found.imports, binding);
+    found.importOf.set(variable, { ...binding, text });
   }
 }
 
@@ -79,20 +79,22 @@ function importedName(node: Of<'ImportDeclaration'>['specifiers'][number]): stri
   return node.type === 'ImportDefaultSpecifier' ? 'default' : exportedText(node.imported);
 }
 
-/** One parameter for each pair of specifier and name, however many locals it has. */
-function parameterFor(rewrite: Rewrite, { imports }: Collected, binding: ImportBinding): string {
+/** The parameter of which `binding.name` is a property; for a namespace the namespace itself. One for each binding, however
+ *  many locals it has. */
+export function parameterFor({ names }: Rewrite, imports: ImportBinding[], binding: ImportBinding): string {
+  const { specifier, name, member } = binding;
+  const isTimer = /^(?:node:)?timers$/.test(specifier) && timerNames.has(name);
+  if (isTimer) return `${names.module}.timers`;
   const known = imports.findIndex(
-    ({ specifier, name }) => specifier === binding.specifier && name === binding.name,
+    (other) => other.specifier === specifier && other.name === name && other.member === member,
   );
-  if (known !== -1) return rewrite.names.binding(known);
+  if (known !== -1) return names.binding(known);
   imports.push(binding);
-  return rewrite.names.binding(imports.length - 1);
+  return names.binding(imports.length - 1);
 }
 
-function readerOf({ names }: Rewrite, { specifier, name }: ImportBinding, parameter: string): string {
-  if (name === '*') return parameter;
-  const isTimer = /^(?:node:)?timers$/.test(specifier) && timerNames.has(name);
-  return isTimer ? `${names.module}.timers.${name}` : propertyOf(parameter, name);
+function readerOf(rewrite: Rewrite, imports: ImportBinding[], binding: ImportBinding): string {
+  return propertyOf(parameterFor(rewrite, imports, binding), binding.name);
 }
 
 function collectStar(rewrite: Rewrite, found: Collected, statement: Of<'ExportAllDeclaration'>): void {

@@ -19,11 +19,14 @@ import {
 import {
   collectBindings,
   declaredIdentifiers,
+  parameterFor,
   patternIdentifiers,
   propertyOf,
   type EsmBindings,
 } from './esm-bindings.ts';
 import { findHot } from './hot.ts';
+import { exportsIgnoringThis } from './ignores-this.ts';
+import { memberUse } from './member-use.ts';
 import { findLive, rewriteLive, type LiveNodes } from './live.ts';
 import { findPrivates, rewritePrivate, type PrivateClasses } from './private-names.ts';
 import {
@@ -51,6 +54,7 @@ export interface EsmOptions {
 
 export interface RewrittenEsm extends EsmBindings {
   readonly rewrite: Rewrite;
+  readonly ignoresThis: readonly string[];
   readonly hasTopLevelAwait: boolean;
   readonly hot: ModuleHot | null;
 }
@@ -80,7 +84,8 @@ export function rewriteEsm({ path, source, preamble }: EsmOptions): RewrittenEsm
   walk(parsed.program, (node) => rewriteNode(body, node));
   wrap(body, preamble);
   const hot = use === null ? null : { ...use, live: [...live.values()] };
-  return { ...bindings, rewrite, hasTopLevelAwait: body.hasTopLevelAwait, hot };
+  const ignoresThis = exportsIgnoringThis(rewrite, bindings);
+  return { ...bindings, ignoresThis, rewrite, hasTopLevelAwait: body.hasTopLevelAwait, hot };
 }
 
 /** The rewriting of one module's body. */
@@ -115,7 +120,9 @@ function rewriteReference(body: Body, reference: ScopeReference): void {
     return replaceReference(body, identifier, propertyOf(`${names.module}.constant`, identifier.name));
   if (isProcess(imported.specifier, imported.name) && isListenerCall(body, identifier)) {
     code.update(identifier.start, identifier.end, `${names.module}.process`);
-  } else if (imported.name !== '*' && isCalled(identifier, parent)) {
+  } else if (imported.name === '*') {
+    rewriteNamespace(body, identifier, imported.specifier);
+  } else if (isCalled(identifier, parent)) {
     rewriteCallee(body, identifier, imported.specifier, imported.text);
   } else replaceReference(body, identifier, imported.text);
 }
@@ -127,6 +134,13 @@ function isProcess(specifier: string, name: string): boolean {
 function isCalled(identifier: Node, parent: Node | undefined): boolean {
   if (parent?.type === 'CallExpression') return parent.callee === identifier;
   return parent?.type === 'TaggedTemplateExpression' && parent.tag === identifier;
+}
+
+/** `ns.name` is read from the binding itself, as a namespace object is slow; only what uses it as a whole gets it. */
+function rewriteNamespace(body: Body, identifier: Identifier, specifier: string): void {
+  const used = memberUse(identifier, body.parents);
+  const binding = used === null ? { specifier, name: '*' } : { specifier, ...used };
+  replaceReference(body, identifier, parameterFor(body, body.bindings.imports, binding));
 }
 
 /** `f()` → `(0,$0.f)()`: `this` is undefined in the callee. */

@@ -35,6 +35,8 @@ export function analyseScopes(program: Program, sourceType: 'module' | 'commonjs
   const manager = analyze(tree as Parameters<typeof analyze>[0], {
     ecmaVersion: ECMA_VERSION,
     sourceType,
+    // Strict code in `eval` declares nothing around it; else every reference of the module would be left open.
+    ignoreEval: true,
     childVisitorKeys,
     fallback: 'iteration',
   });

@@ -64,7 +64,7 @@ export function transformModule(options: TransformOptions): TransformedModule {
 type Unhashed = Omit<TransformedModule, 'hash' | 'mapHash'>;
 type Facts = Pick<
   TransformedModule,
-  'hasTopLevelAwait' | 'imports' | 'localExports' | 'indirectExports' | 'starExports' | 'hot'
+  'hasTopLevelAwait' | 'imports' | 'localExports' | 'ignoresThis' | 'indirectExports' | 'starExports' | 'hot'
 >;
 
 interface Rewritten {
@@ -77,6 +77,7 @@ const noFacts: Facts = {
   hasTopLevelAwait: false,
   imports: [],
   localExports: [],
+  ignoresThis: [],
   indirectExports: [],
   starExports: [],
   hot: null,
@@ -92,9 +93,7 @@ function rewriteAs(
     const { rewrite, localExports, starExports } = rewriteCjs(options);
     return { rewrite, code: rewrite.code.toString(), facts: { ...noFacts, localExports, starExports } };
   }
-  const { rewrite, imports, localExports, indirectExports, starExports, hasTopLevelAwait, hot } =
-    rewriteEsm(options);
-  const facts = { hasTopLevelAwait, imports, localExports, indirectExports, starExports, hot };
+  const { rewrite, importOf: _, exportsOf: __, ...facts } = rewriteEsm(options);
   return { rewrite, code: rewrite.code.toString(), facts };
 }
 
@@ -120,8 +119,8 @@ function transformJson(path: string, source: string): TransformedModule {
 }
 
 function withHash(module: Unhashed): TransformedModule {
-  const { kind, code, hasTopLevelAwait, imports, localExports, indirectExports, starExports, hazards, hot } =
-    module;
+  const { kind, code, hasTopLevelAwait, imports, localExports, ignoresThis } = module;
+  const { indirectExports, starExports, hazards, hot } = module;
   const text = JSON.stringify([
     TRANSFORM_VERSION,
     kind,
@@ -129,6 +128,7 @@ function withHash(module: Unhashed): TransformedModule {
     hasTopLevelAwait,
     imports,
     localExports,
+    ignoresThis,
     indirectExports,
     starExports,
     hazards,
