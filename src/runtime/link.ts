@@ -49,15 +49,14 @@ function linkFrom(instance: ModuleInstance, stack: ModuleInstance[], start: numb
   }
   if (evaluation.dfsAncestorIndex === evaluation.dfsIndex) {
     const members = stack.slice(stack.indexOf(instance));
-    linkComponent(members, members.length > 1 || dependencies.includes(instance));
+    linkComponent(members);
     stack.length -= members.length;
   }
   return index;
 }
 
 /** Links modules that import each other; mostly it is only one. */
-function linkComponent(members: readonly ModuleInstance[], isCycle: boolean): void {
-  if (isCycle) for (const member of members) guardEnvironment(member);
+function linkComponent(members: readonly ModuleInstance[]): void {
   const parameters = members.map((member) => {
     checkIndirectExports(member);
     return toParameters(member);
@@ -72,27 +71,6 @@ function linkComponent(members: readonly ModuleInstance[], isCycle: boolean): vo
     member.relink = api.relink ?? null;
     member.evaluation.generator = generator;
     member.evaluation.status = 'linked';
-  }
-}
-
-/** In a cycle a binding can be read before it is initialized, which must throw: a temporal dead zone. */
-function guardEnvironment({ environment, manifest }: ModuleInstance): void {
-  for (const name of manifest.localExports) {
-    Object.defineProperty(environment, name, {
-      configurable: true,
-      enumerable: true,
-      get: () => {
-        throw new ReferenceError(`Cannot access '${name}' before initialization`);
-      },
-      set: (value: unknown) => {
-        Object.defineProperty(environment, name, {
-          value,
-          writable: true,
-          enumerable: true,
-          configurable: true,
-        });
-      },
-    });
   }
 }
 

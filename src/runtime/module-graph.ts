@@ -8,7 +8,7 @@
 
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { compileFunction } from 'node:vm';
+import { compileFunction, constants } from 'node:vm';
 import { MidflightError } from '../errors.ts';
 import {
   requestPhases,
@@ -330,10 +330,13 @@ function compiledOf(
   return fresh;
 }
 
-/** Without `importModuleDynamically`, so that no global table keeps the code (nodejs/node#63186). */
+/** Without a function for `importModuleDynamically`, so that no global table keeps the code (nodejs/node#63186). What Node's own
+ *  loader is asked for by code in `eval` comes back by the native bridge. */
 function compile(script: Script): CompiledModule {
   const { filename, lineOffset = 0 } = script;
-  const compiled = (compileFunction(toText(script), [], { filename, lineOffset }) as () => CompiledModule)();
+  const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+  const options = { filename, lineOffset, importModuleDynamically };
+  const compiled = (compileFunction(toText(script), [], options) as () => CompiledModule)();
   mapPositions(compiled, script);
   return compiled;
 }

@@ -5,7 +5,8 @@
  * Invariants
  * 1. An instance refers to instances that are at most as new as itself: nothing that is shared keeps a replaced version alive.
  *    Exceptions are `graph`, and what leads to a module that was replaced in place; `adopt()` of a graph sees to both.
- * 2. Outside of a cycle the environment has plain data properties only; they are written by the module itself.
+ * 2. The environment has plain data properties only, written by the module itself; those that are not yet there are in their
+ *    temporal dead zone.
  *
  * status             | event                          | next
  * unlinked           | linked with all it imports     | linked
@@ -17,7 +18,7 @@
 
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { ManifestModule, RequestPhase } from '../protocol/manifest.ts';
+import type { ManifestModule, ModuleKind, RequestPhase } from '../protocol/manifest.ts';
 import type { LinkDependency, LinkNode } from '../protocol/resolve-export.ts';
 import type { ForeignModule } from './externals.ts';
 import type { ModuleGraph } from './module-graph.ts';
@@ -114,7 +115,7 @@ export function createInstance({ root, manifest, graph, compiled, slot }: Instan
     root,
     filename,
     url: pathToFileURL(filename).href,
-    environment: createEnvironment(),
+    environment: createEnvironment(manifest.kind),
     targets,
     evaluation: createEvaluation(),
     wantedNames: new Set(),
@@ -164,13 +165,20 @@ function toDependency(target: InstanceTarget | undefined): LinkDependency<Module
 
 /** An empty object that V8 keeps in its fast form, which it does not for `Object.create(null)`. Stack traces name what a
  *  function is called on by its constructor, and Node's say `Module.f` for `ns.f()`. */
-function createEnvironment(): Environment {
+function createEnvironment(kind: ModuleKind): Environment {
   const Environment = function Module() {} as unknown as new () => Environment;
-  Environment.prototype = emptyPrototype;
+  Environment.prototype = kind === 'esm' ? uninitialized : emptyPrototype;
   return new Environment();
 }
 
 const emptyPrototype: object = Object.freeze(Object.create(null) as object);
+
+/** Where a binding that has no value yet is looked for. As a prototype it costs nothing once there is one. */
+const uninitialized: object = new Proxy(emptyPrototype, {
+  get: (_, name) => {
+    throw new ReferenceError(`Cannot access '${String(name)}' before initialization`);
+  },
+});
 
 function createEvaluation(): Evaluation {
   return {

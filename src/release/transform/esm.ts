@@ -111,6 +111,9 @@ function wrap({ code, names, bindings, hoisted, hasTopLevelAwait, program }: Bod
 
 function rewriteReference(body: Body, reference: ScopeReference): void {
   const { identifier, variable, isWrite } = reference;
+  // The compiled function has an `arguments` of its own, a module has none.
+  if (variable === null && identifier.name === 'arguments')
+    return replaceReference(body, identifier, body.names.undeclared);
   if (rewriteGlobal(body, reference) || variable === null) return;
   const imported = body.bindings.importOf.get(variable);
   const parent = body.parents.get(identifier);

@@ -26,6 +26,8 @@ export interface ParameterNames {
   readonly module: string;
   readonly environment: string;
   readonly fallback: string;
+  /** Stands for what no module declares. */
+  readonly undeclared: string;
   readonly binding: (index: number) => string;
   /** What holds a private name of a live class. */
   readonly private: (index: number) => string;
@@ -63,13 +65,14 @@ export function chooseNames(source: string): ParameterNames {
   let prefix = '$';
   const isUsed = (): boolean => {
     const escaped = prefix.replaceAll('$', String.raw`\$`);
-    return new RegExp(String.raw`(?<![\w$])${escaped}(?:m|e|d|b|p?\d+)(?![\w$])`).test(source);
+    return new RegExp(String.raw`(?<![\w$])${escaped}(?:m|e|d|b|arguments|p?\d+)(?![\w$])`).test(source);
   };
   while (isUsed()) prefix += '$';
   return {
     module: `${prefix}m`,
     environment: `${prefix}e`,
     fallback: `${prefix}d`,
+    undeclared: `${prefix}arguments`,
     binding: (index) => `${prefix}${index}`,
     private: (index) => `${prefix}p${index}`,
     brand: `#${prefix}b`,
