@@ -26,6 +26,10 @@ export const catalog = {
       `${importer} imports "${name}" from "${specifier}", which gets it from two modules by "export *"; export it by name from one of them`,
     3,
   ),
+  ERR_MIDFLIGHT_IMPORT_ATTRIBUTE_INVALID: row(
+    (importer, specifier, problem) => `${importer} imports "${specifier}", which ${problem}`,
+    3,
+  ),
   ERR_MIDFLIGHT_MODULE_UNRESOLVED: row(
     (importer, specifier, reason) =>
       `${importer} imports "${specifier}", which can't be found: ${reason}; check the path, or install the package`,

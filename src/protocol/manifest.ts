@@ -26,6 +26,8 @@ export type RequestPhase = (typeof requestPhases)[number];
 export interface ModuleRequest {
   readonly specifier: string;
   readonly phase: RequestPhase;
+  /** `static`: of `with { type: 'json' }`. */
+  readonly type?: 'json';
   readonly target: RequestTarget;
 }
 

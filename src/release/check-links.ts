@@ -2,6 +2,7 @@
 
 import { MidflightError } from '../errors.ts';
 import type { ManifestModule, ManifestModules, RequestPhase, RequestTarget } from '../protocol/manifest.ts';
+import { checkAttribute } from '../protocol/import-attributes.ts';
 import { resolveImport, type LinkDependency, type LinkNode } from '../protocol/resolve-export.ts';
 
 /** Checks the modules that can be reached from `entry`, or those of them that are in `only`; a problem for each import that
@@ -19,7 +20,7 @@ export function checkLinks(
     if (node === undefined) return [];
     // What only `import()` leads to may be there for another environment, with packages that this one lacks.
     const unresolved = needed.has(path) ? unresolvedRequests(node.manifest) : [];
-    return [...unresolved, ...unlinkedImports(node)];
+    return [...unresolved, ...wrongAttributes(node.manifest, modules), ...unlinkedImports(node)];
   });
 }
 
@@ -64,6 +65,13 @@ function unresolvedRequests({ path, requests }: ManifestModule): MidflightError[
       ? [new MidflightError('ERR_MIDFLIGHT_MODULE_UNRESOLVED', [path, specifier, target.reason])]
       : [],
   );
+}
+
+function wrongAttributes(importer: ManifestModule, modules: ManifestModules): MidflightError[] {
+  return importer.requests.flatMap((request) => {
+    const target = request.target.kind === 'module' ? modules[request.target.path] : undefined;
+    return (target === undefined ? null : checkAttribute(importer, request, target)) ?? [];
+  });
 }
 
 function unlinkedImports(node: BuildNode): MidflightError[] {

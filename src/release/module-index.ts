@@ -231,8 +231,8 @@ class Index implements ModuleIndex {
     }
   }
 
-  #resolve(at: string, { specifier, phase }: SourceRequest): ModuleRequest {
-    return { specifier, phase, target: this.#resolver.resolve(at, specifier, phase) };
+  #resolve(at: string, request: SourceRequest): ModuleRequest {
+    return { ...request, target: this.#resolver.resolve(at, request.specifier, request.phase) };
   }
 
   #resolveAgain(draft: Draft, module: ManifestModule): void {

@@ -1,6 +1,8 @@
 /** Loading: the code of every module that will be linked is compiled, and what Node loads is loaded, before anything runs. */
 
 import { MidflightError } from '../errors.ts';
+import { checkAttribute } from '../protocol/import-attributes.ts';
+import type { ModuleRequest } from '../protocol/manifest.ts';
 import { targetKey, type InstanceTarget, type ModuleInstance } from './module-instance.ts';
 
 /** Loads an instance and all that it imports or requires by name.
@@ -13,9 +15,10 @@ export async function loadClosure(instance: ModuleInstance): Promise<void> {
 export function loadClosureNow(instance: ModuleInstance, visited: Set<ModuleInstance> = new Set()): void {
   if (visited.has(instance) || instance.evaluation.status === 'evaluated') return;
   visited.add(instance);
-  for (const { specifier, phase } of instance.manifest.requests) {
+  for (const request of instance.manifest.requests) {
+    const { specifier, phase } = request;
     const target = phase === 'static' ? instance.targets.get(targetKey(specifier, phase)) : undefined;
-    if (target?.kind === 'module') loadClosureNow(target.node, visited);
+    if (target?.kind === 'module') loadClosureNow(checked(instance, request, target.node), visited);
     else if (target?.kind === 'foreign') target.loadNow();
     else if (target?.kind === 'missing') throw unresolved(instance, specifier, target.reason);
   }
@@ -30,13 +33,22 @@ async function loadFrom(
   if (visited.has(instance)) return;
   visited.add(instance);
   if (instance.evaluation.status === 'evaluated') return;
-  for (const { specifier, phase } of instance.manifest.requests) {
+  for (const request of instance.manifest.requests) {
+    const { specifier, phase } = request;
     const target = instance.targets.get(targetKey(specifier, phase));
     if (target === undefined || phase === 'dynamic') continue;
-    if (target.kind === 'module') await loadFrom(target.node, isNeeded && phase === 'static', visited);
-    else if (phase === 'static') await loadForeign(instance, { specifier, target, isNeeded });
+    if (target.kind === 'module') {
+      const node = isNeeded ? checked(instance, request, target.node) : target.node;
+      await loadFrom(node, isNeeded && phase === 'static', visited);
+    } else if (phase === 'static') await loadForeign(instance, { specifier, target, isNeeded });
   }
   if (instance.manifest.kind === 'esm') instance.graph.compile(instance);
+}
+
+function checked(importer: ModuleInstance, request: ModuleRequest, node: ModuleInstance): ModuleInstance {
+  const problem = checkAttribute(importer.manifest, request, node.manifest);
+  if (problem !== null) throw problem;
+  return node;
 }
 
 interface ForeignRequest {

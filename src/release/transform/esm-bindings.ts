@@ -3,6 +3,7 @@
 import { literalText, type Identifier, type Node } from './ast.ts';
 import { blank, timerNames, type Rewrite } from './rewrite.ts';
 import type { Variable } from './scope.ts';
+import { syntaxError } from './syntax-error.ts';
 import type { ImportBinding, IndirectExport } from '../../protocol/manifest.ts';
 
 /** A name that an import statement declares. */
@@ -48,7 +49,7 @@ export function collectBindings(rewrite: Rewrite): EsmBindings {
     if (statement.type === 'ImportDeclaration') collectImport(rewrite, found, statement);
     else if (statement.type === 'ExportAllDeclaration') collectStar(rewrite, found, statement);
     else if (statement.type === 'ExportNamedDeclaration' && statement.source !== null) {
-      rewrite.requests.add(statement.source.value, 'static');
+      requestStatic(rewrite, statement.source.value, statement.attributes);
     }
   }
   // Exports come second: one may name a binding that is imported further down.
@@ -60,10 +61,11 @@ export function collectBindings(rewrite: Rewrite): EsmBindings {
 }
 
 type Of<Type extends Node['type']> = Extract<Node, { type: Type }>;
+type Attribute = Of<'ImportAttribute'>;
 
 function collectImport(rewrite: Rewrite, found: Collected, statement: Of<'ImportDeclaration'>): void {
   const specifier = statement.source.value;
-  rewrite.requests.add(specifier, 'static');
+  requestStatic(rewrite, specifier, statement.attributes);
   blank(rewrite, statement.start, statement.end);
   for (const node of statement.specifiers) {
     const variable = rewrite.scopes.top.set.get(node.local.name);
@@ -72,6 +74,17 @@ function collectImport(rewrite: Rewrite, found: Collected, statement: Of<'Import
     const text = binding.name === '*' ? '' : readerOf(rewrite, found.imports, binding);
     found.importOf.set(variable, { ...binding, text });
   }
+}
+
+function requestStatic(rewrite: Rewrite, specifier: string, attributes: readonly Attribute[]): void {
+  const [attribute] = attributes;
+  if (attribute === undefined) return rewrite.requests.add(specifier, 'static');
+  const name = exportedText(attribute.key);
+  if (attributes.length === 1 && name === 'type' && attribute.value.value === 'json')
+    return rewrite.requests.add(specifier, 'static', 'json');
+  const { path, source } = rewrite;
+  const problem = `import attribute "${name}" with value "${attribute.value.value}" is not supported`;
+  throw syntaxError({ path, source, offset: attribute.start, problem });
 }
 
 function importedName(node: Of<'ImportDeclaration'>['specifiers'][number]): string {
@@ -99,7 +112,7 @@ function readerOf(rewrite: Rewrite, imports: ImportBinding[], binding: ImportBin
 
 function collectStar(rewrite: Rewrite, found: Collected, statement: Of<'ExportAllDeclaration'>): void {
   const specifier = statement.source.value;
-  rewrite.requests.add(specifier, 'static');
+  requestStatic(rewrite, specifier, statement.attributes);
   blank(rewrite, statement.start, statement.end);
   if (statement.exported === null) found.starExports.push(specifier);
   else found.indirectExports.push({ name: exportedText(statement.exported), specifier, imported: '*' });

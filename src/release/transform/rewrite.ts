@@ -9,6 +9,7 @@ import type { RequestPhase } from '../../protocol/manifest.ts';
 export interface SourceRequest {
   readonly specifier: string;
   readonly phase: RequestPhase;
+  readonly type?: 'json';
 }
 
 /** One module while it is rewritten. */
@@ -39,7 +40,7 @@ export interface RequestList {
   readonly all: readonly SourceRequest[];
   /** True when a request is only known at run time. */
   readonly hasComputed: boolean;
-  readonly add: (specifier: string | null, phase: RequestPhase) => void;
+  readonly add: (specifier: string | null, phase: RequestPhase, type?: 'json') => void;
 }
 
 /** Requests in source order, each once. */
@@ -53,9 +54,10 @@ export function createRequestList(): RequestList {
     get hasComputed() {
       return hasComputed;
     },
-    add(specifier, phase) {
+    add(specifier, phase, type) {
       if (specifier === null) hasComputed = true;
-      else if (!found.has(`${phase} ${specifier}`)) found.set(`${phase} ${specifier}`, { specifier, phase });
+      else if (!found.has(`${phase} ${specifier}`))
+        found.set(`${phase} ${specifier}`, { specifier, phase, ...(type === undefined ? {} : { type }) });
     },
   };
 }
