@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { exportedNames } from '../protocol/resolve-export.ts';
 import { midflightSubpath } from './externals.ts';
 import { createModuleApi } from './link-api.ts';
+import { createRequireCache } from './require-cache.ts';
 import { targetKey, type ModuleInstance } from './module-instance.ts';
 
 /** Evaluates a module that is not an ES module, and writes its environment for those that import it. */
@@ -14,7 +15,7 @@ export function evaluateLeaf(instance: ModuleInstance): void {
   const { evaluation, manifest, environment } = instance;
   if (evaluation.error !== null) throw evaluation.error.value;
   try {
-    if (manifest.kind === 'json') environment['default'] = readJson(instance);
+    if (manifest.kind === 'json') environment['default'] = runCommonJs(instance, null).exports;
     else copyExports(instance, runCommonJs(instance, null));
   } catch (error) {
     evaluation.error = { value: error };
@@ -36,6 +37,7 @@ export function createModuleRequire(
     const target = instance.targets.get(targetKey(id, 'require'));
     return target?.kind === 'module' ? target.node.filename : native.resolve(id, options);
   };
+  const cache = createRequireCache(() => instance.graph.currentFor(instance), native);
   return Object.defineProperties(require as NodeJS.Require, {
     resolve: {
       value: Object.assign(resolve, { paths: native.resolve.paths }),
@@ -43,8 +45,8 @@ export function createModuleRequire(
       enumerable: true,
     },
     main: { get: () => instance.graph.mainModule(), enumerable: true },
-    cache: { value: Object.create(null) as object, writable: true, enumerable: true },
-    extensions: { value: Object.create(null) as object, writable: true, enumerable: true },
+    extensions: { value: native.extensions, writable: true, enumerable: true },
+    cache: { value: cache, writable: true, enumerable: true },
   });
 }
 
@@ -54,6 +56,8 @@ function findRequired(
   native: NodeJS.Require,
   id: string,
 ): ModuleInstance | (() => unknown) {
+  // Node has an error for what is no specifier.
+  if (typeof id !== 'string') return () => native(id) as unknown;
   const target = instance.targets.get(targetKey(id, 'require'));
   if (target?.kind === 'module') return target.node;
   if (target?.kind === 'foreign' && target.target.kind === 'external')
@@ -78,40 +82,37 @@ function findComputed(instance: ModuleInstance, native: NodeJS.Require, id: stri
 
 /** What `require` gives for a module. */
 export function requireInstance(instance: ModuleInstance, parent: NodeJS.Module | null): unknown {
-  switch (instance.manifest.kind) {
-    case 'json':
-      return readJson(instance);
-    case 'cjs':
-      return runCommonJs(instance, parent).exports;
-    case 'esm':
-      return instance.graph.requireEsm(instance, parent?.filename ?? 'The app');
-  }
+  const { kind } = instance.manifest;
+  if (kind === 'esm') return instance.graph.requireEsm(instance, parent?.filename ?? 'The app');
+  return runCommonJs(instance, parent).exports as unknown;
 }
 
-function readJson(instance: ModuleInstance): unknown {
-  instance.json ??= { value: JSON.parse(instance.graph.readCompiled(instance)) as unknown };
-  return instance.json.value;
-}
-
-/** Runs a CommonJS module unless it has been; in a cycle its `exports` are what there is so far. */
+/** Runs a CommonJS module, or reads JSON, unless it has been; in a cycle its `exports` are what there is so far. */
 function runCommonJs(instance: ModuleInstance, parent: NodeJS.Module | null): NodeJS.Module {
-  if (instance.commonJs !== null) return instance.commonJs.module;
-  const module = createModule(instance, parent);
+  const known = instance.commonJs?.module;
+  const module = known ?? createModule(instance, parent);
+  if (parent?.children.includes(module) === false) parent.children.push(module);
+  if (known !== undefined) return known;
   instance.commonJs = { module };
-  const { filename } = instance;
-  const { exports } = module;
-  const run = instance.graph.compile(instance);
-  const api = createModuleApi(instance);
   try {
-    runAsOwn(instance, () =>
-      run.call(exports, exports, module.require, module, filename, path.dirname(filename), api),
-    );
+    if (instance.manifest.kind === 'json') module.exports = JSON.parse(instance.graph.readCompiled(instance));
+    else runAsOwn(instance, () => execute(instance, module));
   } catch (error) {
     instance.commonJs = null;
+    if (parent !== null) parent.children = parent.children.filter((child) => child !== module);
     throw error;
   }
   module.loaded = true;
   return module;
+}
+
+type CommonJsFunction = (...parameters: unknown[]) => unknown;
+
+function execute(instance: ModuleInstance, module: NodeJS.Module): void {
+  const { filename, graph } = instance;
+  const run = graph.compile(instance)(createModuleApi(instance)) as CommonJsFunction;
+  const exports = module.exports as unknown;
+  run.call(exports, exports, module.require, module, filename, path.dirname(filename));
 }
 
 function createModule(instance: ModuleInstance, parent: NodeJS.Module | null): NodeJS.Module {
@@ -121,10 +122,10 @@ function createModule(instance: ModuleInstance, parent: NodeJS.Module | null): N
   const parentRef = parent === null ? null : new WeakRef(parent);
   module.filename = filename;
   module.paths = nodeModulePaths(path.dirname(filename));
-  module.require = createModuleRequire(instance, module);
+  const require = createModuleRequire(instance, module);
+  Object.defineProperty(module, 'require', { value: require, writable: true, configurable: true });
   // A shared module must not keep the version alive that required it first.
   Object.defineProperty(module, 'parent', { get: () => parentRef?.deref() ?? (isMain ? null : undefined) });
-  parent?.children.push(module);
   return module;
 }
 

@@ -69,7 +69,7 @@ export interface Evaluation {
   capability: PromiseWithResolvers<void> | null;
 }
 
-/** A CommonJS module that has been started. */
+/** A CommonJS module that has been started, or JSON that has been read. */
 export interface CommonJsState {
   readonly module: NodeJS.Module;
 }
@@ -91,7 +91,6 @@ export interface ModuleInstance extends LinkNode<ModuleInstance> {
   compiled: CompiledModule | null;
   /** Gives the running code other import parameters; null where these can't change. */
   relink: ((...parameters: unknown[]) => void) | null;
-  json: { readonly value: unknown } | null;
   commonJs: CommonJsState | null;
   namespace: object | null;
   loading: Promise<void> | null;
@@ -123,7 +122,6 @@ export function createInstance({ root, manifest, graph, compiled, slot }: Instan
     graph,
     compiled,
     relink: null,
-    json: null,
     commonJs: null,
     namespace: null,
     loading: null,

@@ -1,4 +1,4 @@
-/** CommonJS module → `return function(exports,require,module,__filename,__dirname,$m){ source }`. */
+/** CommonJS module → `return function($m){return function(exports,require,module,__filename,__dirname){ source }}`. */
 
 import { initSync, parse as lexExports } from 'cjs-module-lexer';
 import MagicString from 'magic-string';
@@ -44,8 +44,9 @@ export function rewriteCjs({ path, source, preamble }: CjsOptions): RewrittenCjs
   walk(parsed.program, (node) => rewriteNode(rewrite, node));
   const { code, names, program } = rewrite;
   if (program.hashbang !== null) code.remove(program.hashbang.start, program.hashbang.end);
-  code.prepend(`return function(exports,require,module,__filename,__dirname,${names.module}){${preamble}`);
-  code.append('\n}');
+  const parameters = 'exports,require,module,__filename,__dirname';
+  code.prepend(`return function(${names.module}){return function(${parameters}){${preamble}`);
+  code.append('\n}}');
   return { rewrite, ...exportsOf(source) };
 }
 

@@ -17,7 +17,7 @@ import { needsStrip, strip } from './strip.ts';
 import type { TypeScriptSettings } from './typescript-settings.ts';
 
 /** Changes with the compiled form; a part of every cache key. */
-export const TRANSFORM_VERSION = '3';
+export const TRANSFORM_VERSION = '4';
 
 export interface TransformOptions {
   /** Relative to the release's root. */
