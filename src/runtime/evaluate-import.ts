@@ -7,7 +7,7 @@ import { MidflightError } from '../errors.ts';
 import { evaluate, needsAwait } from './evaluate.ts';
 import { midflightSubpath, resolveFrom } from './externals.ts';
 import { namespaceOf, requiredNamespace } from './link-namespace.ts';
-import { link } from './link.ts';
+import { link, whenLinked } from './link.ts';
 import { loadClosure, loadClosureNow } from './link-load.ts';
 import { mayOmitType } from '../protocol/import-attributes.ts';
 import { targetKey, type ModuleInstance } from './module-instance.ts';
@@ -33,6 +33,7 @@ export async function importModule(
 export async function importInstance(instance: ModuleInstance): Promise<object> {
   await loadClosure(instance);
   link(instance);
+  await whenLinked();
   await evaluate(instance);
   return namespaceOf(instance);
 }

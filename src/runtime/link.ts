@@ -30,6 +30,15 @@ function toParameters(instance: ModuleInstance): (object | null)[] {
   return instance.manifest.imports.map((binding) => toParameter(instance, binding));
 }
 
+/** Resolves when all that is linked can be evaluated: an async generator's first step ends later than it is asked for, and
+ *  until then a second one would not begin at once, as top-level code has to. */
+export function whenLinked(): Promise<unknown> {
+  return lastStep;
+}
+
+/** Microtasks run in order, so what was linked before is ready, too. */
+let lastStep: Promise<unknown> = Promise.resolve();
+
 function linkFrom(instance: ModuleInstance, stack: ModuleInstance[], start: number): number {
   const { evaluation, manifest } = instance;
   if (manifest.kind !== 'esm' || evaluation.status !== 'unlinked') return start;
@@ -67,7 +76,8 @@ function linkComponent(members: readonly ModuleInstance[]): void {
     const run = compiled.call(undefined, api, member.environment, ...(parameters[index] ?? []));
     const generator = run as Iterator<unknown> | AsyncIterator<unknown>;
     // The first step writes what is hoisted and stops before the module's own code.
-    void generator.next();
+    const step = generator.next();
+    if (step instanceof Promise) lastStep = step;
     member.relink = api.relink ?? null;
     member.evaluation.generator = generator;
     member.evaluation.status = 'linked';

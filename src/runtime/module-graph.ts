@@ -24,7 +24,7 @@ import { evaluate } from './evaluate.ts';
 import { createForeign, midflightModule, type ForeignModule } from './externals.ts';
 import { loadClosure } from './link-load.ts';
 import { namespaceOf } from './link-namespace.ts';
-import { link } from './link.ts';
+import { link, whenLinked } from './link.ts';
 import { createModuleSlot } from './module-slot.ts';
 import { leadsToBoundary, replaceInPlace, toRelinkable } from './replace-in-place.ts';
 import {
@@ -304,6 +304,7 @@ function rootsOf({ entry, instances, propagation }: ModuleGraph): ModuleInstance
 async function loadRoot(instance: ModuleInstance): Promise<void> {
   await loadClosure(instance);
   link(instance);
+  await whenLinked();
 }
 
 function instanceAt(instances: ReadonlyMap<string, ModuleInstance>, at: string): ModuleInstance {

@@ -105,8 +105,11 @@ export function isAnonymousFunction(node: Node): boolean {
 
 /** True when `node` runs while the module is evaluated: no function is around it. */
 export function isTopLevel(node: Node, parents: ReadonlyMap<Node, Node>): boolean {
+  let child = node;
   for (let at = parents.get(node); at !== undefined; at = parents.get(at)) {
-    if (isFunction(at) || at.type === 'PropertyDefinition') return false;
+    // A computed name is evaluated with the class, a field's value with each instance.
+    if (isFunction(at) || (at.type === 'PropertyDefinition' && at.value === child)) return false;
+    child = at;
   }
   return true;
 }
