@@ -118,7 +118,8 @@ function execute(instance: ModuleInstance, module: NodeJS.Module): void {
 function createModule(instance: ModuleInstance, parent: NodeJS.Module | null): NodeJS.Module {
   const { filename, graph, manifest } = instance;
   const isMain = graph.entry === manifest.path;
-  const module = new Module(isMain ? '.' : filename);
+  const module = new Module(filename);
+  if (isMain) module.id = '.';
   const parentRef = parent === null ? null : new WeakRef(parent);
   module.filename = filename;
   module.paths = nodeModulePaths(path.dirname(filename));

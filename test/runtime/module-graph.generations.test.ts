@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import { MidflightError } from '../../src/errors.ts';
 import { change, createApp, graphOf, run, type Namespace } from './module-graph-fixture.ts';
 
 const tree = {
@@ -85,36 +84,6 @@ test('a computed import of a shared module goes to the generation that adopted i
   assert.equal(await load('./changing.js'), 1);
 });
 
-test('a missing export is an error before anything runs, also of a package', async (t) => {
-  for (const [specifier, code] of [
-    ['./a.js', 'export const b = 1; globalThis.ran = true;'],
-    ['node:fs', ''],
-  ] as const) {
-    const app = createApp(t, { 'main.js': `import { nope } from '${specifier}';`, 'a.js': code });
-    const graph = await graphOf(app);
-    await assert.rejects(graph.load(), (error) => {
-      assert.ok(error instanceof MidflightError);
-      assert.deepEqual(
-        [error.code, ...error.details],
-        ['ERR_MIDFLIGHT_EXPORT_MISSING', 'main.js', 'nope', specifier],
-      );
-      return true;
-    });
-    assert.equal('ran' in globalThis, false);
-  }
-});
-
-test('an ambiguous export is an error', async (t) => {
-  const app = createApp(t, {
-    'main.js': `import { x } from './a.js';`,
-    'a.js': `export * from './b.js'; export * from './c.js';`,
-    'b.js': `export const x = 1;`,
-    'c.js': `export const x = 2;`,
-  });
-  const graph = await graphOf(app);
-  await assert.rejects(graph.load(), { code: 'ERR_MIDFLIGHT_EXPORT_AMBIGUOUS' });
-});
-
 test('require of an ES module with top-level await is refused', async (t) => {
   const app = createApp(t, {
     'main.cjs': `require('./a.mjs');`,
@@ -148,18 +117,6 @@ test('timers are those of the context, and Midflight is the one that runs', asyn
   const timers = { setTimeout: () => 'timeout', setInterval: () => 'interval' };
   const graph = await graphOf(app, { timers, midflightExports: { '': { state: 's' } } });
   assert.deepEqual((await run(graph))['result'], ['timeout', 'interval', 's', 's']);
-});
-
-test('TypeScript: enums, parameter properties, namespaces, unused imports, paths', async (t) => {
-  const app = createApp(t, {
-    'tsconfig.json': `{ // comment\n "compilerOptions": { "baseUrl": ".", "paths": { "@/*": ["./src/*"] }, "experimentalDecorators": true, }, }`,
-    'main.ts': `import { E, type T, Only } from '@/types'; import { K } from './src/k.js'; import * as all from './src/types';
-      const list: Only[] = []; export const result = [E.B, new K('x').name, Object.keys(all), list.length, K.marked as T];`,
-    'src/types.ts': `export enum E { A, B } export type T = unknown; export interface Only {} export namespace N { export const z = 1; }`,
-    'src/k.ts': `const mark = (k: any) => { k.marked = true; }; @mark export class K { static marked?: boolean; constructor(readonly name: string) {} }`,
-  });
-  const namespace = await run(await graphOf(app));
-  assert.deepEqual(namespace['result'], [1, 'x', ['E', 'N'], 0, true]);
 });
 
 test('stack traces name the source file and line', async (t) => {
