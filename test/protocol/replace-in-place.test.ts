@@ -22,6 +22,7 @@ function toModule({ exports = [], reexports = [], stars = [], ...hot }: Version 
     localExports: exports,
     indirectExports: reexports.map((name) => ({ name, specifier: './b.ts', imported: name })),
     starExports: stars,
+    ignoresThis: [],
     hazards: [],
     hot: {
       acceptsSelf: true,

@@ -1,6 +1,6 @@
 /** Exports that are always the same function, and one to which it makes no difference what it is called on. */
 
-import { childrenOf, isFunction, type Node } from './ast.ts';
+import { eachChild, isFunction, type Node } from './ast.ts';
 import type { EsmBindings } from './esm-bindings.ts';
 import type { Rewrite } from './rewrite.ts';
 import type { Variable } from './scope.ts';
@@ -35,12 +35,20 @@ function isAnonymous(node: Node): boolean {
 
 function ignoresThis(node: Node): boolean {
   if (node.type === 'ArrowFunctionExpression') return true;
-  return isFunction(node) && childrenOf(node).every((child) => !usesThis(child));
+  return isFunction(node) && !someChild(node, usesThis);
 }
 
 /** `eval` may use it unseen. Functions in it have their own, but arrows. */
 function usesThis(node: Node): boolean {
   if (node.type === 'ThisExpression' || (node.type === 'Identifier' && node.name === 'eval')) return true;
   if (isFunction(node) && node.type !== 'ArrowFunctionExpression') return false;
-  return childrenOf(node).some(usesThis);
+  return someChild(node, usesThis);
+}
+
+function someChild(node: Node, test: (child: Node) => boolean): boolean {
+  let isFound = false;
+  eachChild(node, (child) => {
+    isFound ||= test(child);
+  });
+  return isFound;
 }
