@@ -63,8 +63,8 @@ export function toRelinkable(code: string): { readonly code: string; readonly li
   const [head, list = ''] = opening.exec(code) ?? [];
   const [api, , ...parameters] = list.split(',');
   if (head === undefined || parameters.length === 0) return { code, lineOffset: 0 };
-  const relink = `${api}.relink=(...$)=>{[${parameters.join(',')}]=$};`;
-  return { code: `${head}${relink}\n${' '.repeat(head.length)}${code.slice(head.length)}`, lineOffset: -1 };
+  const setter = `${api}.relink=(...$)=>{[${parameters.join(',')}]=$};`;
+  return { code: `${head}${setter}\n${' '.repeat(head.length)}${code.slice(head.length)}`, lineOffset: -1 };
 }
 
 const opening = /^"use strict";return (?:async )?function\*\(([^)]*)\)\{/;
