@@ -74,8 +74,11 @@ abstract class PrivateName {
   }
 
   /** `object.#x = value`. */
-  set(object: unknown, value: unknown): void {
-    if (isObject(object) && this.isOn(object)) return this.write(object, value);
+  set<Value>(object: unknown, value: Value): Value {
+    if (isObject(object) && this.isOn(object)) {
+      this.write(object, value);
+      return value;
+    }
     throw new TypeError(
       `Cannot write private member ${this.name} to an object whose class did not declare it`,
     );

@@ -120,6 +120,14 @@ const programs: Readonly<Record<string, string>> = {
       ;[this.#a] = [this.#a]
       return this . /* c */ #a } }
     const run = () => new Foo().run();`,
+  'plain assignments': `
+    let log = []; const id = (x) => (log.push(x), x);
+    class Foo { #a; #b; get #c() { return 0; } set #c(v) { log.push('c', v); } static #s;
+      run(o) { const f = this.#a = () => {}; (this.#a) = 2; this.#a = (3, 4); this.#b = this.#a = [this.#a, this.#c = 5]; id(this).#a /* = */ = id(6);
+        const y = (function* () { this.#b = yield 1; }).call(this); y.next(); y.next('y'); Foo.#s = 1; o.p = this.#b = o.q = 7; this.#a == this.#b;
+        log = log.filter((entry) => entry !== this);
+        return [f.name, this.#a, this.#b, Foo.#s, o, log, this.#a = 8]; } }
+    const run = () => new Foo().run({});`,
   'line breaks': `
     class Foo { #a = 1; #m(x) { return x; } run(o) { const all = [() => { return #a
       in

@@ -5,7 +5,8 @@
  *   #x = 1      →  #x=$p0.add(this, 1);      the empty field keeps the place in the order of initialization
  *   #m() {}     →  [$p1.key]() {}            which a static block, the first thing in the class, takes off again
  *   o.#x        →  $p0.get(o)
- *   o.#x = v    →  $p0.ref(o).value = v      every assignment, also compound, `++` and the targets of patterns
+ *   o.#x = v    →  $p0.set(o, v)
+ *   o.#x += v   →  $p0.ref(o).value += v     also for `++`, and the targets of patterns
  *   o.#x(v)     →  $p0.ref(o).bound(v)       also for templates
  *   this.#m(v)  →  $p1.get(this).call(this,v)
  *   o?.#x       →  $p0.opt(o)?.value
@@ -82,6 +83,8 @@ export function rewritePrivate(rewrite: Rewrite, classes: PrivateClasses, node: 
       return rewriteMethod(rewrite, classes, node);
     case 'MemberExpression':
       return rewriteMember(rewrite, classes, node);
+    case 'AssignmentExpression':
+      return rewriteAssignment(rewrite, classes, node);
     case 'BinaryExpression':
       return rewriteIn(rewrite, classes, node);
     default:
@@ -192,7 +195,7 @@ function rewriteIn(rewrite: Rewrite, classes: PrivateClasses, node: Of<'BinaryEx
 
 function rewriteMember(rewrite: Rewrite, classes: PrivateClasses, node: Of<'MemberExpression'>): void {
   const name = nameOf(rewrite, classes, node.property);
-  if (name === null) return;
+  if (name === null || isPlainTarget(node, rewrite.parents.get(node))) return;
   const dot = findText(rewrite, node.optional ? '?.' : '.', node.object.end);
   const call = rewrite.parents.get(node);
   if (call?.type === 'CallExpression' && name.kind === 'method' && isOwnCall(call, node)) {
@@ -204,6 +207,28 @@ function rewriteMember(rewrite: Rewrite, classes: PrivateClasses, node: Of<'Memb
   const [opening, closing] = formOf(rewrite, node, name);
   rewrite.code.prependRight(node.start, opening);
   replaceText(rewrite, dot, node.end, closing);
+}
+
+function rewriteAssignment(
+  rewrite: Rewrite,
+  classes: PrivateClasses,
+  node: Of<'AssignmentExpression'>,
+): void {
+  const { left } = node;
+  if (left.type !== 'MemberExpression' || !isPlainTarget(left, node)) return;
+  const name = nameOf(rewrite, classes, left.property);
+  if (name === null) return;
+  const { code } = rewrite;
+  const dot = findText(rewrite, '.', left.object.end);
+  code.prependRight(node.start, `${name.text}.set(`);
+  replaceText(rewrite, dot, findText(rewrite, '=', left.end) + 1, ',');
+  code.appendLeft(node.end, ')');
+}
+
+/** `o.#x = v`, without parentheses around the target. */
+function isPlainTarget(target: Node, parent: Node | undefined): boolean {
+  if (parent?.type !== 'AssignmentExpression' || parent.operator !== '=') return false;
+  return parent.left === target && parent.start === target.start;
 }
 
 /** `this.#m()`, with nothing optional and no parentheses around the callee. It is the most frequent, and needs no function to be made. */
