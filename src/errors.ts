@@ -122,6 +122,11 @@ export const catalog = {
     (release) => `There is no release ${release} to go back to; see "midflight history"`,
     2,
   ),
+  ERR_MIDFLIGHT_RELEASE_OUTDATED: row(
+    (release, commit) =>
+      `The release ${release} was built by another version of Midflight, for which its code is not made; deploy ${commit} again`,
+    2,
+  ),
   ERR_MIDFLIGHT_ADDRESS_INVALID: row(
     (address) => `"${address}" is not an address; write "127.0.0.1:8080" or "unix:/path"`,
     2,

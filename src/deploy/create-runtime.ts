@@ -18,7 +18,13 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { toPlan, type Plan } from '../plan/plan.ts';
-import type { Manifest, ManifestAssets, ManifestFile, ManifestModules } from '../protocol/manifest.ts';
+import {
+  FORMAT_VERSION,
+  type Manifest,
+  type ManifestAssets,
+  type ManifestFile,
+  type ManifestModules,
+} from '../protocol/manifest.ts';
 import { toInlineMap } from '../protocol/source-map.ts';
 import { createModuleIndex, type ModuleIndex, type ReadSource } from '../release/module-index.ts';
 import { createGenerations, type Generations } from '../runtime/generations.ts';
@@ -323,7 +329,7 @@ function toManifest({
   id,
 }: Pick<Manifest, 'modules' | 'assets' | 'id'> & { readonly entry: string }): Manifest {
   return {
-    formatVersion: 1,
+    formatVersion: FORMAT_VERSION,
     id,
     createdAt: '',
     commit: null,

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
+import { FORMAT_VERSION } from '../protocol/manifest.ts';
 import { readConfig, type Config } from '../release/config.ts';
 import { findEntry } from '../release/entry.ts';
 import type { StartScript } from '../release/start-script.ts';
@@ -92,7 +93,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
   return {
     location: { id: 'dev', root, manifestFile: '', store: '' },
     manifest: {
-      formatVersion: 1,
+      formatVersion: FORMAT_VERSION,
       id: 'dev',
       createdAt: new Date().toISOString(),
       commit: null,

@@ -148,8 +148,11 @@ export function differingAssets(current: ManifestAssets, next: ManifestAssets): 
   return [...names].filter((name) => current[name]?.hash !== next[name]?.hash).toSorted();
 }
 
+/** Changes with what a manifest and the compiled code that it names look like: a release of another one can't be run. */
+export const FORMAT_VERSION = 2;
+
 export interface Manifest {
-  readonly formatVersion: 1;
+  readonly formatVersion: number;
   readonly id: string;
   /** ISO 8601, UTC. */
   readonly createdAt: string;

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import type { Manifest, ManifestModules } from '../protocol/manifest.ts';
+import { FORMAT_VERSION, type Manifest, type ManifestModules } from '../protocol/manifest.ts';
 import { MAPS_LINK, toMapName, toStoredMap } from '../protocol/source-map.ts';
 import { collectAssets } from './assets.ts';
 import { runCommand } from './command.ts';
@@ -156,7 +156,7 @@ async function describe(described: Description): Promise<Manifest> {
   const nodeOptions = [...(start?.nodeOptions ?? []), ...config.nodeOptions];
   const createdAt = new Date();
   const content = {
-    formatVersion: 1 as const,
+    formatVersion: FORMAT_VERSION,
     commit: source.commit,
     isDirty: source.isDirty,
     kind: config.command === undefined ? ('node' as const) : ('command' as const),

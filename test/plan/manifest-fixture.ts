@@ -1,6 +1,12 @@
 /** Manifests for tests of plans: a release of a small Node app, and what differs from it. */
 
-import type { Hazard, Manifest, ManifestModule, ModuleHot } from '../../src/protocol/manifest.ts';
+import {
+  FORMAT_VERSION,
+  type Hazard,
+  type Manifest,
+  type ManifestModule,
+  type ModuleHot,
+} from '../../src/protocol/manifest.ts';
 import { toPlan, type Plan, type PlanInput, type Policy } from '../../src/plan/plan.ts';
 
 export interface ModuleFixture {
@@ -63,7 +69,7 @@ function toRequest(path: string, phase: 'static' | 'dynamic'): ManifestModule['r
 }
 
 const plain: Manifest = {
-  formatVersion: 1,
+  formatVersion: FORMAT_VERSION,
   id: '20260101T000000000Z-00000000',
   createdAt: '2026-01-01T00:00:00.000Z',
   commit: null,
