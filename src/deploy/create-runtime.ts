@@ -201,7 +201,7 @@ class InProcessRuntime implements Runtime {
   }
 
   files(): readonly string[] {
-    return Object.keys(this.#index.modules);
+    return [...this.#index.modules.keys()];
   }
 
   isUnchanged(file: string): boolean | null {
@@ -224,8 +224,8 @@ class InProcessRuntime implements Runtime {
 
   /** Files that are no modules count from when they are first said to differ, and where a module may read them. */
   #noticeAssets(modules: ManifestModules, paths: readonly string[]): void {
-    const others = paths.filter((at) => !(at in modules) && !isCode.test(at) && !this.#isDirectory(at));
-    if (others.length === 0 || !Object.values(modules).some((module) => module.usesLocation)) return;
+    const others = paths.filter((at) => !modules.has(at) && !isCode.test(at) && !this.#isDirectory(at));
+    if (others.length === 0 || ![...modules.values()].some((module) => module.usesLocation)) return;
     const digests = others.map((at) => [at, digest(path.join(this.#root, at))] as const);
     this.#assets = { ...this.#assets, ...Object.fromEntries(digests) };
   }

@@ -274,7 +274,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       run.path = 'handoff';
       run.reasons = [...run.reasons, { code: 'MF2005', path: 'handoff', message }];
       await applyTimed(run, () => workers.handoff(release));
-      const stuck = release.manifest.modules[failedModule(error) ?? ''];
+      const stuck = release.manifest.modules.get(failedModule(error) ?? '');
       if (stuck !== undefined) history.noteUnswappable(toModuleVersion(stuck));
     }
   }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import { FORMAT_VERSION, type Manifest } from '../protocol/manifest.ts';
+import { FORMAT_VERSION, parseManifest } from '../protocol/manifest.ts';
 import { toReleaseLocation, type Home } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/app-process.ts';
 
@@ -14,7 +14,7 @@ export async function readRelease(home: Home, id: string): Promise<RunnableRelea
   if (id === '' || path.basename(id) !== id || !existsSync(location.manifestFile)) {
     throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', [id]);
   }
-  const manifest = JSON.parse(await readFile(location.manifestFile, 'utf8')) as Manifest;
+  const manifest = parseManifest(await readFile(location.manifestFile, 'utf8'));
   if (manifest.formatVersion !== FORMAT_VERSION) {
     throw new MidflightError('ERR_MIDFLIGHT_RELEASE_OUTDATED', [id, manifest.commit ?? 'working tree']);
   }

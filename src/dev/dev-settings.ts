@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
+import { LayeredMap } from '../protocol/layered-map.ts';
 import { FORMAT_VERSION } from '../protocol/manifest.ts';
 import { readConfig, type Config } from '../release/config.ts';
 import { findEntry } from '../release/entry.ts';
@@ -102,7 +103,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
       entry: start?.entry ?? null,
       command: start === null ? (config.command ?? null) : null,
       listen: config.listen,
-      modules: {},
+      modules: LayeredMap.of(),
       assets: {},
       dependenciesHash: null,
       nodeVersion: process.version,

@@ -1,6 +1,7 @@
 /** What differs between the modules of two releases, and what a swap re-evaluates because of it. */
 
-import { differingAssets, toImporters, type Manifest, type ManifestModule } from '../protocol/manifest.ts';
+import { toImporters } from '../protocol/importers.ts';
+import { differingAssets, type Manifest, type ManifestModule } from '../protocol/manifest.ts';
 import { propagate } from '../protocol/propagate.ts';
 
 export interface ModuleChange {
@@ -20,8 +21,8 @@ export interface ModuleChange {
 /** Every module that differs or is re-evaluated, by path. */
 export function compareModules(current: Manifest, next: Manifest): readonly ModuleChange[] {
   const changes = new Map<string, ModuleChange>();
-  for (const path of new Set([...Object.keys(current.modules), ...Object.keys(next.modules)])) {
-    const change = compareOne(path, current.modules[path], next.modules[path]);
+  for (const path of next.modules.changedSince(current.modules)) {
+    const change = compareOne(path, current.modules.get(path), next.modules.get(path));
     if (change !== null) changes.set(path, change);
   }
   reachByAssets(changes, current, next);
@@ -54,7 +55,7 @@ function exportsOf(module: ManifestModule | undefined): readonly string[] {
 function reachByAssets(changes: Map<string, ModuleChange>, current: Manifest, next: Manifest): void {
   const [asset] = differingAssets(current.assets, next.assets);
   if (asset === undefined) return;
-  for (const { path, usesLocation } of Object.values(next.modules)) {
+  for (const { path, usesLocation } of next.modules.values()) {
     if (usesLocation && !changes.has(path)) changes.set(path, toReached(path, [asset]));
   }
 }
@@ -68,7 +69,7 @@ function toReached(path: string, because: readonly string[]): ModuleChange {
 /** From what changed to its importers, up to the boundaries. Breadth first, so that each chain is a shortest one. */
 function reachByImports(changes: Map<string, ModuleChange>, current: Manifest, next: Manifest): void {
   const { reevaluated, inPlace, refusals } = propagate({
-    before: (path) => current.modules[path],
+    before: (path) => current.modules.get(path),
     after: next.modules,
     importers: toImporters(next.modules),
     changed: [...changes.keys()],

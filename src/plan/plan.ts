@@ -92,7 +92,7 @@ function findReasons(input: PlanInput, modules: readonly ModuleChange[]): readon
 }
 
 function isUnswappable({ path }: ModuleChange, { next, policy }: PlanInput): boolean {
-  const module = next.modules[path];
+  const module = next.modules.get(path);
   return module !== undefined && policy.unswappable.has(toModuleVersion(module));
 }
 
@@ -113,7 +113,7 @@ function toAsked(asked: Policy['path'], found: readonly Reason[]): Reason | null
 
 function hazardsOf(next: Manifest, reevaluated: ReadonlySet<string>): ModuleHazard[] {
   return [...reevaluated].flatMap((path) =>
-    (next.modules[path]?.hazards ?? []).map((hazard) => ({ path, ...hazard })),
+    (next.modules.get(path)?.hazards ?? []).map((hazard) => ({ path, ...hazard })),
   );
 }
 

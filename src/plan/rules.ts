@@ -85,7 +85,7 @@ function notInPlace({ modules }: Comparison): readonly Reason[] {
 
 function declined({ current, modules }: Comparison): readonly Reason[] {
   return modules.flatMap(({ path }): readonly Reason[] => {
-    if (current.modules[path]?.hot?.declines !== true) return none;
+    if (current.modules.get(path)?.hot?.declines !== true) return none;
     const message = `${path} would be evaluated again and declines that: import.meta.hot.decline()`;
     return [{ code: 'MF2004', path: 'handoff', message }];
   });
@@ -99,7 +99,7 @@ const kindNames: Record<string, string> = {
 
 function processBound({ next, modules }: Comparison): readonly Reason[] {
   return modules.flatMap(({ path }) =>
-    (next.modules[path]?.hazards ?? []).flatMap(({ kind, line }): readonly Reason[] => {
+    (next.modules.get(path)?.hazards ?? []).flatMap(({ kind, line }): readonly Reason[] => {
       const what = kindNames[kind];
       if (what === undefined) return none;
       return [

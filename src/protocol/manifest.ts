@@ -3,6 +3,8 @@
  * All paths are POSIX paths relative to the release's root; nothing in here depends on where that root is.
  */
 
+import { LayeredMap } from './layered-map.ts';
+
 export const moduleKinds = ['esm', 'cjs', 'json'] as const;
 /** How a module is evaluated. */
 export type ModuleKind = (typeof moduleKinds)[number];
@@ -115,24 +117,7 @@ export function toModuleVersion({ path, hash }: Pick<ManifestModule, 'path' | 'h
 }
 
 /** The module part of a manifest, by path. */
-export type ManifestModules = Readonly<Record<string, ManifestModule>>;
-
-/**
- * By module, those that may hold on to it: the modules that import it; and for one that no request names, the modules that
- * request what only run time tells, or that know where they are and may have a package load what is beside them.
- */
-export function toImporters(modules: ManifestModules): ReadonlyMap<string, readonly string[]> {
-  const all = Object.values(modules);
-  const importers = new Map<string, string[]>(all.map(({ path }) => [path, []]));
-  for (const { path, requests } of all) {
-    for (const { target } of requests) if (target.kind === 'module') importers.get(target.path)?.push(path);
-  }
-  const requesters = all.filter((module) => module.hasComputedRequest || module.usesLocation);
-  for (const { path, isComputedTarget } of all) {
-    if (isComputedTarget) importers.get(path)?.push(...requesters.map((requester) => requester.path));
-  }
-  return importers;
-}
+export type ManifestModules = LayeredMap<ManifestModule>;
 
 export interface ManifestFile {
   readonly hash: string;
@@ -193,4 +178,10 @@ export interface ReleaseSettings {
   readonly keep: number;
   /** Paths that every release has in common. */
   readonly shared: readonly string[];
+}
+
+/** Reads what JSON.stringify has made of a manifest. It was checked when it was written. */
+export function parseManifest(text: string): Manifest {
+  const { modules, ...rest } = JSON.parse(text) as Manifest & { modules: Record<string, ManifestModule> };
+  return { ...rest, modules: LayeredMap.of(Object.entries(modules)) };
 }

@@ -7,13 +7,14 @@
  * 3. What imports a replaced module and does not accept it is evaluated again, and so on.
  */
 
+import type { Importers } from './importers.ts';
 import type { ManifestModule, ManifestModules } from './manifest.ts';
 import { whyNotInPlace } from './replace-in-place.ts';
 
 export interface PropagateOptions {
   readonly before: (path: string) => ManifestModule | undefined;
   readonly after: ManifestModules;
-  readonly importers: ReadonlyMap<string, readonly string[]>;
+  readonly importers: Importers;
   /** The modules that differ. */
   readonly changed: readonly string[];
   /** What the running code has accepted: itself, or a dependency. What its text says counts without this. */
@@ -64,7 +65,7 @@ function spread(options: PropagateOptions, refusals: Map<string, string>): Sprea
   // A map's iteration comes to what is added meanwhile.
   for (const path of result.reevaluated.keys()) {
     const acceptance = acceptanceOf(options, path, refusals);
-    for (const importer of options.importers.get(path) ?? []) {
+    for (const importer of options.importers(path)) {
       if (importer === path || result.reevaluated.has(importer)) continue;
       if (
         acceptance === 'all' ||
@@ -95,7 +96,7 @@ function acceptanceOf(
   refusals: Map<string, string>,
 ): 'all' | ReadonlySet<string> | null {
   const old = before(path);
-  const next = after[path];
+  const next = after.get(path);
   const hot = old?.hot ?? null;
   if (old === undefined || next === undefined || hot === null) return null;
   if (!hot.acceptsSelf && hot.acceptedExports === null) return null;
@@ -129,7 +130,7 @@ interface Use {
 
 /** True when an importer takes nothing from a module but what that accepts being replaced. */
 function usesOnly(modules: ManifestModules, { importer, path, acceptance }: Use): boolean {
-  const module = modules[importer];
+  const module = modules.get(importer);
   if (module === undefined) return false;
   const leading = module.requests.filter(({ target }) => target.kind === 'module' && target.path === path);
   if (leading.some(({ phase }) => phase !== 'static')) return false;
@@ -148,7 +149,7 @@ function whyBaseChanged(
   { reevaluated, inPlace }: Spread,
   modules: ManifestModules,
 ): string | null {
-  const module = modules[path];
+  const module = modules.get(path);
   const derived = module?.hot?.live.find(({ base }) => base !== null);
   if (module === undefined || derived === undefined) return null;
   const replaced = module.requests.find(

@@ -18,7 +18,11 @@ export async function collectAssets(
   for (const entry of entries) {
     if (!entry.isFile()) continue;
     const relative = path.relative(root, path.join(entry.parentPath, entry.name)).split(path.sep).join('/');
-    if (relative in modules || DESCRIBED_ELSEWHERE.test(relative) || /(?:^|\/)node_modules\//.test(relative))
+    if (
+      modules.has(relative) ||
+      DESCRIBED_ELSEWHERE.test(relative) ||
+      /(?:^|\/)node_modules\//.test(relative)
+    )
       continue;
     const content = await readFile(path.join(root, relative));
     assets[relative] = {

@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
+import { LayeredMap } from '../protocol/layered-map.ts';
 import { FORMAT_VERSION, type Manifest, type ManifestModules } from '../protocol/manifest.ts';
 import { MAPS_LINK, toMapName, toStoredMap } from '../protocol/source-map.ts';
 import { collectAssets } from './assets.ts';
@@ -103,7 +104,7 @@ interface CompiledApp {
 }
 
 async function compileApp(home: Home, root: string, config: Config): Promise<CompiledApp> {
-  if (config.command !== undefined) return { start: null, modules: {}, problems: [] };
+  if (config.command !== undefined) return { start: null, modules: LayeredMap.of(), problems: [] };
   const start = await findEntry(root, config.entry);
   const { modules, problems } = await compileModules({
     root,

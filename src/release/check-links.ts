@@ -12,47 +12,68 @@ export function checkLinks(
   entry: string,
   only: ReadonlySet<string> | null = null,
 ): MidflightError[] {
-  if (only?.size === 0) return [];
-  const needed = reach(modules, entry, ['static', 'require']);
   const nodes = createNodes(modules);
-  return [...reach(modules, entry, ['static', 'require', 'dynamic'])].flatMap((path) => {
-    const node = only === null || only.has(path) ? nodes.get(path) : undefined;
-    if (node === undefined) return [];
-    // What only `import()` leads to may be there for another environment, with packages that this one lacks.
-    const unresolved = needed.has(path) ? unresolvedRequests(node.manifest) : [];
-    return [...unresolved, ...wrongAttributes(node.manifest, modules), ...unlinkedImports(node)];
-  });
+  const found = [...(only ?? modules.keys())].flatMap((path) => findProblems(nodes(path), modules));
+  if (found.length === 0) return [];
+  const reached = reach(modules, entry, ['static', 'require', 'dynamic']);
+  const needed = reach(modules, entry, ['static', 'require']);
+  // What only `import()` leads to may be there for another environment, with packages that this one lacks.
+  const counts = ({ path, isUnresolved }: Problem): boolean => (isUnresolved ? needed : reached).has(path);
+  return found.filter(counts).map(({ error }) => error);
+}
+
+interface Problem {
+  readonly path: string;
+  readonly isUnresolved: boolean;
+  readonly error: MidflightError;
+}
+
+function findProblems(node: BuildNode | undefined, modules: ManifestModules): Problem[] {
+  if (node === undefined) return [];
+  const { path } = node.manifest;
+  const others = [...wrongAttributes(node.manifest, modules), ...unlinkedImports(node)];
+  return [
+    ...unresolvedRequests(node.manifest).map((error) => ({ path, isUnresolved: true, error })),
+    ...others.map((error) => ({ path, isUnresolved: false, error })),
+  ];
 }
 
 interface BuildNode extends LinkNode<BuildNode> {}
 
-function createNodes(modules: ManifestModules): Map<string, BuildNode> {
+/** Makes nodes as they are asked for. */
+function createNodes(modules: ManifestModules): (path: string) => BuildNode | undefined {
   const nodes = new Map<string, BuildNode>();
-  for (const manifest of Object.values(modules)) {
-    const targets = new Map(
-      manifest.requests.map(({ specifier, phase, target }) => [`${phase} ${specifier}`, target]),
-    );
+  const nodeAt = (path: string): BuildNode | undefined => {
+    const known = nodes.get(path);
+    const manifest = modules.get(path);
+    if (known !== undefined || manifest === undefined) return known;
     const dependency: BuildNode['dependency'] = (specifier, phase) =>
-      toDependency(nodes, targets.get(`${phase} ${specifier}`));
-    nodes.set(manifest.path, { manifest, dependency });
-  }
-  return nodes;
+      toDependency(
+        nodeAt,
+        manifest.requests.find((request) => request.specifier === specifier && request.phase === phase)
+          ?.target,
+      );
+    const node = { manifest, dependency };
+    nodes.set(path, node);
+    return node;
+  };
+  return nodeAt;
 }
 
 function toDependency(
-  nodes: Map<string, BuildNode>,
+  nodeAt: (path: string) => BuildNode | undefined,
   target: RequestTarget | undefined,
 ): LinkDependency<BuildNode> {
   if (target === undefined || target.kind === 'missing') return { kind: 'missing' };
   if (target.kind !== 'module') return { kind: 'foreign', names: null, namespace: null };
-  const node = nodes.get(target.path);
+  const node = nodeAt(target.path);
   return node === undefined ? { kind: 'missing' } : { kind: 'module', node };
 }
 
 function reach(modules: ManifestModules, entry: string, phases: readonly RequestPhase[]): Set<string> {
   const reached = new Set<string>([entry]);
   for (const path of reached) {
-    for (const { phase, target } of modules[path]?.requests ?? []) {
+    for (const { phase, target } of modules.get(path)?.requests ?? []) {
       if (target.kind === 'module' && phases.includes(phase)) reached.add(target.path);
     }
   }
@@ -69,7 +90,7 @@ function unresolvedRequests({ path, requests }: ManifestModule): MidflightError[
 
 function wrongAttributes(importer: ManifestModule, modules: ManifestModules): MidflightError[] {
   return importer.requests.flatMap((request) => {
-    const target = request.target.kind === 'module' ? modules[request.target.path] : undefined;
+    const target = request.target.kind === 'module' ? modules.get(request.target.path) : undefined;
     return (target === undefined ? null : checkAttribute(importer, request, target)) ?? [];
   });
 }

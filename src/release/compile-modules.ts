@@ -23,7 +23,7 @@ export interface CompiledModules {
 export async function compileModules(options: CompileOptions): Promise<CompiledModules> {
   const index = createModuleIndex(options);
   const { modules, problems } = await index.update();
-  for (const module of Object.values(modules)) {
+  for (const module of modules.values()) {
     const { code, map } = index.compiledOf(module);
     await options.writeCompiled(module.hash, code);
     if (map !== null && module.mapHash !== undefined) await options.writeMap?.(module.mapHash, map);

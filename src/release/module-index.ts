@@ -10,6 +10,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import type { ManifestModule, ManifestModules, ModuleRequest } from '../protocol/manifest.ts';
+import { hasRequesters, targetsOf } from '../protocol/importers.ts';
+import { LayeredMap } from '../protocol/layered-map.ts';
 import { checkLinks } from './check-links.ts';
 import { createResolver, type Resolver } from './resolve.ts';
 import { createPackageTypes, type PackageType } from './transform/module-kind.ts';
@@ -77,7 +79,9 @@ interface Known {
 
 /** An update under way: nothing of it counts before it has ended. */
 interface Draft {
-  readonly known: Map<string, Known>;
+  readonly get: (path: string) => Known | undefined;
+  /** What differs; undefined for what is gone. */
+  readonly changes: Map<string, Known | undefined>;
   readonly touched: Set<string>;
   /** Something may no longer be reached. */
   mayPrune: boolean;
@@ -90,12 +94,12 @@ class Index implements ModuleIndex {
   #resolver: Resolver;
   #settings: TypeScriptSettings;
   #packageTypes: (modulePath: string) => PackageType;
-  #known = new Map<string, Known>();
+  readonly #known = new Map<string, Known>();
   /** What was read last, also by an update that failed; null where there was nothing. */
   readonly #texts = new Map<string, string | null>();
   /** What the last update knew, whether it failed or not. */
-  #traced: ReadonlyMap<string, Known> = this.#known;
-  #modules: ManifestModules = {};
+  #traced: Draft['get'] = (at) => this.#known.get(at);
+  #modules: ManifestModules = LayeredMap.of();
   /** Some module may load, or have a package load, what no request names. */
   #mayLoadAny = false;
   /** Files that may differ and are not taken in yet. */
@@ -120,24 +124,41 @@ class Index implements ModuleIndex {
     for (const at of this.#pending) if (this.#texts.has(at)) this.#take(at);
     const isFirst = this.#known.size === 0;
     const isStructural = isFirst || changes === undefined || this.#isStructural();
-    const draft: Draft = { known: new Map(this.#known), touched: new Set(), mayPrune: isStructural };
-    this.#traced = draft.known;
+    const draft = createDraft(this.#known, isStructural);
+    this.#traced = draft.get;
     if (isStructural && !isFirst) await this.#renew(draft);
     else await this.#compileChanged(draft);
     await this.#compileFrom(draft, this.entry, true);
-    if (mayLoadAny(draft)) {
+    if (hasRequesters(this.#modulesOf(draft))) {
       if (isStructural || !this.#mayLoadAny) await this.#compileRest(draft);
-      this.#markComputed(draft);
+      if (draft.changes.size > 0) this.#markComputed(draft);
     }
-    this.#mayLoadAny = mayLoadAny(draft);
-    if (draft.mayPrune && !isFirst) this.#prune(draft);
-    const isSame = draft.touched.size === 0;
-    const modules = isSame ? this.#modules : toModules(draft.known);
+    const mayLoadAny = hasRequesters(this.#modulesOf(draft));
+    if (draft.mayPrune && !isFirst && !mayLoadAny) this.#prune(draft);
+    const modules = this.#modulesOf(draft);
     const problems = checkLinks(modules, this.entry, this.#toCheck(draft, modules));
     if (problems.length === 0) this.#pending.clear();
-    this.#known = draft.known;
-    this.#modules = modules;
+    this.#settle(draft, modules, mayLoadAny);
     return { modules, problems, touched: draft.touched };
+  }
+
+  #settle({ changes }: Draft, modules: ManifestModules, mayLoadAny: boolean): void {
+    for (const [at, known] of changes) {
+      if (known === undefined) this.#known.delete(at);
+      else this.#known.set(at, known);
+    }
+    this.#traced = (at) => this.#known.get(at);
+    this.#mayLoadAny = mayLoadAny;
+    this.#modules = modules;
+  }
+
+  #modulesOf({ changes }: Draft): ManifestModules {
+    const modules = [...changes].map(([at, known]) => [at, known?.module] as const);
+    const derived = this.#modules.with(
+      new Map(modules.filter(([at, module]) => module !== this.#modules.get(at))),
+    );
+    if (this.#known.size > 0) return derived;
+    return LayeredMap.of([...derived].toSorted(([left], [right]) => (left < right ? -1 : 1)));
   }
 
   compiledOf(module: ManifestModule): CompiledCode {
@@ -149,7 +170,7 @@ class Index implements ModuleIndex {
   chainTo(wanted: string): readonly string[] {
     const from = new Map<string, string | null>([[this.entry, null]]);
     for (const [at] of from) {
-      for (const { target } of this.#traced.get(at)?.module.requests ?? []) {
+      for (const { target } of this.#traced(at)?.module.requests ?? []) {
         if (target.kind === 'module' && !from.has(target.path)) from.set(target.path, at);
       }
     }
@@ -199,13 +220,13 @@ class Index implements ModuleIndex {
 
   /** Compiles what a module leads to and is not known yet. What is not `isNeeded` is left out when it can't be parsed. */
   async #compileFrom(draft: Draft, start: string, isNeeded: boolean): Promise<void> {
-    const queue = [start, ...[...draft.touched].flatMap((at) => targetsOf(draft, at))];
+    const queue = [start, ...[...draft.touched].flatMap((at) => targetsAt(draft, at))];
     for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-      if (draft.known.has(at)) continue;
+      if (draft.get(at) !== undefined) continue;
       const text = this.#take(at);
       if (text === null) continue;
       const isThere = await this.#compileOne(draft, at, text, !isNeeded);
-      if (isThere) queue.push(...targetsOf(draft, at));
+      if (isThere) queue.push(...targetsAt(draft, at));
     }
   }
 
@@ -238,7 +259,7 @@ class Index implements ModuleIndex {
   #resolveAgain(draft: Draft, module: ManifestModule): void {
     const requests = module.requests.map((request) => this.#resolve(module.path, request));
     if (JSON.stringify(requests) === JSON.stringify(module.requests)) return;
-    const known = draft.known.get(module.path);
+    const known = draft.get(module.path);
     if (known === undefined) return;
     const renewed = { ...module, requests };
     this.#compiled.set(renewed, this.compiledOf(module));
@@ -248,27 +269,31 @@ class Index implements ModuleIndex {
   /** What the entry leads to by requests is no longer, or not yet, only there for what run time names. */
   #markComputed(draft: Draft): void {
     const named = reach(draft, this.entry);
-    for (const [at, known] of draft.known) {
+    for (const at of this.#pathsOf(draft)) {
+      const known = draft.get(at);
       const isComputedTarget = !named.has(at);
-      if (known.isComputedTarget === isComputedTarget) continue;
+      if (known === undefined || known.isComputedTarget === isComputedTarget) continue;
       const module = { ...known.module, isComputedTarget };
       this.#compiled.set(module, this.compiledOf(known.module));
-      draft.known.set(at, { ...known, module, isComputedTarget });
+      draft.changes.set(at, { ...known, module, isComputedTarget });
     }
   }
 
-  /** Drops what nothing leads to any more; where only run time names modules, every file of the tree may be meant. */
+  /** Drops what nothing leads to any more. */
   #prune(draft: Draft): void {
-    if (mayLoadAny(draft)) return;
     const reached = reach(draft, this.entry);
-    for (const at of draft.known.keys()) if (!reached.has(at)) forget(draft, at);
+    for (const at of this.#pathsOf(draft)) if (!reached.has(at)) forget(draft, at);
+  }
+
+  #pathsOf({ changes, get }: Draft): string[] {
+    return [...new Set([...this.#known.keys(), ...changes.keys()])].filter((at) => get(at) !== undefined);
   }
 
   /** The modules whose imports may no longer be right; null for all. */
   #toCheck(draft: Draft, modules: ManifestModules): ReadonlySet<string> | null {
     for (const at of draft.touched) {
-      const before = this.#modules[at];
-      const after = modules[at];
+      const before = this.#modules.get(at);
+      const after = modules.get(at);
       if (before === undefined || after === undefined || exportsOf(before) !== exportsOf(after)) return null;
     }
     return draft.touched;
@@ -298,37 +323,39 @@ class Index implements ModuleIndex {
 /** What these say, modules are resolved and compiled by. */
 const decidesOthers = /(?:^|\/)(?:package\.json|tsconfig[^/]*\.json)$/;
 
+function createDraft(known: ReadonlyMap<string, Known>, mayPrune: boolean): Draft {
+  const changes = new Map<string, Known | undefined>();
+  const get = (at: string): Known | undefined => (changes.has(at) ? changes.get(at) : known.get(at));
+  return { get, changes, touched: new Set(), mayPrune };
+}
+
 function take(draft: Draft, module: ManifestModule, source: string): void {
   const { path: at, isComputedTarget } = module;
-  const before = draft.known.get(at);
-  const wasTarget = before === undefined ? [] : targetsOf(draft, at);
-  draft.known.set(at, { module, source, isComputedTarget });
-  const targets = new Set(targetsOf(draft, at));
-  if (wasTarget.some((target) => !targets.has(target))) draft.mayPrune = true;
-  if (before?.module.hash !== module.hash || requestsOf(before.module) !== requestsOf(module))
-    draft.touched.add(at);
-  else draft.known.set(at, { module: before.module, source, isComputedTarget });
+  const before = draft.get(at)?.module;
+  const targets = new Set(targetsOf(module));
+  if (before !== undefined && targetsOf(before).some((target) => !targets.has(target))) draft.mayPrune = true;
+  const isSame =
+    before !== undefined && before.hash === module.hash && requestsOf(before) === requestsOf(module);
+  if (!isSame) draft.touched.add(at);
+  draft.changes.set(at, { module: isSame ? before : module, source, isComputedTarget });
 }
 
 function forget(draft: Draft, at: string): void {
-  if (draft.known.delete(at)) draft.touched.add(at);
+  if (draft.get(at) === undefined) return;
+  draft.changes.set(at, undefined);
+  draft.touched.add(at);
 }
 
-function targetsOf({ known }: Draft, at: string): string[] {
-  const requests = known.get(at)?.module.requests ?? [];
-  return requests.flatMap(({ target }) => (target.kind === 'module' ? [target.path] : []));
+function targetsAt(draft: Draft, at: string): string[] {
+  const module = draft.get(at)?.module;
+  return module === undefined ? [] : targetsOf(module);
 }
 
 function reach(draft: Draft, entry: string): Set<string> {
   const reached = new Set([entry]);
   // A set's iteration comes to what is added meanwhile.
-  for (const at of reached) for (const target of targetsOf(draft, at)) reached.add(target);
+  for (const at of reached) for (const target of targetsAt(draft, at)) reached.add(target);
   return reached;
-}
-
-function mayLoadAny({ known }: Draft): boolean {
-  for (const { module } of known.values()) if (module.hasComputedRequest || module.usesLocation) return true;
-  return false;
 }
 
 function requestsOf({ requests }: ManifestModule): string {
@@ -337,11 +364,6 @@ function requestsOf({ requests }: ManifestModule): string {
 
 function exportsOf({ localExports, indirectExports, starExports }: ManifestModule): string {
   return JSON.stringify([localExports, indirectExports, starExports]);
-}
-
-function toModules(known: ReadonlyMap<string, Known>): ManifestModules {
-  const sorted = [...known].toSorted(([left], [right]) => (left < right ? -1 : 1));
-  return Object.fromEntries(sorted.map(([at, { module }]) => [at, module]));
 }
 
 function readFile(file: string): string | null {

@@ -19,6 +19,7 @@ export function evaluateLeaf(instance: ModuleInstance): void {
     else copyExports(instance, runCommonJs(instance, null));
   } catch (error) {
     evaluation.error = { value: error };
+    instance.graph.failures.add(manifest.path);
     throw error;
   }
 }

@@ -168,6 +168,7 @@ function onRejected(instance: ModuleInstance, error: unknown): void {
 /** The last step of a module: what waited for it hears of it, and it holds on to nothing. */
 function end(instance: ModuleInstance, error: { readonly value: unknown } | null): void {
   const { evaluation } = instance;
+  if (error !== null) instance.graph.failures.add(instance.manifest.path);
   evaluation.status = 'evaluated';
   evaluation.error = error;
   evaluation.generator = null;

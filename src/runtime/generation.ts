@@ -62,7 +62,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     refused: options.refused,
   });
   for (const [modulePath, life] of previous?.lives ?? []) {
-    if (!(modulePath in manifest.modules)) continue;
+    if (!manifest.modules.has(modulePath)) continue;
     if (graph.changed.has(modulePath)) {
       inherited.set(modulePath, life.hot.data);
       continue;

@@ -3,7 +3,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Manifest, ManifestModule } from '../protocol/manifest.ts';
+import { parseManifest, type Manifest, type ManifestModule } from '../protocol/manifest.ts';
 import type { ReleaseLocation } from '../protocol/messages.ts';
 import { MAPS_LINK, toMapName } from '../protocol/source-map.ts';
 import type { MapLocation } from './source-positions.ts';
@@ -30,7 +30,7 @@ export function readRelease({ id, root, manifestFile, store }: ReleaseLocation):
   return {
     id,
     root,
-    manifest: JSON.parse(readFileSync(manifestFile, 'utf8')) as Manifest,
+    manifest: parseManifest(readFileSync(manifestFile, 'utf8')),
     readCompiled: ({ hash }) => readFileSync(path.join(store, `${hash}.js`), 'utf8'),
     findMap: ({ mapHash }) => (mapHash === undefined ? null : toLocation(toMapName(mapHash))),
   };

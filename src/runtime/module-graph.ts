@@ -10,9 +10,10 @@ import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { compileFunction, constants } from 'node:vm';
 import { MidflightError } from '../errors.ts';
+import { toImporters, type Importers } from '../protocol/importers.ts';
+import { LayeredMap } from '../protocol/layered-map.ts';
 import {
   requestPhases,
-  toImporters,
   type ManifestModule,
   type ManifestModules,
   type ModuleRequest,
@@ -32,6 +33,7 @@ import {
   targetKey,
   type CompiledModule,
   type InstanceTarget,
+  type GraphHome,
   type ModuleContext,
   type ModuleInstance,
 } from './module-instance.ts';
@@ -63,13 +65,25 @@ export interface ModuleGraphOptions {
   readonly currentGraph?: () => ModuleGraph | undefined;
 }
 
+/** The graphs that follow each other in one process. */
+export interface Lineage {
+  /** Of the modules that the current graph has. */
+  readonly home: GraphHome;
+}
+
 export interface ModuleGraph {
   readonly entry: string;
   /** The modules that are not shared with the graph before: changed ones and all that lead to them. */
   readonly changed: ReadonlySet<string>;
   /** What is replaced in place, and who accepted what. */
   readonly propagation: Propagation;
-  readonly instances: ReadonlyMap<string, ModuleInstance>;
+  readonly modules: ManifestModules;
+  readonly instances: LayeredMap<ModuleInstance>;
+  /** Modules that were changed last time, and failed since: they are evaluated again. */
+  readonly failures: Set<string>;
+  /** Modules that are, or may be, replaced in place. */
+  readonly slotted: LayeredMap<ModuleInstance>;
+  readonly lineage: Lineage;
   /** Compiles and links all that the entry imports; runs nothing of the app.
    *  Errors: ERR_MIDFLIGHT_MODULE_UNRESOLVED, ERR_MIDFLIGHT_EXPORT_MISSING, ERR_MIDFLIGHT_EXPORT_AMBIGUOUS. */
   readonly load: () => Promise<void>;
@@ -110,13 +124,15 @@ export interface ModuleGraph {
 /** Makes the graph of a release; nothing is read or run yet. */
 export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   const root = realpathSync(options.root);
-  const instances = new Map<string, ModuleInstance>();
   const contexts = new Map<string, ModuleContext>();
   const importers = toImporters(options.modules);
   const propagation = propagateFrom(options, importers);
   const changed = new Set(propagation.reevaluated.keys());
   const { entry } = options;
-  const { readCompiled, findMap, createContext, midflightExports, currentGraph } = options;
+  const { readCompiled, findMap, createContext, midflightExports, currentGraph, modules } = options;
+  const lineage = options.previous?.lineage ?? { home: { graph: null } };
+  let instances = LayeredMap.of<ModuleInstance>();
+  let slotted = LayeredMap.of<ModuleInstance>();
   let knownRoots: readonly string[] | null = null;
   const roots = (): readonly string[] =>
     (knownRoots ??= [...new Set([root, ...[...instances.values()].map((instance) => instance.root)])]);
@@ -124,7 +140,15 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     entry,
     changed,
     propagation,
-    instances,
+    modules,
+    get instances() {
+      return instances;
+    },
+    get slotted() {
+      return slotted;
+    },
+    failures: new Set(),
+    lineage,
     load: async () => {
       for (const instance of ownOf(graph)) instance.slot?.stage(instance);
       for (const instance of rootsOf(graph)) await loadRoot(instance);
@@ -133,7 +157,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       for (const instance of rootsOf(graph)) await evaluate(instance);
     },
     adopt: () => {
-      for (const instance of instances.values()) instance.graph = graph;
+      adoptInstances(graph);
       replaceInPlace(graph, importers);
     },
     abandon: () => {
@@ -169,19 +193,29 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       return current?.instances.get(instance.manifest.path) === instance ? current : instance.graph;
     },
   };
-  fillInstances({
-    root,
-    graph,
-    instances,
-    modules: options.modules,
-    previous: options.previous,
-    midflightExports,
-  });
+  const own = createOwn({ root, graph, modules, previous: options.previous });
+  instances = (options.previous?.instances ?? instances).with(own);
+  slotted = (options.previous?.slotted ?? slotted).with(slottedOf(own));
+  fillAllTargets(graph, { root, midflightExports });
   return graph;
 }
 
+/** Shared modules belong to the graph that is current; what it does not share goes back to the graph before, in which its work
+ *  in flight ends. */
+function adoptInstances(graph: ModuleGraph): void {
+  const { lineage, instances } = graph;
+  const before = lineage.home.graph;
+  for (const at of instances.changedSince(before?.instances ?? LayeredMap.of())) {
+    const left = before?.instances.get(at);
+    const come = instances.get(at);
+    if (left !== undefined) left.home = { graph: before };
+    if (come !== undefined) come.home = lineage.home;
+  }
+  lineage.home.graph = graph;
+}
+
 /** A failure spreads to the importers, so it began where nothing that is imported has failed. */
-function findFailed(instances: ReadonlyMap<string, ModuleInstance>): string | null {
+function findFailed(instances: LayeredMap<ModuleInstance>): string | null {
   const failed = [...instances.values()].filter(({ evaluation }) => evaluation.error !== null);
   const first = failed.find(({ targets }) =>
     [...targets.values()].every(
@@ -195,25 +229,28 @@ function findFailed(instances: ReadonlyMap<string, ModuleInstance>): string | nu
  *  module that leads to one, up to a boundary. */
 function propagateFrom(
   { modules, previous, assetsDiffer, hasAccepted, refused }: ModuleGraphOptions,
-  importers: ReadonlyMap<string, readonly string[]>,
+  importers: Importers,
 ): Propagation {
-  const changed = Object.values(modules).filter((module) => {
-    const isOutdated = assetsDiffer === true && module.usesLocation;
-    const isRefused = refused?.has(module.path) === true;
-    return isOutdated || isRefused || isChanged(module, previous?.instances.get(module.path));
-  });
+  const differing = modules.changedSince(previous?.modules ?? LayeredMap.of());
+  const outdated = assetsDiffer === true ? [...modules.values()].filter((module) => module.usesLocation) : [];
+  const changed = new Set([
+    ...differing.filter((at) => isChanged(modules.get(at), previous?.instances.get(at))),
+    ...outdated.map((module) => module.path),
+    ...[...(refused ?? []), ...(previous?.failures ?? [])].filter((at) => modules.has(at)),
+  ]);
   return propagate({
     before: (at) => previous?.instances.get(at)?.manifest,
     after: modules,
     importers,
-    changed: changed.map((module) => module.path),
+    changed: [...changed],
     ...(hasAccepted === undefined ? {} : { hasAccepted }),
     ...(refused === undefined ? {} : { refused }),
   });
 }
 
-function isChanged(module: ManifestModule, before: ModuleInstance | undefined): boolean {
-  if (before === undefined || before.evaluation.error !== null) return true;
+function isChanged(module: ManifestModule | undefined, before: ModuleInstance | undefined): boolean {
+  if (module === undefined) return false;
+  if (before === undefined) return true;
   const { hash, requests } = before.manifest;
   return hash !== module.hash || !isSameRequests(requests, module.requests);
 }
@@ -222,29 +259,49 @@ function isSameRequests(left: readonly ModuleRequest[], right: readonly ModuleRe
   return JSON.stringify(left) === JSON.stringify(right);
 }
 
-interface Filling {
+interface Creation {
   readonly root: string;
   readonly graph: ModuleGraph;
-  readonly instances: Map<string, ModuleInstance>;
   readonly modules: ManifestModules;
   readonly previous: ModuleGraph | undefined;
+}
+
+/** The instances that differ from those of the graph before; undefined for what is gone. */
+function createOwn({ root, graph, modules, previous }: Creation): Map<string, ModuleInstance | undefined> {
+  const own = new Map<string, ModuleInstance | undefined>();
+  for (const at of graph.changed) {
+    const manifest = modules.get(at);
+    const before = previous?.instances.get(at);
+    if (manifest !== undefined) own.set(at, createNext({ root, manifest, graph, before }));
+  }
+  if (previous === undefined) return own;
+  for (const at of modules.changedSince(previous.modules)) if (!modules.has(at)) own.set(at, undefined);
+  return own;
+}
+
+function slottedOf(
+  own: ReadonlyMap<string, ModuleInstance | undefined>,
+): Map<string, ModuleInstance | undefined> {
+  const entries = [...own].map(
+    ([at, instance]) => [at, instance?.slot === null ? undefined : instance] as const,
+  );
+  return new Map(entries);
+}
+
+interface ForeignPlace {
+  readonly root: string;
   readonly midflightExports: Readonly<Record<string, object>>;
 }
 
-function fillInstances({ root, graph, instances, modules, previous, midflightExports }: Filling): void {
-  for (const manifest of Object.values(modules)) {
-    const before = previous?.instances.get(manifest.path);
-    const isShared = before !== undefined && !graph.changed.has(manifest.path);
-    instances.set(manifest.path, isShared ? before : createNext({ root, manifest, graph, before }));
-  }
+function fillAllTargets(graph: ModuleGraph, place: ForeignPlace): void {
   const foreigns = new Map<string, ForeignModule>();
   const toForeign = (target: ForeignModule['target']): ForeignModule => {
     const key = JSON.stringify(target);
-    const foreign = foreigns.get(key) ?? createForeign(target, { root, midflightExports });
+    const foreign = foreigns.get(key) ?? createForeign(target, place);
     foreigns.set(key, foreign);
     return foreign;
   };
-  for (const at of graph.changed) fillTargets(instanceAt(instances, at), instances, toForeign);
+  for (const instance of ownOf(graph)) fillTargets(instance, graph.instances, toForeign);
 }
 
 interface Next {
@@ -270,7 +327,7 @@ function createNext({ root, manifest, graph, before }: Next): ModuleInstance {
 
 function fillTargets(
   { manifest, targets }: ModuleInstance,
-  instances: ReadonlyMap<string, ModuleInstance>,
+  instances: LayeredMap<ModuleInstance>,
   toForeign: (target: ForeignModule['target']) => ForeignModule,
 ): void {
   for (const { specifier, phase, target } of manifest.requests) {
@@ -280,7 +337,7 @@ function fillTargets(
 
 function toTarget(
   target: ModuleRequest['target'],
-  instances: ReadonlyMap<string, ModuleInstance>,
+  instances: LayeredMap<ModuleInstance>,
   toForeign: (target: ForeignModule['target']) => ForeignModule,
 ): InstanceTarget {
   if (target.kind === 'missing') return target;
@@ -307,7 +364,7 @@ async function loadRoot(instance: ModuleInstance): Promise<void> {
   await whenLinked();
 }
 
-function instanceAt(instances: ReadonlyMap<string, ModuleInstance>, at: string): ModuleInstance {
+function instanceAt(instances: LayeredMap<ModuleInstance>, at: string): ModuleInstance {
   const instance = instances.get(at);
   if (instance === undefined) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [at]);
   return instance;
@@ -351,7 +408,7 @@ const sources: Readonly<Record<string, readonly string[]>> = {
 };
 
 function findAt(
-  instances: ReadonlyMap<string, ModuleInstance>,
+  instances: LayeredMap<ModuleInstance>,
   roots: readonly string[],
   file: string,
 ): ModuleInstance | null {
@@ -361,7 +418,7 @@ function findAt(
     : findModule(instances, path.relative(root, file).split(path.sep).join('/'));
 }
 
-function findModule(instances: ReadonlyMap<string, ModuleInstance>, at: string): ModuleInstance | null {
+function findModule(instances: LayeredMap<ModuleInstance>, at: string): ModuleInstance | null {
   const { dir, name, ext } = path.posix.parse(at);
   const candidates = [
     ...extensions.map((extension) => at + extension),

@@ -4,7 +4,7 @@
  *
  * Invariants
  * 1. An instance refers to instances that are at most as new as itself: nothing that is shared keeps a replaced version alive.
- *    Exceptions are `graph`, and what leads to a module that was replaced in place; `adopt()` of a graph sees to both.
+ *    Exceptions are `home`, and what leads to a module that was replaced in place; `adopt()` of a graph sees to both.
  * 2. The environment has plain data properties only, written by the module itself; those that are not yet there are in their
  *    temporal dead zone.
  *
@@ -18,6 +18,7 @@
 
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { MidflightError } from '../errors.ts';
 import type { ManifestModule, ModuleKind, RequestPhase } from '../protocol/manifest.ts';
 import type { LinkDependency, LinkNode } from '../protocol/resolve-export.ts';
 import type { ForeignModule } from './externals.ts';
@@ -74,6 +75,11 @@ export interface CommonJsState {
   readonly module: NodeJS.Module;
 }
 
+/** Where instances find the graph that they belong to; one for all that the current graph has. */
+export interface GraphHome {
+  graph: ModuleGraph | null;
+}
+
 export interface ModuleInstance extends LinkNode<ModuleInstance> {
   readonly manifest: ManifestModule;
   /** The app's tree in the release that it was first part of. */
@@ -87,7 +93,8 @@ export interface ModuleInstance extends LinkNode<ModuleInstance> {
   readonly wantedNames: Set<string>;
   /** What it shares with the versions that it replaces in place, and that replace it. */
   slot: ModuleSlot | null;
-  graph: ModuleGraph;
+  home: GraphHome;
+  readonly graph: ModuleGraph;
   compiled: CompiledModule | null;
   /** Gives the running code other import parameters; null where these can't change. */
   relink: ((...parameters: unknown[]) => void) | null;
@@ -119,7 +126,10 @@ export function createInstance({ root, manifest, graph, compiled, slot }: Instan
     evaluation: createEvaluation(),
     wantedNames: new Set(),
     slot,
-    graph,
+    home: { graph },
+    get graph() {
+      return graphAt(this.home);
+    },
     compiled,
     relink: null,
     commonJs: null,
@@ -127,6 +137,11 @@ export function createInstance({ root, manifest, graph, compiled, slot }: Instan
     loading: null,
     dependency: (specifier, phase) => toDependency(targets.get(targetKey(specifier, phase))),
   };
+}
+
+function graphAt({ graph }: GraphHome): ModuleGraph {
+  if (graph === null) throw new MidflightError('ERR_MIDFLIGHT_INTERNAL', ['a module without a graph']);
+  return graph;
 }
 
 /** The key of a request in `targets`. */

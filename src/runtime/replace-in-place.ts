@@ -1,17 +1,16 @@
 /** What happens around a module that is replaced in place: the importers that stay get its new version's bindings. */
 
+import type { Importers } from '../protocol/importers.ts';
+import type { LayeredMap } from '../protocol/layered-map.ts';
 import { relink } from './link.ts';
 import type { ModuleGraph } from './module-graph.ts';
 import { targetKey, type ModuleInstance } from './module-instance.ts';
 
 /** Makes the versions that a graph has the current ones, and leads the modules that it shares to them. Costs nothing where
  *  nothing is replaced. */
-export function replaceInPlace(
-  { instances }: ModuleGraph,
-  importers: ReadonlyMap<string, readonly string[]>,
-): void {
+export function replaceInPlace({ instances, slotted }: ModuleGraph, importers: Importers): void {
   const replaced: string[] = [];
-  for (const instance of instances.values()) {
+  for (const instance of slotted.values()) {
     if (instance.slot === null || instance.slot.current === instance) continue;
     if (instance.evaluation.status !== 'evaluated') continue;
     instance.slot.switchTo(instance);
@@ -28,13 +27,13 @@ export function replaceInPlace(
 /** The modules that import one of these, also by way of modules that only pass its exports on. */
 function findImporters(
   replaced: readonly string[],
-  instances: ReadonlyMap<string, ModuleInstance>,
-  importers: ReadonlyMap<string, readonly string[]>,
+  instances: LayeredMap<ModuleInstance>,
+  importers: Importers,
 ): Set<string> {
   const found = new Set<string>();
   const queue = [...replaced];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
-    for (const importer of importers.get(path) ?? []) {
+    for (const importer of importers(path)) {
       if (found.has(importer)) continue;
       found.add(importer);
       if (passesOn(instances.get(importer))) queue.push(importer);
@@ -49,7 +48,7 @@ function passesOn(instance: ModuleInstance | undefined): boolean {
   return indirectExports.length > 0 || starExports.length > 0;
 }
 
-function retarget({ targets }: ModuleInstance, instances: ReadonlyMap<string, ModuleInstance>): void {
+function retarget({ targets }: ModuleInstance, instances: LayeredMap<ModuleInstance>): void {
   for (const [key, target] of targets) {
     if (target.kind !== 'module') continue;
     const node = instances.get(target.node.manifest.path);

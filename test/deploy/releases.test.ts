@@ -14,7 +14,10 @@ function writeManifest(t: TestContext, manifest: object): Home {
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const home = toHome(directory);
   mkdirSync(path.join(home.releases, 'one'), { recursive: true });
-  writeFileSync(path.join(home.releases, 'one', 'manifest.json'), JSON.stringify(manifest));
+  writeFileSync(
+    path.join(home.releases, 'one', 'manifest.json'),
+    JSON.stringify({ modules: {}, ...manifest }),
+  );
   return home;
 }
 

@@ -1,5 +1,6 @@
 /** Manifests for tests of plans: a release of a small Node app, and what differs from it. */
 
+import { LayeredMap } from '../../src/protocol/layered-map.ts';
 import {
   FORMAT_VERSION,
   type Hazard,
@@ -28,7 +29,7 @@ export type ModuleFixtures = Readonly<Record<string, ModuleFixture>>;
 /** A manifest with these modules, and with `overrides` in place of what a plain app has. */
 export function toManifest(modules: ModuleFixtures, overrides: Partial<Manifest> = {}): Manifest {
   const entries = Object.entries(modules).map(([path, fixture]) => [path, toModule(path, fixture)] as const);
-  return { ...plain, modules: Object.fromEntries(entries), ...overrides };
+  return { ...plain, modules: LayeredMap.of(entries), ...overrides };
 }
 
 function toModule(path: string, fixture: ModuleFixture): ManifestModule {
@@ -78,7 +79,7 @@ const plain: Manifest = {
   entry: 'server.ts',
   command: null,
   listen: [],
-  modules: {},
+  modules: LayeredMap.of(),
   assets: {},
   dependenciesHash: null,
   nodeVersion: 'v24.0.0',

@@ -13,7 +13,7 @@ const handedOff = toManifest(
   { ...modules, 'time.ts': { code: 'two' } },
   { workers: 2, dependenciesHash: 'other' },
 );
-const unswappable = new Set(Object.values(swapped.modules).map(toModuleVersion));
+const unswappable = new Set([...swapped.modules.values()].map(toModuleVersion));
 const problem = { code: 'ERR_MIDFLIGHT_EXPORT_MISSING', message: 'no such export', stack: '' };
 
 test('the heaviest reason decides and every other one is still told', () => {

@@ -183,7 +183,7 @@ const cases: readonly RuleCase[] = [
     name: 'a module would be evaluated again that only a fresh process could the last time',
     current: app,
     next: toManifest({ ...modules, 'time.ts': { code: 'two' } }),
-    policy: { unswappable: new Set([toModuleVersion(appWithTwo.modules['time.ts'] as ManifestModule)]) },
+    policy: { unswappable: new Set([toModuleVersion(appWithTwo.modules.get('time.ts') as ManifestModule)]) },
     codes: ['MF1001', 'MF2005'],
     path: 'handoff',
     says: /time\.ts could not be evaluated in a running process before/,

@@ -16,7 +16,7 @@ test('requests lead to modules, packages, builtins, Midflight or nowhere', async
   mkdirSync(path.join(app.root, 'node_modules/@app'));
   symlinkSync('../../packages/lib', path.join(app.root, 'node_modules/@app/lib'));
   const { modules, problems } = await compile(app);
-  const targets = modules['main.js']?.requests.map(({ target }) => target) ?? [];
+  const targets = modules.get('main.js')?.requests.map(({ target }) => target) ?? [];
   assert.deepEqual(targets.slice(0, 5), [
     { kind: 'module', path: 'a.ts' },
     { kind: 'external', path: 'node_modules/dep/index.js' },
@@ -30,7 +30,7 @@ test('requests lead to modules, packages, builtins, Midflight or nowhere', async
     ['builtin', { kind: 'missing', reason: (targets[7] as { reason: string }).reason }],
   );
   assert.deepEqual(problems, []);
-  assert.deepEqual(Object.keys(modules), ['a.ts', 'main.js', 'packages/lib/index.ts']);
+  assert.deepEqual([...modules.keys()], ['a.ts', 'main.js', 'packages/lib/index.ts']);
 });
 
 test('a linked node_modules and a linked root give the same paths', async (t) => {
@@ -42,7 +42,7 @@ test('a linked node_modules and a linked root give the same paths', async (t) =>
   t.after(() => rmSync(link));
   const { modules } = await compileModules({ root: link, entry: 'main.js', writeCompiled: () => {} });
   assert.deepEqual(
-    modules['main.js']?.requests.map(({ target }) => target),
+    modules.get('main.js')?.requests.map(({ target }) => target),
     [
       { kind: 'external', path: 'node_modules/dep/index.js' },
       { kind: 'module', path: 'a.js' },
@@ -85,7 +85,7 @@ test('a computed request takes the whole tree in, but for what can not be parsed
     'node_modules/dep/index.js': ``,
   });
   const { modules } = await compile(app);
-  assert.deepEqual(Object.keys(modules), ['main.js', 'plugins/a.js', 'plugins/b.ts']);
+  assert.deepEqual([...modules.keys()], ['main.js', 'plugins/a.js', 'plugins/b.ts']);
 });
 
 test('a syntax error of an imported file is thrown', async (t) => {
@@ -99,8 +99,8 @@ test('the same code has the same hash, wherever and whenever it is built', async
   assert.deepEqual((await compile(one)).modules, (await compile(two)).modules);
   change(two, { 'a.js': 'export const a = 2;' });
   const [first, second] = [(await compile(one)).modules, (await compile(two)).modules];
-  assert.equal(first['main.js']?.hash, second['main.js']?.hash);
-  assert.notEqual(first['a.js']?.hash, second['a.js']?.hash);
+  assert.equal(first.get('main.js')?.hash, second.get('main.js')?.hash);
+  assert.notEqual(first.get('a.js')?.hash, second.get('a.js')?.hash);
 });
 
 test('an unchanged file comes from the cache', async (t) => {

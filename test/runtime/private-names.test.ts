@@ -88,7 +88,7 @@ test('an instance lives on over versions of its class, with its private fields a
   change(app, { 'foo.js': version('two', 100) });
   const second = await graphOf(app, { previous: first });
   const next = (await run(second)) as unknown as Exports;
-  replaceInPlace(second, new Map());
+  replaceInPlace(second, () => []);
   assert.equal(next.Foo, Foo);
   assert.deepEqual([old.say(), Foo.make().say(), Foo.made], [['two', 2], ['two', 100], 101]);
   assert.deepEqual(Reflect.ownKeys(old), []);
