@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { array, assert as check, constantFrom, integer, option, property, tuple } from 'fast-check';
 import { LayeredMap } from '../../src/protocol/layered-map.ts';
 
-const key = fc.constantFrom('a', 'b', 'c', 'd', 'e');
-const change = fc.tuple(key, fc.option(fc.integer(), { nil: undefined }));
+const key = constantFrom('a', 'b', 'c', 'd', 'e');
+const change = tuple(key, option(integer(), { nil: undefined }));
 
 test('a derived map is what a plain map would be after the same changes, and the one before is as it was', () => {
-  fc.assert(
-    fc.property(fc.array(fc.array(change)), (steps) => {
+  check(
+    property(array(array(change)), (steps) => {
       const plain = new Map<string, number>();
       let map = LayeredMap.of<number>();
       for (const step of steps) {
