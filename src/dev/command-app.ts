@@ -62,6 +62,10 @@ class CommandApp implements DevApp {
     if (changed.length > 0) void this.#want(changed);
   }
 
+  noticeAny(): void {
+    void this.#want(['everything']);
+  }
+
   handoff(): void {
     void this.#want(['you asked for it']);
   }

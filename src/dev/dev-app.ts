@@ -5,6 +5,8 @@ export interface DevApp {
   start(): Promise<void>;
   /** These files, relative to the root, have changed. */
   notice(paths: readonly string[]): void;
+  /** Any file may have changed. */
+  noticeAny(): void;
   /** A new process takes over. */
   handoff(): void;
   /** Back to the code before the last swap.

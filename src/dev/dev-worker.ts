@@ -26,7 +26,8 @@ const endWait = channel.hold();
 interface Loaded {
   readonly runtime: Runtime;
   readonly loop: SwapLoop;
-  follow(): void;
+  /** News from the watcher of the tree. */
+  notice(paths: readonly string[]): void;
 }
 
 let loaded: Loaded | null = null;
@@ -42,8 +43,7 @@ async function onRequest(request: DevRequest): Promise<unknown> {
         return await load(request.options);
       case 'files':
         if (loaded === null) early.push(...request.paths);
-        loaded?.follow();
-        loaded?.loop.notice(request.paths);
+        loaded?.notice(request.paths);
         return null;
       case 'undo':
         return await loaded?.loop.undo();
@@ -96,26 +96,32 @@ async function load({ root, entry, ready, readyTimeoutMs }: DevLoadOptions): Pro
 }
 
 function watchModules(root: string, runtime: Runtime): Loaded {
-  const loop = createSwapLoop({ root, runtime, gitLock: createGitLock(root), emit });
+  const loop = createSwapLoop({ root, runtime, gitLock: createGitLock(root), emit: channel.emit, onModules });
   const watch = createDirectoryWatch((file) => {
     const at = path.relative(root, file).split(path.sep).join('/');
     // Others come from the watcher of the tree, which knows what is to be ignored.
     if (runtime.isUnchanged(at) === false) loop.notice([at]);
+    else if (watch.follows(file)) refresh();
   });
-  const follow = (): void => {
-    const files = runtime.files();
-    watch.follow(files.map((at) => path.join(root, path.dirname(at))));
-  };
-  const tellModules = (): void => channel.emit({ type: 'modules', paths: runtime.files() });
-  function emit(event: DevEvent): void {
-    channel.emit(event);
-    if (event.type !== 'swapped') return;
-    follow();
-    tellModules();
+  /** The files of a directory that was replaced have changed unseen. */
+  function refresh(): void {
+    const replaced = new Set(watch.refresh());
+    if (replaced.size === 0) return;
+    loop.notice(runtime.files().filter((at) => replaced.has(path.join(root, path.dirname(at)))));
   }
-  follow();
-  tellModules();
-  return { runtime, loop, follow };
+  function onModules(): void {
+    watch.follow(runtime.files().map((at) => path.join(root, path.dirname(at))));
+    channel.emit({ type: 'modules', paths: runtime.files() });
+  }
+  onModules();
+  return {
+    runtime,
+    loop,
+    notice(paths) {
+      refresh();
+      loop.notice(paths);
+    },
+  };
 }
 
 channel.emit({ type: 'hello', protocol: PROTOCOL_VERSION, pid: process.pid });

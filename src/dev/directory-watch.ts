@@ -8,51 +8,56 @@ import { statSync, watch, type FSWatcher } from 'node:fs';
 import path from 'node:path';
 
 export interface DirectoryWatch {
-  /** Watches these directories, and forgets those that are gone. */
+  /** Watches these directories, and no others. */
   follow(directories: Iterable<string>): void;
-  close(): void;
+  /** Watches those again that are others of the same name by now, and gives them. */
+  refresh(): readonly string[];
+  /** Whether it is one of the directories that are to be watched. */
+  follows(directory: string): boolean;
 }
 
 interface Watched {
   readonly watcher: FSWatcher;
-  /** A directory of the same name may be another one later. */
   readonly inode: number;
 }
 
 /** Watches nothing yet. `onChange` gets absolute paths; the process is not kept alive. */
 export function createDirectoryWatch(onChange: (file: string) => void): DirectoryWatch {
   const watched = new Map<string, Watched>();
+  let wanted: ReadonlySet<string> = new Set();
 
   function forget(directory: string): void {
     watched.get(directory)?.watcher.close();
     watched.delete(directory);
   }
 
-  function add(directory: string): void {
+  /** True where it was not watched before. */
+  function add(directory: string): boolean {
     const inode = inodeOf(directory);
-    if (inode === watched.get(directory)?.inode) return;
+    if (inode === watched.get(directory)?.inode) return false;
     forget(directory);
-    if (inode === undefined) return;
+    if (inode === undefined) return false;
     try {
       const watcher = watch(directory, { persistent: false }, (_, name) => {
         if (name !== null) onChange(path.join(directory, name));
       });
       watcher.on('error', () => forget(directory));
       watched.set(directory, { watcher, inode });
+      return true;
     } catch {
       // Gone since, or the system's limit of watches is reached: the watcher of the tree tells of it, a little later.
+      return false;
     }
   }
 
   return {
     follow(directories) {
-      const wanted = new Set(directories);
+      wanted = new Set(directories);
       for (const directory of watched.keys()) if (!wanted.has(directory)) forget(directory);
       for (const directory of wanted) add(directory);
     },
-    close() {
-      for (const directory of watched.keys()) forget(directory);
-    },
+    refresh: () => [...wanted].filter(add),
+    follows: (directory) => wanted.has(directory),
   };
 }
 

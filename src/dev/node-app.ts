@@ -36,6 +36,8 @@ const kWorkerFile = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './dev-worker.ts' : './dev-worker.js', import.meta.url),
 );
 
+const STUCK_MS = 3_000;
+
 /** Makes the app; nothing runs yet. */
 export function createNodeApp(options: NodeAppOptions): DevApp {
   return new NodeApp(options);
@@ -48,6 +50,7 @@ class NodeApp implements DevApp {
   #settings: DevSettings | null = null;
   #serving: Worker | null = null;
   #next: Worker | null = null;
+  #nextStartedAt = 0;
   /** Why a process has to be started. */
   #due: readonly string[] = [];
   #work: 'idle' | 'starting' | 'starting, and once more' | 'stopped' = 'idle';
@@ -60,7 +63,12 @@ class NodeApp implements DevApp {
     await this.#want(['it is the first']);
   }
 
+  noticeAny(): void {
+    this.notice([...this.#modules, ...(this.#settings?.startFiles.keys() ?? [])]);
+  }
+
   notice(paths: readonly string[]): void {
+    this.#endStuck();
     for (const worker of [this.#serving, this.#next]) tell(worker, paths);
     const changed =
       this.#settings === null ? [] : changedStartFiles(this.#options.source.root, this.#settings, paths);
@@ -99,6 +107,12 @@ class NodeApp implements DevApp {
       this.#noticeStartFiles();
     } while (this.#isOnceMoreWanted());
     if (!this.#isStopped()) this.#work = 'idle';
+  }
+
+  /** A start that takes that long when somebody saves may never end. */
+  #endStuck(): void {
+    if (this.#next !== null && performance.now() - this.#nextStartedAt > STUCK_MS)
+      this.#next.child.kill('SIGKILL');
   }
 
   /** What was saved while a process was being started is in that process, or it failed because of it. */
@@ -150,6 +164,7 @@ class NodeApp implements DevApp {
       this.#settings = settings;
       const worker = this.#spawn(settings);
       this.#next = worker;
+      this.#nextStartedAt = performance.now();
       const answer = (await worker.request(this.#toLoad(settings))) as DevLoadAnswer;
       if (answer.status === 'failed') {
         worker.child.kill('SIGKILL');

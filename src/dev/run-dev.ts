@@ -61,7 +61,10 @@ export async function runDev(options: DevOptions): Promise<Dev> {
   const watch = await watchTree({
     root,
     onChange: (paths) => void pass(app, root, paths),
-    onError: (error) => say({ type: 'log', message: `the watcher failed: ${error.message}` }),
+    onError: (error) => {
+      say({ type: 'log', message: `the watcher failed: ${error.message}` });
+      app.noticeAny();
+    },
   });
   await app.start();
   return {
@@ -77,8 +80,12 @@ export async function runDev(options: DevOptions): Promise<Dev> {
   };
 }
 
+/** So many changes at once may be more than the system's queue of them holds. */
+const CHANGES_MAX = 1_000;
+
 /** What is known at once; of the rest what git does not ignore. */
 async function pass(app: DevApp, root: string, paths: readonly string[]): Promise<void> {
+  if (paths.length > CHANGES_MAX) app.noticeAny();
   const known = paths.filter((at) => app.knows(at));
   if (known.length > 0) app.notice(known);
   const others = await withoutIgnored(

@@ -20,6 +20,8 @@ import { createRestlessFiles } from './restless-files.ts';
 
 /** An editor that writes in several steps has done so by then. */
 const SETTLE_MS = 60;
+/** A swap that has not ended by then may never end, as one that waits for a server does. */
+const STUCK_MS = 3_000;
 /** Files that change faster than a swap is prepared hold it up this many times. */
 const RETRIES_MAX = 5;
 
@@ -28,6 +30,8 @@ export interface SwapLoopOptions {
   readonly runtime: Pick<Runtime, 'prepare' | 'rollback' | 'chainTo' | 'isUnchanged'>;
   readonly gitLock: GitLock;
   emit(event: DevEvent): void;
+  /** The app consists of other files than before. */
+  onModules(): void;
 }
 
 export interface SwapLoop {
@@ -53,6 +57,7 @@ class Loop implements SwapLoop {
   /** Since when something may differ. */
   #noticedAt = 0;
   #turn: Promise<unknown> | null = null;
+  #turnStartedAt = 0;
   #status: 'current' | 'failing' | 'stopped' = 'current';
   #settling: NodeJS.Timeout | undefined;
   #said = '';
@@ -66,7 +71,19 @@ class Loop implements SwapLoop {
   notice(paths: readonly string[]): void {
     if (this.#status === 'stopped') return;
     this.#mark(paths);
-    if (this.#turn === null && this.#dirty.size > 0) void this.#inTurn(() => this.#work());
+    if (this.#dirty.size === 0) return;
+    if (this.#turn === null)
+      void this.#inTurn(() => this.#work()).catch((error: unknown) => this.#failWith(error));
+    else if (performance.now() - this.#turnStartedAt > STUCK_MS) this.#giveUp();
+  }
+
+  /** The swap under way can't be taken back from outside of it; another process can do without it. */
+  #giveUp(): void {
+    const waitedS = Math.round((performance.now() - this.#turnStartedAt) / 1_000);
+    this.#options.emit({
+      type: 'unswappable',
+      reasons: [`the swap before has not ended after ${waitedS} s`],
+    });
   }
 
   isFailing(): boolean {
@@ -90,6 +107,7 @@ class Loop implements SwapLoop {
 
   async #inTurn(act: () => Promise<void>): Promise<void> {
     const turn = act();
+    this.#turnStartedAt = performance.now();
     this.#turn = turn.catch(() => undefined);
     try {
       await turn;
@@ -122,7 +140,7 @@ class Loop implements SwapLoop {
     try {
       prepared = await runtime.prepare(paths);
     } catch (error) {
-      this.#fail(toProblem(error, this.#options.runtime));
+      this.#failWith(error);
       return true;
     }
     const hasMoved = mayRetry && paths.some((at) => this.#hasMoved(at));
@@ -145,11 +163,12 @@ class Loop implements SwapLoop {
     try {
       await prepared.commit();
     } catch (error) {
-      this.#fail(toProblem(error, this.#options.runtime));
+      this.#failWith(error);
       return;
     }
     this.#succeed(way === 'none');
     if (way === 'none') return;
+    if (modules.some(({ change }) => change === 'added' || change === 'removed')) this.#options.onModules();
     const changed = toChanged(modules);
     for (const at of this.#restless.noticeSwap(changed)) this.#options.emit({ type: 'restless', path: at });
     this.#options.emit({
@@ -167,10 +186,10 @@ class Loop implements SwapLoop {
     if (this.#status === 'failing') this.#status = 'current';
   }
 
-  #fail(problem: DevProblem): void {
+  #failWith(error: unknown): void {
     if (this.#isStopped()) return;
     this.#status = 'failing';
-    this.#settle({ type: 'failed', ...problem });
+    this.#settle({ type: 'failed', ...toProblem(error, this.#options.runtime) });
   }
 
   /** Says it unless something better comes, and once. */

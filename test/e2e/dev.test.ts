@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startLoad } from '../../scripts/load/load.ts';
 import { repository } from '../support/app.ts';
 import { createKeptConnection, createTestDev, startAtTerminal, type TestDev } from '../support/dev.ts';
@@ -365,4 +366,17 @@ test('types are checked after a swap with the code around the error, and the cod
   assert.equal(await dev.get(), 'b');
   dev.write({ 'word.ts': word('right') });
   await dev.next('types-right');
+});
+
+test('a swap that never ends, and a start that never ends, are given up for what is saved after them', async (t) => {
+  const dev = await startDev(t);
+  const endless = `await new Promise(() => {});\n`;
+  for (const text of ['b', 'c']) {
+    dev.write({ 'word.ts': `${word(text)}${endless}` });
+    if (text === 'c') dev.write({ 'package.json': '{}' });
+    // Nothing tells that nothing happens.
+    await sleep(3_200);
+    dev.write({ 'word.ts': word(text) });
+    await dev.answers(`one ${text}`);
+  }
 });
