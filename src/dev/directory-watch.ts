@@ -18,7 +18,7 @@ export interface DirectoryWatch {
 
 interface Watched {
   readonly watcher: FSWatcher;
-  readonly inode: number;
+  readonly identity: string;
 }
 
 /** Watches nothing yet. `onChange` gets absolute paths; the process is not kept alive. */
@@ -33,16 +33,16 @@ export function createDirectoryWatch(onChange: (file: string) => void): Director
 
   /** True where it was not watched before. */
   function add(directory: string): boolean {
-    const inode = inodeOf(directory);
-    if (inode === watched.get(directory)?.inode) return false;
+    const identity = identityOf(directory);
+    if (identity === watched.get(directory)?.identity) return false;
     forget(directory);
-    if (inode === undefined) return false;
+    if (identity === undefined) return false;
     try {
       const watcher = watch(directory, { persistent: false }, (_, name) => {
         if (name !== null) onChange(path.join(directory, name));
       });
       watcher.on('error', () => forget(directory));
-      watched.set(directory, { watcher, inode });
+      watched.set(directory, { watcher, identity });
       return true;
     } catch {
       // Gone since, or the system's limit of watches is reached: the watcher of the tree tells of it, a little later.
@@ -61,6 +61,8 @@ export function createDirectoryWatch(onChange: (file: string) => void): Director
   };
 }
 
-function inodeOf(directory: string): number | undefined {
-  return statSync(directory, { throwIfNoEntry: false })?.ino;
+/** Inodes are used again, at once by some file systems. */
+function identityOf(directory: string): string | undefined {
+  const stats = statSync(directory, { throwIfNoEntry: false, bigint: true });
+  return stats === undefined ? undefined : `${stats.ino} ${stats.birthtimeNs}`;
 }
