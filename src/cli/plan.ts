@@ -22,11 +22,12 @@ function printPlan({ path, reasons, modules, hazards, steps }: Plan): void {
   print(`${paint('bold', 'path')}  ${paint(path === 'rejected' ? 'red' : 'green', path)}`);
   for (const { code, message } of reasons) print(`  ${paint('dim', code)} ${message}`);
   if (modules.length > 0) print(paint('bold', 'modules'));
-  for (const { path: file, change, because, exportsAdded, exportsRemoved } of modules) {
+  for (const { path: file, change, because, isInPlace, exportsAdded, exportsRemoved } of modules) {
     const via = because.length > 0 ? paint('dim', ` because of ${because.join(' ← ')}`) : '';
     const gained = exportsAdded.length > 0 ? ` +${exportsAdded.join(' +')}` : '';
     const lost = exportsRemoved.length > 0 ? ` -${exportsRemoved.join(' -')}` : '';
-    print(`  ${change.padEnd(8)} ${file}${gained}${lost}${via}`);
+    const place = isInPlace ? paint('dim', ', replaced in place') : '';
+    print(`  ${change.padEnd(8)} ${file}${gained}${lost}${via}${place}`);
   }
   if (hazards.length > 0) print(paint('bold', 'hazards'));
   for (const { path: file, line, kind, detail } of hazards)

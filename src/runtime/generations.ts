@@ -354,7 +354,7 @@ class ProcessGenerations implements Generations {
 
   #all(): Generation[] {
     const generations = [this.#current, this.#preparing?.generation, this.#proved, ...this.#retiring];
-    return generations.filter((generation) => generation !== null && generation !== undefined);
+    return [...new Set(generations)].filter((generation) => generation !== null && generation !== undefined);
   }
 
   /** The one place that says which generation is current. */

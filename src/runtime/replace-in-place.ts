@@ -12,7 +12,7 @@ export function replaceInPlace({ instances, slotted }: ModuleGraph, importers: I
   const replaced: string[] = [];
   for (const instance of slotted.values()) {
     if (instance.slot === null || instance.slot.current === instance) continue;
-    if (instance.evaluation.status !== 'evaluated') continue;
+    if (!isEvaluated(instance)) continue;
     instance.slot.switchTo(instance);
     replaced.push(instance.manifest.path);
   }
@@ -22,6 +22,11 @@ export function replaceInPlace({ instances, slotted }: ModuleGraph, importers: I
     retarget(importer, instances);
     relink(importer);
   }
+}
+
+/** CommonJS and JSON have no state of evaluation but this. */
+function isEvaluated({ evaluation, commonJs }: ModuleInstance): boolean {
+  return evaluation.status === 'evaluated' || commonJs !== null;
 }
 
 /** The modules that import one of these, also by way of modules that only pass its exports on. */
