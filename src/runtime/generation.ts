@@ -1,20 +1,22 @@
 /** One generation: the graph of one release's modules in this process, and what belongs to it. */
 
 import { MidflightError } from '../errors.ts';
+import { LayeredMap } from '../protocol/layered-map.ts';
 import { differingAssets, type ManifestAssets } from '../protocol/manifest.ts';
 import type { LoadedRelease } from './loaded-release.ts';
 import { runInScope, type GenerationScope } from './generation-scope.ts';
 import type { HotData, HotUpdate } from './hot-context.ts';
 import type { HotModuleOptions } from './hot-module.ts';
 import { createModuleGraph, type ModuleContext, type ModuleGraph } from './module-graph.ts';
-import { createModuleLife, type ModuleLife } from './module-life.ts';
+import { createModuleLife, type ModuleLife, type ModuleLifeOptions } from './module-life.ts';
+import { ModuleLives } from './module-lives.ts';
 import { runAsModule, type ModuleOrigin } from './origin.ts';
 
 export interface Generation {
   readonly scope: GenerationScope;
   readonly graph: ModuleGraph;
   /** By module path; shared with the generation before where the module is. */
-  readonly lives: ReadonlyMap<string, ModuleLife>;
+  readonly lives: ModuleLives;
   readonly assets: ManifestAssets;
   /** What it was made from. */
   readonly release: LoadedRelease;
@@ -32,6 +34,10 @@ export interface GenerationOptions {
   readonly refused: ReadonlySet<string>;
   /** What the modules' `import.meta.hot` has in common. */
   readonly hot: Pick<HotModuleOptions, 'events' | 'onInvalidate' | 'onMessage'>;
+  /** The statuses of the generations that have a module. */
+  readonly statusesOf: ModuleLifeOptions['statusesOf'];
+  /** A module may have something open from now on. */
+  readonly onOpened: ModuleLifeOptions['onOpened'];
 }
 
 /** Makes a generation with its graph; nothing is loaded yet. */
@@ -45,8 +51,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     status: 'preparing',
     inFlightCount: 0,
   };
-  const lives = new Map<string, ModuleLife>();
-  const inherited = new Map<string, HotData>();
+  const contexts = createContexts();
   const graph: ModuleGraph = createModuleGraph({
     root: release.root,
     entry: manifest.entry,
@@ -55,57 +60,90 @@ export function createGeneration(options: GenerationOptions): Generation {
     assetsDiffer: differingAssets(previous?.assets ?? {}, manifest.assets).length > 0,
     readCompiled: release.readCompiled,
     findMap: release.findMap,
-    createContext: contextMaker({ ...options, scope, lives, inherited }),
+    createContext: contexts.create,
     midflightExports: options.midflightExports,
     currentGraph: options.currentGraph,
     hasAccepted: acceptedIn(previous),
     refused: options.refused,
   });
-  for (const [modulePath, life] of previous?.lives ?? []) {
-    if (!manifest.modules.has(modulePath)) continue;
-    if (graph.changed.has(modulePath)) {
-      inherited.set(modulePath, life.hot.data);
-      continue;
-    }
-    life.users.add(scope);
-    lives.set(modulePath, life);
-  }
+  const differing = graph.instances.changedSince(previous?.graph.instances ?? LayeredMap.of());
+  const lives = new ModuleLives(previous?.lives.without(differing));
+  contexts.open({ ...options, lives, inherited: dataOf(previous, graph.changed) });
   return { scope, graph, lives, assets: manifest.assets, release };
 }
 
-interface ContextOptions extends Pick<GenerationOptions, 'hot' | 'currentGraph'> {
-  readonly scope: GenerationScope;
-  readonly lives: Map<string, ModuleLife>;
-  /** What versions before have left, by module. */
+/** What versions before have left, by module. */
+function dataOf(previous: Generation | null, paths: Iterable<string>): Map<string, HotData> {
+  const inherited = new Map<string, HotData>();
+  for (const at of paths) {
+    const data = previous?.lives.get(at)?.opened.hot?.data;
+    if (data !== undefined) inherited.set(at, data);
+  }
+  return inherited;
+}
+
+interface ContextOptions extends Pick<GenerationOptions, 'hot' | 'currentGraph' | 'statusesOf' | 'onOpened'> {
+  readonly lives: ModuleLives;
   readonly inherited: ReadonlyMap<string, HotData>;
 }
 
 /** A function of its own: what it returns lives as long as the generation, and must not hold the generation before. */
-function contextMaker({
+function createContexts(): {
+  readonly create: (modulePath: string) => ModuleContext;
+  readonly open: (options: ContextOptions) => void;
+} {
+  let lives = new ModuleLives();
+  let toLife: (modulePath: string) => ModuleLife;
+  return {
+    create: (modulePath) => {
+      const known = lives.get(modulePath);
+      const life = known ?? toLife(modulePath);
+      if (known === undefined) lives.add(life);
+      return toContext(life);
+    },
+    open: (options) => {
+      lives = options.lives;
+      toLife = lifeMaker(options);
+    },
+  };
+}
+
+function lifeMaker({
   hot,
   currentGraph,
-  scope,
-  lives,
+  statusesOf,
+  onOpened,
   inherited,
-}: ContextOptions): (modulePath: string) => ModuleContext {
-  const createLife = (modulePath: string): ModuleLife =>
+}: ContextOptions): (modulePath: string) => ModuleLife {
+  return (modulePath) =>
     createModuleLife({
       ...hot,
       path: modulePath,
-      scope,
+      statusesOf,
+      onOpened,
       data: { ...inherited.get(modulePath) },
       resolve: (specifier) => currentGraph()?.resolve(modulePath, specifier) ?? null,
     });
-  return (modulePath: string): ModuleContext => {
-    const life = lives.get(modulePath) ?? createLife(modulePath);
-    lives.set(modulePath, life);
-    const { timers, process } = life.lifetime;
-    return { timers, process, hot: life.hot.context, run: (evaluate) => runAsModule(life.origin, evaluate) };
+}
+
+function toContext(life: ModuleLife): ModuleContext {
+  return {
+    get timers() {
+      return life.lifetime.timers;
+    },
+    get process() {
+      return life.lifetime.process;
+    },
+    get hot() {
+      return life.hot.context;
+    },
+    run: (evaluate) => runAsModule(life.origin, evaluate),
   };
 }
 
 function acceptedIn(previous: Generation | null): (modulePath: string, dependency: string | null) => boolean {
-  return (modulePath, dependency) => previous?.lives.get(modulePath)?.hot.hasAccepted(dependency) === true;
+  return (modulePath, dependency) =>
+    previous?.lives.get(modulePath)?.opened.hot?.hasAccepted(dependency) === true;
 }
 
 /** Loads, links and evaluates, as code of that generation. Rejects with what the code threw. */
@@ -119,11 +157,6 @@ export async function evaluateGeneration({ scope, graph }: Generation): Promise<
 /** True when the generation has the very module instance that `origin` names. */
 export function sharesOrigin({ lives }: Generation, origin: ModuleOrigin): boolean {
   return lives.get(origin.path)?.origin === origin;
-}
-
-/** Tells what it owns that its status has changed. */
-export function noticeStatus({ lives }: Generation): void {
-  for (const { lifetime } of lives.values()) lifetime.statusChanged();
 }
 
 /** Calls what accepted the modules that this generation, now current, has replaced in place. Throws what a callback throws. */
@@ -156,28 +189,32 @@ export function toUpdates({ graph }: Generation): HotUpdate[] {
   return [...selves.map((at) => toUpdate(at, at)), ...byImporter];
 }
 
-/** Ends what no other generation shares. `successor` is the generation that is current then. */
+/** Ends what no other generation shares. `successor` is the generation that is current then, `others` are all but this one. */
 export async function endGeneration(
   generation: Generation,
   status: 'retired' | 'aborted',
-  successor: Generation | null,
+  { successor, others }: { readonly successor: Generation | null; readonly others: readonly Generation[] },
 ): Promise<void> {
-  const { scope, lives, graph } = generation;
+  const { scope, graph } = generation;
   scope.status = status;
   if (status === 'aborted') graph.abandon();
-  for (const { users } of lives.values()) users.delete(scope);
-  const ended = [...lives].filter(([, { users }]) => users.size === 0).toReversed();
   // What a module disposes of may still need its timers.
-  for (const [at, { hot, lifetime }] of ended) {
-    const heir = successor?.lives.get(at)?.hot;
-    const ending = hot.end({
-      data: heir?.data ?? hot.data,
-      isPruned: successor !== null && heir === undefined,
-    });
+  for (const { origin, opened } of ownLives(generation, others).toReversed()) {
+    const heir = successor?.lives.get(origin.path);
+    const isPruned = successor !== null && !successor.graph.instances.has(origin.path);
+    const { hot, lifetime } = opened;
+    const ending = hot?.end({ data: heir?.opened.hot?.data ?? hot.data, isPruned }) ?? null;
     if (ending !== null) await ending;
     // What a connection started goes on until that connection ends; upgraded sockets may outlive their generation.
-    lifetime.dispose({ keepWork: status === 'retired' });
+    lifetime?.dispose({ keepWork: status === 'retired' });
   }
+}
+
+/** The lives that no other generation has. */
+export function ownLives({ lives }: Generation, others: readonly Generation[]): ModuleLife[] {
+  const [first, ...rest] = others;
+  const candidates = first === undefined ? [...lives] : lives.notIn(first.lives);
+  return candidates.filter((life) => !rest.some((other) => other.lives.has(life)));
 }
 
 /** The trees that its modules read from: those of the releases that they were first part of. */
@@ -186,8 +223,9 @@ export function rootsOf({ graph }: Generation): string[] {
 }
 
 /** What still keeps a generation, in words. */
-export function describePins({ scope, lives }: Generation): string[] {
-  const own = [...lives.values()].filter(({ users }) => users.size === 1);
-  const open = own.flatMap(({ lifetime }) => lifetime.open().map(({ kind, line }) => `${kind} at ${line}`));
-  return [...(scope.inFlightCount > 0 ? [`${scope.inFlightCount} requests in flight`] : []), ...open];
+export function describePins(generation: Generation, others: readonly Generation[]): string[] {
+  const { inFlightCount } = generation.scope;
+  const items = ownLives(generation, others).flatMap(({ opened }) => opened.lifetime?.open() ?? []);
+  const open = items.map(({ kind, line }) => `${kind} at ${line}`);
+  return [...(inFlightCount > 0 ? [`${inFlightCount} requests in flight`] : []), ...open];
 }

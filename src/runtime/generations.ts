@@ -30,18 +30,19 @@ import {
   describePins,
   endGeneration,
   evaluateGeneration,
-  noticeStatus,
+  ownLives,
   notifyAccepted,
   rootsOf,
   sharesOrigin,
   toUpdates,
   type Generation,
 } from './generation.ts';
-import { currentScope, type GenerationScope } from './generation-scope.ts';
+import { currentScope, type GenerationScope, type GenerationStatus } from './generation-scope.ts';
 import { createHotEvents, type HotEvents } from './hot-events.ts';
 import type { LoadedRelease } from './loaded-release.ts';
 import type { ModuleGraph } from './module-graph.ts';
 import type { ModuleInstance } from './module-instance.ts';
+import type { ModuleLife } from './module-life.ts';
 import { bridgeNativeLoads } from './native-bridge.ts';
 import type { ModuleOrigin } from './origin.ts';
 import { whenQuiet } from './quiet.ts';
@@ -118,6 +119,8 @@ class ProcessGenerations implements Generations {
   readonly #restores: readonly (() => void)[];
   /** Modules that said, by `import.meta.hot.invalidate`, that they can't be replaced in place. */
   readonly #invalidated = new Set<string>();
+  /** The modules that may have something open. */
+  readonly #open = new Set<ModuleLife>();
   #isNotifying = false;
   #preparing: Preparing | null = null;
   #isLeaving = false;
@@ -169,6 +172,8 @@ class ProcessGenerations implements Generations {
       midflightExports: { '': midflight },
       currentGraph: this.#runningGraph,
       refused,
+      statusesOf: this.#statusesOf,
+      onOpened: (life) => void this.#open.add(life),
       hot: {
         events: this.hotEvents,
         onInvalidate: this.#onInvalidate,
@@ -194,6 +199,11 @@ class ProcessGenerations implements Generations {
     this.abort(preparing.generation.scope.generation);
     return this.prepare(preparing.options);
   }
+
+  readonly #statusesOf = (life: ModuleLife): GenerationStatus[] =>
+    this.#all()
+      .filter(({ lives }) => lives.has(life))
+      .map(({ scope }) => scope.status);
 
   readonly #runningGraph = (): ModuleGraph | undefined => this.#graphOf(currentScope());
 
@@ -287,7 +297,7 @@ class ProcessGenerations implements Generations {
     const generation = this.#preparing?.generation;
     if (generation === undefined || generation.scope.generation !== number) return;
     this.#preparing = null;
-    void endGeneration(generation, 'aborted', this.#current);
+    void this.#end(generation, 'aborted', this.#current);
     this.#states.abort(generation.scope);
     this.servers.abort(generation.scope);
   }
@@ -331,7 +341,7 @@ class ProcessGenerations implements Generations {
     if (this.#preparing !== null) this.abort(this.#preparing.generation.scope.generation);
     await this.servers.stopAccepting();
     for (const generation of this.#all()) {
-      await endGeneration(generation, 'retired', null);
+      await this.#end(generation, 'retired', null);
       this.servers.retire(generation.scope);
     }
     this.#current = this.#proved = null;
@@ -344,7 +354,7 @@ class ProcessGenerations implements Generations {
     return [...kept].map((generation) => ({
       generation: generation.scope.generation,
       release: generation.scope.release,
-      pinnedBy: describePins(generation),
+      pinnedBy: describePins(generation, this.#others(generation)),
     }));
   }
 
@@ -372,13 +382,12 @@ class ProcessGenerations implements Generations {
     }
     this.#current = next;
     next.graph.adopt();
-    if (before !== null) noticeStatus(before);
-    noticeStatus(next);
+    for (const { opened } of this.#open) opened.lifetime?.statusChanged();
   }
 
   #originsOf(scope: GenerationScope): ModuleOrigin[] {
     const generation = this.#all().find((each) => each.scope === scope);
-    return [...(generation?.lives.values() ?? [])].map(({ origin }) => origin);
+    return [...(generation?.lives ?? [])].map(({ origin }) => origin);
   }
 
   #graphOf(scope: GenerationScope | undefined): ModuleGraph | undefined {
@@ -430,17 +439,30 @@ class ProcessGenerations implements Generations {
     this.#retiring.add(generation);
     await whenQuiet(generation.scope, timeoutMs);
     this.#announcePrune(generation);
-    await endGeneration(generation, 'retired', this.#current);
+    await this.#end(generation, 'retired', this.#current);
     this.servers.retire(generation.scope);
     this.#retiring.delete(generation);
   }
 
-  #announcePrune({ lives }: Generation): void {
+  async #end(
+    generation: Generation,
+    status: 'retired' | 'aborted',
+    successor: Generation | null,
+  ): Promise<void> {
+    await endGeneration(generation, status, { successor, others: this.#others(generation) });
+    const others = this.#others(generation);
+    for (const life of this.#open) if (!others.some(({ lives }) => lives.has(life))) this.#open.delete(life);
+  }
+
+  #others(generation: Generation): Generation[] {
+    return this.#all().filter((each) => each !== generation);
+  }
+
+  #announcePrune(generation: Generation): void {
     const current = this.#current;
     if (current === null) return;
-    const paths = [...lives].flatMap(([at, { users }]) =>
-      users.size === 1 && !current.graph.instances.has(at) ? [at] : [],
-    );
+    const own = ownLives(generation, this.#others(generation));
+    const paths = own.map(({ origin }) => origin.path).filter((at) => !current.graph.instances.has(at));
     if (paths.length > 0) this.hotEvents.emit('vite:beforePrune', { type: 'prune', paths });
   }
 
