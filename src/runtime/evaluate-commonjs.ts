@@ -116,6 +116,12 @@ function execute(instance: ModuleInstance, module: NodeJS.Module): void {
   run.call(exports, exports, module.require, module, filename, path.dirname(filename));
 }
 
+/** The `module` of an ES module that has the names of CommonJS. */
+export function moduleOf(instance: ModuleInstance): NodeJS.Module {
+  instance.commonJs ??= { module: createModule(instance, null) };
+  return instance.commonJs.module;
+}
+
 function createModule(instance: ModuleInstance, parent: NodeJS.Module | null): NodeJS.Module {
   const { filename, graph, manifest } = instance;
   const isMain = graph.entry === manifest.path;

@@ -19,6 +19,9 @@ export interface ModuleApi {
   readonly sync: <Value>(value: Value) => Value;
   readonly named: <Value extends object>(value: Value, name: string) => Value;
   readonly createRequire: (base: string | URL) => NodeJS.Require;
+  /** For TypeScript that was written for CommonJS. */
+  readonly module: NodeJS.Module;
+  readonly require: NodeJS.Require;
   /** Where the module accepts itself: the function or class that stands for all versions of an export. */
   readonly live: (key: string, value?: object) => object;
   /** The private names that the versions of a live class have in common. */
@@ -46,6 +49,13 @@ export function createModuleApi(instance: ModuleInstance): ModuleApi {
     sync,
     named,
     createRequire: (base) => createRequire(instance, base),
+    get module() {
+      return instance.graph.moduleOf(instance);
+    },
+    get require() {
+      // What it really is, Node's types leave out.
+      return instance.graph.moduleOf(instance).require as NodeJS.Require;
+    },
     get privates() {
       return (instance.slot ?? fail(instance)).privates;
     },

@@ -19,7 +19,7 @@ import {
   type ModuleRequest,
 } from '../protocol/manifest.ts';
 import { propagate, type Propagation } from '../protocol/propagate.ts';
-import { createModuleRequire } from './evaluate-commonjs.ts';
+import { createModuleRequire, moduleOf } from './evaluate-commonjs.ts';
 import { importModule, requireEsm } from './evaluate-import.ts';
 import { evaluate } from './evaluate.ts';
 import { createForeign, midflightModule, type ForeignModule } from './externals.ts';
@@ -107,6 +107,7 @@ export interface ModuleGraph {
   ) => Promise<object>;
   readonly requireEsm: (instance: ModuleInstance, importer: string) => unknown;
   readonly createRequire: (instance: ModuleInstance) => NodeJS.Require;
+  readonly moduleOf: (instance: ModuleInstance) => NodeJS.Module;
   readonly midflight: (subpath: string) => object;
   /** The `module` of the entry, when that is CommonJS. */
   readonly mainModule: () => NodeJS.Module | undefined;
@@ -178,6 +179,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     import: importModule,
     requireEsm,
     createRequire: (instance) => createModuleRequire(instance),
+    moduleOf,
     midflight: (subpath) => midflightModule(midflightExports, subpath),
     mainModule: () => instances.get(entry)?.commonJs?.module,
     moduleAt: (file) => findAt(instances, roots(), file),

@@ -162,6 +162,27 @@ const compiled: Readonly<Record<string, Compiled>> = {
     options: { baseUrl: './src', paths: { '@/*': ['./*'], exact: ['./x.ts'] } },
     result: ['a', 'b', 'c', 'd', 'm', 'p', 'x', 'l', 'p'],
   },
+  // "Modules": `import = require()` in an ES module, where the compiler makes a `require` of its own
+  'import = require() is there in an ES module': {
+    files: {
+      'main.ts': `import fs = require('node:fs'); import c = require('./c.cjs'); import a = c.a; import type T = require('./nope.cjs'); export const result = [typeof fs.readFileSync, c.a, a];`,
+      'c.cjs': `exports.a = 1;`,
+    },
+    result: ['function', 1, 1],
+  },
+  // "Modules": "module": "commonjs"
+  'a file with imports has the names of CommonJS, too, where its package is no ES module': {
+    files: {
+      'package.json': '{}',
+      'main.ts': `import path from 'node:path'; import K = require('./k'); import d, { seen } from './k2'; import data from './data.json';
+        export const result = [path.basename(__dirname) !== '', path.basename(__filename), require('./lazy').n, new K().v, new d().v, seen, require.main === module, require.resolve('./lazy.ts') === path.join(__dirname, 'lazy.ts'), typeof module.exports, data.x];`,
+      'k.ts': `class K { v = 1; } export = K;`,
+      'k2.ts': `import './k'; export const seen = require.main === module; export default class { v = 2; }`,
+      'lazy.ts': `export const n = 3;`,
+      'data.json': `{ "x": 4 }`,
+    },
+    result: [true, 'main.ts', 3, 1, 2, false, true, true, 'object', 4],
+  },
   // "Modules": `export =` and `import = require()`
   'export = is module.exports, import = require() gets it': {
     files: {

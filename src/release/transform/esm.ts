@@ -50,6 +50,8 @@ export interface EsmOptions {
   readonly path: string;
   readonly source: string;
   readonly preamble: string;
+  /** Names of CommonJS that it has. */
+  readonly commonJsNames: ReadonlySet<string>;
 }
 
 export interface RewrittenEsm extends EsmBindings {
@@ -61,7 +63,7 @@ export interface RewrittenEsm extends EsmBindings {
 
 /** Rewrites an ES module.
  *  Errors: ERR_MIDFLIGHT_SYNTAX. */
-export function rewriteEsm({ path, source, preamble }: EsmOptions): RewrittenEsm {
+export function rewriteEsm({ path, source, preamble, commonJsNames }: EsmOptions): RewrittenEsm {
   const parsed = parse({ path, source, sourceType: 'module' });
   const scopes = analyseScopes(parsed.program, 'module');
   const rewrite: Rewrite = {
@@ -79,7 +81,15 @@ export function rewriteEsm({ path, source, preamble }: EsmOptions): RewrittenEsm
   const live: LiveNodes = isBoundary ? findLive(rewrite, bindings) : new Map();
   const hoisted: string[] = [];
   const privates = findPrivates(rewrite, live, hoisted);
-  const body: Body = { ...rewrite, bindings, live, privates, hoisted, hasTopLevelAwait: false };
+  const body: Body = {
+    ...rewrite,
+    bindings,
+    commonJsNames,
+    live,
+    privates,
+    hoisted,
+    hasTopLevelAwait: false,
+  };
   for (const reference of scopes.references.values()) rewriteReference(body, reference);
   walk(parsed.program, (node) => rewriteNode(body, node));
   wrap(body, preamble);
@@ -91,6 +101,7 @@ export function rewriteEsm({ path, source, preamble }: EsmOptions): RewrittenEsm
 /** The rewriting of one module's body. */
 interface Body extends Rewrite {
   readonly bindings: EsmBindings;
+  readonly commonJsNames: ReadonlySet<string>;
   readonly live: LiveNodes;
   readonly privates: PrivateClasses;
   /** Writes that come before evaluation: what is hoisted is there for the modules of a cycle. */
@@ -114,6 +125,8 @@ function rewriteReference(body: Body, reference: ScopeReference): void {
   // The compiled function has an `arguments` of its own, a module has none.
   if (variable === null && identifier.name === 'arguments')
     return replaceReference(body, identifier, body.names.undeclared);
+  if (variable === null && body.commonJsNames.has(identifier.name) && !isWrite)
+    return replaceReference(body, identifier, toApi(body, identifier.name));
   if (rewriteGlobal(body, reference) || variable === null) return;
   const imported = body.bindings.importOf.get(variable);
   const parent = body.parents.get(identifier);
@@ -128,6 +141,11 @@ function rewriteReference(body: Body, reference: ScopeReference): void {
   } else if (isCalled(identifier, parent)) {
     rewriteCallee(body, identifier, imported.specifier, imported.text);
   } else replaceReference(body, identifier, imported.text);
+}
+
+function toApi({ names }: Body, commonJsName: string): string {
+  const isLocation = commonJsName.startsWith('__');
+  return isLocation ? `${names.module}.meta.${commonJsName.slice(2)}` : `${names.module}.${commonJsName}`;
 }
 
 function isProcess(specifier: string, name: string): boolean {
@@ -376,11 +394,14 @@ function rewriteDefault(body: Body, node: Of<'ExportDefaultDeclaration'>): void 
   code.appendLeft(end, `${closing}${end === node.end ? ';' : ''}`);
 }
 
-/** `require('x')` of a `require` that `createRequire` made. */
+/** `require('x')` of a `require` that `createRequire` made, or of one that the module has by itself. */
 function collectRequire(
-  { requests, scopes, bindings }: Body,
+  { requests, scopes, bindings, commonJsNames }: Body,
   { callee, arguments: list }: Of<'CallExpression'>,
 ): void {
+  const isOwn = callee.type === 'Identifier' && callee.name === 'require' && commonJsNames.has(callee.name);
+  if (isOwn && scopes.references.get(callee)?.variable === null)
+    return requests.add(literalText(list[0]), 'require');
   const definition = scopes.references.get(callee)?.variable?.defs[0];
   if (definition?.type !== 'Variable') return;
   const { init } = definition.node as unknown as Of<'VariableDeclarator'>;

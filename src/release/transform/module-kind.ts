@@ -33,6 +33,24 @@ export function kindByName(modulePath: string, packageType: PackageType): Module
   return 'esm';
 }
 
+const requireOnly: ReadonlySet<string> = new Set(['require']);
+const allNames: ReadonlySet<string> = new Set(['require', 'module', '__filename', '__dirname']);
+
+/** The names of CommonJS that an ES module has all the same: TypeScript for a compiler that makes CommonJS of it, and where
+ *  `import x = require('x')` stands, which such a compiler makes a `require` of. */
+export function commonJsNames({ path: modulePath, source, packageType }: NamedSource): ReadonlySet<string> {
+  const extension = path.posix.extname(modulePath);
+  if (/^\.tsx?$/.test(extension) && packageType !== 'module') return allNames;
+  const hasImportEquals = /^\.[cm]?tsx?$/.test(extension) && /\bimport\s+[\w$]+\s*=\s*require\b/.test(source);
+  return hasImportEquals ? requireOnly : new Set();
+}
+
+interface NamedSource {
+  readonly path: string;
+  readonly source: string;
+  readonly packageType: PackageType;
+}
+
 function readType(file: string): PackageType | null {
   try {
     const { type } = JSON.parse(readFileSync(file, 'utf8')) as { type?: unknown };

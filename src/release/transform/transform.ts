@@ -11,13 +11,13 @@ import { usesLocation } from '../uses-location.ts';
 import { isModuleSource } from './ast.ts';
 import { rewriteCjs } from './cjs.ts';
 import { rewriteEsm } from './esm.ts';
-import { kindByName, type PackageType } from './module-kind.ts';
+import { commonJsNames, kindByName, type PackageType } from './module-kind.ts';
 import type { Rewrite, SourceRequest } from './rewrite.ts';
-import { needsStrip, strip } from './strip.ts';
+import { needsStrip, strip, type Stripped } from './strip.ts';
 import type { TypeScriptSettings } from './typescript-settings.ts';
 
 /** Changes with the compiled form; a part of every cache key. */
-export const TRANSFORM_VERSION = '4';
+export const TRANSFORM_VERSION = '5';
 
 export interface TransformOptions {
   /** Relative to the release's root. */
@@ -43,7 +43,8 @@ export function transformModule(options: TransformOptions): TransformedModule {
   if (named === 'json') return transformJson(path, source);
   const stripped = strip({ ...options, source, sourceType: named === 'cjs' ? 'commonjs' : 'module' });
   const kind = named ?? (isModuleSource(path, stripped.code) ? 'esm' : 'cjs');
-  const rewritten = rewriteAs(kind, path, stripped);
+  const globals = commonJsNames({ path, source, packageType });
+  const rewritten = rewriteAs(kind, path, { ...stripped, globals });
   checkCompiles(path, rewritten.code);
   const map = toMap(rewritten.rewrite, stripped.map);
   const { requests } = rewritten.rewrite;
@@ -86,14 +87,19 @@ const noFacts: Facts = {
 function rewriteAs(
   kind: ModuleKind,
   path: string,
-  { code, preamble }: { code: string; preamble: string },
+  { code, preamble, globals }: Pick<Stripped, 'code' | 'preamble'> & { globals: ReadonlySet<string> },
 ): Rewritten {
   const options = { path, source: code, preamble };
   if (kind === 'cjs') {
     const { rewrite, localExports, starExports } = rewriteCjs(options);
     return { rewrite, code: rewrite.code.toString(), facts: { ...noFacts, localExports, starExports } };
   }
-  const { rewrite, importOf: _, exportsOf: __, ...facts } = rewriteEsm(options);
+  const {
+    rewrite,
+    importOf: _,
+    exportsOf: __,
+    ...facts
+  } = rewriteEsm({ ...options, commonJsNames: globals });
   return { rewrite, code: rewrite.code.toString(), facts };
 }
 
