@@ -53,7 +53,7 @@ export function resolveImport<Node extends LinkNode<Node>>(
 export function exportedNames<Node extends LinkNode<Node>>(node: Node): Set<string> {
   const names = new Set<string>();
   collectNames(node, names, new Set());
-  if (node.manifest.kind === 'cjs') names.add('default').add('module.exports');
+  if (node.manifest.kind === 'cjs') names.add('default');
   return names;
 }
 
@@ -123,6 +123,8 @@ function collectNames<Node extends LinkNode<Node>>(
   if (visited.has(node)) return true;
   visited.add(node);
   const { localExports, indirectExports, starExports, kind } = node.manifest;
+  // A name like any other: stars pass it on, as Node's do.
+  if (kind === 'cjs') names.add('module.exports');
   for (const name of localExports) names.add(name);
   for (const { name } of indirectExports) names.add(name);
   let isComplete = true;

@@ -1,5 +1,5 @@
 /**
- * Random module graphs for fast-check. A module has the exports `l` (let, written again), `f` (hoisted), `c` (class), `v` (var)
+ * Random module graphs for fast-check, some of CommonJS among them. A module has the exports `l` (let, written again), `f` (hoisted), `c` (class), `v` (var)
  * and `t` (what it has seen), each with the module's number, a default, and perhaps `x`, of which stars may give two. It tells
  * the global `see` what it reads when.
  */
@@ -8,6 +8,8 @@ import * as fc from 'fast-check';
 import type { Files } from './module-graph-fixture.ts';
 
 export interface ModuleShape {
+  /** CommonJS requires none but CommonJS: what else it may require, Node restricts more. */
+  readonly isCommonJs: boolean;
   readonly requests: readonly RequestShape[];
   readonly steps: readonly StepShape[];
   /** How many steps come before the module's own declarations. */
@@ -68,6 +70,7 @@ const request: fc.Arbitrary<RequestShape> = fc.record({
 });
 
 const shape: fc.Arbitrary<ModuleShape> = fc.record({
+  isCommonJs: fc.integer({ min: 0, max: 5 }).map((number) => number === 5),
   requests: fc.array(request, { maxLength: 4 }),
   steps: fc.array(fc.record({ kind: fc.constantFrom(...kinds), request: fc.nat(3) }), { maxLength: 5 }),
   declaredAt: fc.nat(5),
@@ -83,19 +86,56 @@ export const moduleShapes: fc.Arbitrary<ModuleShape[]> = fc
 /** One module, for an edit. */
 export const oneModule: fc.Arbitrary<ModuleShape> = shape;
 
-/** The sources, by name; `m0.js` is the entry. */
+/** The sources, by name; `m0.js` is the entry. Their syntax says what is CommonJS. */
 export function toFiles(shapes: readonly ModuleShape[]): Files {
-  return Object.fromEntries(
-    shapes.map((each, index) => [`m${index}.js`, toSource(each, index, shapes.length)]),
-  );
+  const sources = shapes.map((_, index) => [`m${index}.js`, toSource(shapes, index)]);
+  return { 'package.json': '{}', ...(Object.fromEntries(sources) as Files) };
 }
 
 function withoutThrow(each: ModuleShape): ModuleShape {
   return { ...each, steps: each.steps.filter(({ kind }) => kind !== 'throw') };
 }
 
-/** The source of module `index` of `count`. */
-export function toSource(
+/** The source of the module at `index`. */
+export function toSource(shapes: readonly ModuleShape[], index: number): string {
+  const own = shapes[index];
+  if (own === undefined) return '';
+  return own.isCommonJs ? toCommonJs(shapes, own, index) : toEsm(own, index, shapes.length);
+}
+
+function toCommonJs(shapes: readonly ModuleShape[], own: ModuleShape, index: number): string {
+  const { requests, steps, declaredAt, exportsX } = own;
+  const count = shapes.length;
+  const required = requests.flatMap(({ target }, position) =>
+    shapes[target % count]?.isCommonJs === true ? [{ local: `i${position}`, target: target % count }] : [],
+  );
+  const lines = steps.map(({ kind, request: at }, position) => {
+    const tag = `'${index} ${position} ${kind}'`;
+    if (kind === 'throw') return `if (${index} >= 0) throw 'thrown by ${index}';`;
+    if (kind === 'assign') return `see(${tag}, () => (exports.l${index} += 1));`;
+    const { local, target } = required[at % Math.max(required.length, 1)] ?? {
+      local: 'exports',
+      target: index,
+    };
+    return kind === 'keys'
+      ? `see(${tag}, () => Object.keys(${local}));`
+      : `see(${tag}, () => ${local}.v${target});`;
+  });
+  const reads = required.map(({ local, target }) => `show(() => ${local}.l${target}, depth)`);
+  return [
+    `see('${index} begins');`,
+    ...required.map(({ local, target }) => `const ${local} = require('./m${target}.js');`),
+    ...lines.slice(0, declaredAt),
+    `exports.l${index} = ${index}; exports.c${index} = class c${index} {}; exports.v${index} = 'v${index}'; exports.t${index} = [];`,
+    `exports.f${index} = function f${index}(depth = 0) { return '(' + [${reads.join()}] + ')'; };`,
+    exportsX ? `exports.x = 'x${index}';` : '',
+    ...lines.slice(declaredAt),
+    `see('${index} ends');`,
+    '',
+  ].join('\n');
+}
+
+function toEsm(
   { requests, steps, declaredAt, exportsX, fallback }: ModuleShape,
   index: number,
   count: number,
