@@ -1,5 +1,10 @@
 /** CommonJS, alone and with ES modules. Node.js, Modules: CommonJS modules */
 
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { createApp, graphOf, run } from './module-graph-fixture.ts';
 import { testAsInNode } from './native-oracle.ts';
 
 testAsInNode({
@@ -127,4 +132,15 @@ const n = globalThis.ecma262m; exports.result = [tried(() => require('')), tried
     'star.cjs': `function __exportStar(m) { for (const p in m) exports[p] = m[p]; } Object.defineProperty(exports, '__esModule', { value: true }); __exportStar(require('./x.cjs')); exports.b = 'b'; exports.late = 1; exports.late = 2;`,
     'x.cjs': `exports.a = 'a';`,
   },
+});
+
+// Node.js, Errors: ERR_REQUIRE_CYCLE_MODULE. TypeScript that was written for CommonJS has such cycles.
+test('CommonJS that requires an ES module of its own cycle gets what there is so far, where Node refuses', async (t) => {
+  const app = createApp(t, {
+    'main.mjs': `import { early } from './c.cjs'; export const late = 1; export function hoisted() { return 2; } export const result = early;`,
+    'c.cjs': `const main = require('./main.mjs'); exports.early = [main.hoisted(), (() => { try { return main.late; } catch (error) { return error.name; } })()];`,
+  });
+  assert.deepEqual((await run(await graphOf(app)))['result'], [2, 'ReferenceError']);
+  const native = import(pathToFileURL(path.join(app.root, app.entry)).href);
+  await assert.rejects(native, { code: 'ERR_REQUIRE_CYCLE_MODULE' });
 });
