@@ -87,7 +87,7 @@ test('random modules are linked and evaluated as in Node', async (t) => {
       const ours = await observe(await graphLoad(app), shapes.length);
       assert.deepEqual(ours, native);
     }),
-    { numRuns: runs(150), interruptAfterTimeLimit: SHRINK_MAX_MS },
+    { numRuns: runs(120), interruptAfterTimeLimit: SHRINK_MAX_MS },
   );
 });
 
@@ -179,6 +179,6 @@ test('random edits, failures and going back leave the graph as one that is loade
       const fresh = await attempt(app, null);
       assert.deepEqual(edited.graph && probe(edited.graph), fresh && probe(fresh));
     }),
-    { numRuns: runs(50), interruptAfterTimeLimit: SHRINK_MAX_MS },
+    { numRuns: runs(40), interruptAfterTimeLimit: SHRINK_MAX_MS },
   );
 });
