@@ -23,6 +23,19 @@ export function namespaceOf(instance: ModuleInstance): object {
   return instance.namespace;
 }
 
+/** Leads a module that passes exports on to what these are now. Where it has others than before, it gets another namespace. */
+export function renewNamespace(instance: ModuleInstance): void {
+  if (instance.namespace === null) return;
+  const renewed = readersOf(instance);
+  const known = readersByNamespace.get(instance.namespace);
+  const required = readersByNamespace.get(marked.get(instance.namespace) ?? {});
+  if (known?.size === renewed.size && [...known.keys()].every((name) => renewed.has(name))) {
+    for (const [name, reader] of renewed) for (const readers of [known, required]) readers?.set(name, reader);
+  } else instance.namespace = null;
+}
+
+const readersByNamespace = new WeakMap<object, Readers>();
+
 /** What `require` gives for an ES module. Node marks those with a default export for transpiled importers. */
 export function requiredNamespace(instance: ModuleInstance): unknown {
   const namespace = namespaceOf(instance) as Record<string, unknown>;
@@ -71,10 +84,10 @@ function readerFor(instance: ModuleInstance, resolution: ExportResolution<Module
   switch (resolution.kind) {
     case 'binding': {
       const { node, name } = resolution;
-      const { environment, slot } = node;
-      if (node === instance || slot === null) return () => environment[name];
+      const { environment } = node;
+      if (node === instance) return () => environment[name];
       // What a module re-exports may be replaced in place, and the module that re-exports it stays.
-      return () => (slot.seen() ?? node).environment[name];
+      return () => seenOf(node).environment[name];
     }
     case 'foreign': {
       const { dependency, name } = resolution;
@@ -82,13 +95,19 @@ function readerFor(instance: ModuleInstance, resolution: ExportResolution<Module
     }
     case 'namespace': {
       const { dependency } = resolution;
-      return () => dependencyNamespace(dependency);
+      return () =>
+        dependency.kind === 'module' ? namespaceOf(seenOf(dependency.node)) : dependencyNamespace(dependency);
     }
     case 'unknown':
     case 'missing':
     case 'ambiguous':
       return null;
   }
+}
+
+/** The version of a module that the running code is to see. */
+function seenOf(node: ModuleInstance): ModuleInstance {
+  return node.slot?.seen() ?? node;
 }
 
 type Target = Record<PropertyKey, unknown>;
@@ -113,6 +132,7 @@ function createNamespace(unsorted: Readers): object {
       return isUnchanged(Reflect.getOwnPropertyDescriptor(target, key), descriptor);
     },
   });
+  readersByNamespace.set(namespace, readers);
   return namespace;
 }
 

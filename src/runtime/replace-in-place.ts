@@ -2,6 +2,7 @@
 
 import type { Importers } from '../protocol/importers.ts';
 import type { LayeredMap } from '../protocol/layered-map.ts';
+import { renewNamespace } from './link-namespace.ts';
 import { relink } from './link.ts';
 import type { ModuleGraph } from './module-graph.ts';
 import { targetKey, type ModuleInstance } from './module-instance.ts';
@@ -12,21 +13,16 @@ export function replaceInPlace({ instances, slotted }: ModuleGraph, importers: I
   const replaced: string[] = [];
   for (const instance of slotted.values()) {
     if (instance.slot === null || instance.slot.current === instance) continue;
-    if (!isEvaluated(instance)) continue;
     instance.slot.switchTo(instance);
     replaced.push(instance.manifest.path);
   }
-  for (const path of findImporters(replaced, instances, importers)) {
-    const importer = instances.get(path);
-    if (importer === undefined) continue;
-    retarget(importer, instances);
-    relink(importer);
-  }
-}
-
-/** CommonJS and JSON have no state of evaluation but this. */
-function isEvaluated({ evaluation, commonJs }: ModuleInstance): boolean {
-  return evaluation.status === 'evaluated' || commonJs !== null;
+  const affected = [...findImporters(replaced, instances, importers)].flatMap(
+    (path) => instances.get(path) ?? [],
+  );
+  for (const importer of affected) retarget(importer, instances);
+  // All of them lead to the new versions by now, whichever of them imports another.
+  for (const importer of affected) renewNamespace(importer);
+  for (const importer of affected) relink(importer);
 }
 
 /** The modules that import one of these, also by way of modules that only pass its exports on. */
@@ -94,6 +90,7 @@ function isBoundary(instance: ModuleInstance, visited: Set<ModuleInstance>): boo
   if (!passesOn(instance)) return false;
   return requests.some(({ specifier, phase }) => {
     const target = instance.targets.get(targetKey(specifier, phase));
-    return target?.kind === 'module' && isBoundary(target.node, visited);
+    if (target?.kind !== 'module') return false;
+    return hot?.acceptedDependencies.includes(specifier) === true || isBoundary(target.node, visited);
   });
 }
