@@ -142,8 +142,11 @@ function toContext(life: ModuleLife): ModuleContext {
 }
 
 function acceptedIn(previous: Generation | null): (modulePath: string, dependency: string | null) => boolean {
-  return (modulePath, dependency) =>
-    previous?.lives.get(modulePath)?.opened.hot?.hasAccepted(dependency) === true;
+  return (modulePath, dependency) => {
+    // Of a module that has not run only the text tells.
+    const life = previous?.lives.get(modulePath);
+    return life === undefined || life.opened.hot?.hasAccepted(dependency) === true;
+  };
 }
 
 /** Loads, links and evaluates, as code of that generation. Rejects with what the code threw. */
@@ -163,13 +166,17 @@ export function sharesOrigin({ lives }: Generation, origin: ModuleOrigin): boole
 export function notifyAccepted({ scope, graph, lives }: Generation, before: Generation): void {
   const { inPlace, accepted } = graph.propagation;
   if (inPlace.size === 0) return;
-  const updated = new Map([...inPlace].map((at) => [at, graph.namespace(at) ?? {}]));
+  const updated = (paths: readonly string[]): Map<string, object> =>
+    new Map(
+      paths.flatMap((at) => {
+        const namespace = graph.namespace(at);
+        return namespace === null ? [] : [[at, namespace]];
+      }),
+    );
   runInScope(scope, () => {
     // The versions that were replaced have accepted themselves, the modules that stay have accepted their dependencies.
-    for (const at of inPlace) before.lives.get(at)?.hot.notify(new Map([[at, updated.get(at) ?? {}]]));
-    for (const [importer, paths] of accepted) {
-      lives.get(importer)?.hot.notify(new Map(paths.map((at) => [at, updated.get(at) ?? {}])));
-    }
+    for (const at of inPlace) before.lives.get(at)?.hot.notify(updated([at]));
+    for (const [importer, paths] of accepted) lives.get(importer)?.hot.notify(updated(paths));
   });
 }
 
@@ -200,9 +207,10 @@ export async function endGeneration(
   if (status === 'aborted') graph.abandon();
   // What a module disposes of may still need its timers.
   for (const { origin, opened } of ownLives(generation, others).toReversed()) {
-    const heir = successor?.lives.get(origin.path);
-    const isPruned = successor !== null && !successor.graph.instances.has(origin.path);
     const { hot, lifetime } = opened;
+    // A version that was dropped has none after it.
+    const heir = status === 'aborted' ? undefined : successor?.lives.get(origin.path);
+    const isPruned = successor !== null && !successor.graph.instances.has(origin.path);
     const ending = hot?.end({ data: heir?.opened.hot?.data ?? hot.data, isPruned }) ?? null;
     if (ending !== null) await ending;
     // What a connection started goes on until that connection ends; upgraded sockets may outlive their generation.

@@ -122,6 +122,8 @@ class ProcessGenerations implements Generations {
   /** The modules that may have something open. */
   readonly #open = new Set<ModuleLife>();
   #isNotifying = false;
+  /** What was invalidated is being evaluated again. */
+  #reevaluation: Promise<void> | null = null;
   #preparing: Preparing | null = null;
   #isLeaving = false;
   #current: Generation | null = null;
@@ -140,6 +142,11 @@ class ProcessGenerations implements Generations {
   }
 
   async prepare(options: PrepareOptions): Promise<PrepareAnswer> {
+    if (this.#reevaluation !== null) await this.#reevaluation;
+    return this.#prepare(options);
+  }
+
+  async #prepare(options: PrepareOptions): Promise<PrepareAnswer> {
     if (this.#preparing !== null)
       throw invalid(`Generation ${this.#preparing.generation.scope.generation} is being prepared`);
     const startedAt = performance.now();
@@ -184,6 +191,8 @@ class ProcessGenerations implements Generations {
 
   /** What failed, told with the module that did. */
   #dropFailed(generation: Generation, error: unknown): unknown {
+    // It was aborted meanwhile.
+    if (this.#preparing?.generation !== generation) return error;
     const module = generation.graph.failedModule();
     this.abort(generation.scope.generation);
     const { message, stack } = toErrorReport(error);
@@ -197,7 +206,7 @@ class ProcessGenerations implements Generations {
     const preparing = this.#preparing;
     if (preparing === null) throw invalid('Nothing is being prepared');
     this.abort(preparing.generation.scope.generation);
-    return this.prepare(preparing.options);
+    return this.#prepare(preparing.options);
   }
 
   readonly #statusesOf = (life: ModuleLife): GenerationStatus[] =>
@@ -223,9 +232,18 @@ class ProcessGenerations implements Generations {
     const { generation } = current.scope;
     const provisional = current !== this.#proved;
     const { release } = current;
-    this.prepare({ release, generation, ready: 'load', readyTimeoutMs: 0, health: null })
+    this.#reevaluation = this.#prepare({
+      release,
+      generation,
+      ready: 'load',
+      readyTimeoutMs: 0,
+      health: null,
+    })
       .then(() => this.commit(generation, { provisional }))
-      .catch((error: unknown) => console.error('What was invalidated could not be evaluated again:', error));
+      .catch((error: unknown) => console.error('What was invalidated could not be evaluated again:', error))
+      .finally(() => {
+        this.#reevaluation = null;
+      });
   }
 
   async #becomeReady(
@@ -247,6 +265,10 @@ class ProcessGenerations implements Generations {
       throw invalid(`Generation ${number} is not prepared`);
     const next = preparing.generation;
     const before = this.#current;
+    if (next.graph.isOutrun()) {
+      await this.#prepareAgain();
+      return this.commit(number, options);
+    }
     const payload = { type: 'update', updates: toUpdates(next) } as const;
     if (before !== null) this.hotEvents.emit('vite:beforeUpdate', payload);
     try {
@@ -294,9 +316,11 @@ class ProcessGenerations implements Generations {
   }
 
   abort(number: number): void {
-    const generation = this.#preparing?.generation;
-    if (generation === undefined || generation.scope.generation !== number) return;
+    const preparing = this.#preparing;
+    if (preparing === null || preparing.generation.scope.generation !== number) return;
+    const { generation } = preparing;
     this.#preparing = null;
+    preparing.fail(invalid(`Generation ${number} was aborted`));
     void this.#end(generation, 'aborted', this.#current);
     this.#states.abort(generation.scope);
     this.servers.abort(generation.scope);
@@ -410,6 +434,8 @@ class ProcessGenerations implements Generations {
   #goBack(): boolean {
     const failed = this.#current;
     if (failed === null || this.#proved === null || this.#proved === failed) return false;
+    // What was invalidated in it need not be evaluated again.
+    this.abort(failed.scope.generation);
     this.#states.goBack(this.#proved.scope);
     this.#point(this.#proved);
     this.#retire(failed);

@@ -30,6 +30,7 @@ import { createModuleSlot } from './module-slot.ts';
 import { leadsToBoundary, replaceInPlace, toRelinkable } from './replace-in-place.ts';
 import {
   createInstance,
+  hasRun,
   targetKey,
   type CompiledModule,
   type InstanceTarget,
@@ -89,13 +90,15 @@ export interface ModuleGraph {
   readonly load: () => Promise<void>;
   /** Evaluates the entry and all that it imports. Rejects with what the app threw. */
   readonly evaluate: () => Promise<void>;
+  /** True when since then the code that is current has begun to run what is to be replaced, so that this has to be evaluated, too. */
+  readonly isOutrun: () => boolean;
   /** Makes this the graph that shared modules belong to. Call it when its generation becomes current, also by rollback. */
   readonly adopt: () => void;
   /** This graph will never be current: what it was about to replace stays. */
   readonly abandon: () => void;
   /** The module whose own code threw when the graph was evaluated. */
   readonly failedModule: () => string | null;
-  /** The namespace of a module that is evaluated. */
+  /** The namespace of a module; null for one that is not there or was not evaluated. */
   readonly namespace: (path: string) => object | null;
   readonly contextOf: (path: string) => ModuleContext;
   readonly readCompiled: (instance: ModuleInstance) => string;
@@ -135,6 +138,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   let instances = LayeredMap.of<ModuleInstance>();
   let slotted = LayeredMap.of<ModuleInstance>();
   let knownRoots: readonly string[] | null = null;
+  let started: readonly ModuleInstance[] = [];
   const roots = (): readonly string[] =>
     (knownRoots ??= [...new Set([root, ...[...instances.values()].map((instance) => instance.root)])]);
   const graph: ModuleGraph = {
@@ -152,11 +156,13 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     lineage,
     load: async () => {
       for (const instance of ownOf(graph)) instance.slot?.stage(instance);
-      for (const instance of rootsOf(graph)) await loadRoot(instance);
+      started = rootsOf(graph);
+      for (const instance of started) await loadRoot(instance);
     },
     evaluate: async () => {
-      for (const instance of rootsOf(graph)) await evaluate(instance);
+      for (const instance of started) await evaluate(instance);
     },
+    isOutrun: () => rootsOf(graph).some((instance) => !hasRun(instance)),
     adopt: () => {
       adoptInstances(graph);
       replaceInPlace(graph, importers);
@@ -167,7 +173,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     failedModule: () => findFailed(instances),
     namespace: (at) => {
       const instance = instances.get(at);
-      return instance === undefined ? null : namespaceOf(instance);
+      return instance === undefined || !hasRun(instance) ? null : namespaceOf(instance);
     },
     contextOf: (at) => {
       const context = contexts.get(at) ?? createContext(at);
@@ -355,9 +361,15 @@ function ownOf({ changed, instances }: ModuleGraph): ModuleInstance[] {
   return [...changed].map((at) => instanceAt(instances, at));
 }
 
-/** Where loading and evaluation start: importers of what is replaced in place may be shared, and lead to it no more. */
+/** Where loading and evaluation start: importers of what is replaced in place may be shared, and lead to it no more. What
+ *  nobody has imported yet goes on waiting for that. */
 function rootsOf({ entry, instances, propagation }: ModuleGraph): ModuleInstance[] {
-  return [...new Set([...propagation.inPlace, entry])].map((at) => instanceAt(instances, at));
+  const replaced = [...propagation.inPlace].map((at) => instanceAt(instances, at));
+  const wanted = replaced.filter(({ slot }) => {
+    const before = slot?.current ?? null;
+    return before === null || hasRun(before);
+  });
+  return [...new Set([...wanted, instanceAt(instances, entry)])];
 }
 
 async function loadRoot(instance: ModuleInstance): Promise<void> {

@@ -157,6 +157,12 @@ export function staticDependencies({ manifest, targets }: ModuleInstance): Modul
   });
 }
 
+/** True when its code has begun to run. */
+export function hasRun({ manifest, evaluation, commonJs }: ModuleInstance): boolean {
+  if (manifest.kind !== 'esm') return commonJs !== null;
+  return evaluation.status.startsWith('evaluat');
+}
+
 let view: ModuleGraph | null = null;
 
 /** Links as a graph has it: where a shared module leads to one that was replaced in place, that is the graph's version. */

@@ -47,6 +47,8 @@ class Slot implements ModuleSlot {
   readonly #isRunning: (instance: ModuleInstance) => boolean;
   readonly #exports = new Map<string, LiveExport>();
   readonly #targets = new WeakMap<ModuleInstance, Map<string, object>>();
+  /** Classes whose static initializers have not run yet. */
+  readonly #declared = new Set<string>();
   #staged: ModuleInstance | null = null;
 
   constructor(isRunning: (instance: ModuleInstance) => boolean) {
@@ -77,10 +79,14 @@ class Slot implements ModuleSlot {
     if (known === undefined) this.#exports.set(key, live);
     if (value === undefined) {
       live.declare();
+      this.#declared.add(key);
       return live.stable;
     }
     this.#targetsOf(instance).set(key, value);
     live.announce(value);
+    const isWhole = !this.#declared.delete(key);
+    // Imported late, after its generation became the current one.
+    if (isWhole && this.current === instance) live.aim(value);
     return live.stable;
   }
 
