@@ -56,7 +56,7 @@ export function createLiveClass(staged: () => Constructor | null): LiveExport {
   };
   const derive = (next: Constructor): void => {
     resemble(stable, next);
-    Object.setPrototypeOf(stable.prototype as object, Object.getPrototypeOf(next.prototype) as object);
+    Reflect.setPrototypeOf(stable.prototype as object, Reflect.getPrototypeOf(next.prototype as object));
   };
   let isDeclared = false;
   return {
@@ -66,7 +66,7 @@ export function createLiveClass(staged: () => Constructor | null): LiveExport {
     },
     announce: (next) => {
       // What its static initializers define is not there yet, and they may ask for it by the class's name.
-      if (isDeclared) Object.setPrototypeOf(stable, toStaticView(next));
+      if (isDeclared) Reflect.setPrototypeOf(stable, toStaticView(next));
       else derive(target ?? (next as Constructor));
       isDeclared = false;
       show(next as Constructor, false);
@@ -114,15 +114,15 @@ function toClass(pick: () => Constructor): Constructor {
   };
 }
 
-/** Name, length, text and prototype, by which frameworks tell functions apart. */
+/** Name, length, text and prototype, by which frameworks tell functions apart. What the app has frozen keeps its own: a commit
+ *  must not fail on that. */
 function resemble(stable: object, target: object): void {
   const { name, length } = target as Callable;
-  Object.setPrototypeOf(stable, Object.getPrototypeOf(target) as object);
-  Object.defineProperties(stable, {
-    name: { value: name, configurable: true },
-    length: { value: length, configurable: true },
-    toString: { value: () => Function.prototype.toString.call(target), configurable: true, writable: true },
-  });
+  const toString = (): string => Function.prototype.toString.call(target);
+  Reflect.setPrototypeOf(stable, Reflect.getPrototypeOf(target));
+  Reflect.defineProperty(stable, 'name', { value: name, configurable: true });
+  Reflect.defineProperty(stable, 'length', { value: length, configurable: true });
+  Reflect.defineProperty(stable, 'toString', { value: toString, configurable: true, writable: true });
 }
 
 interface Mirror {
@@ -139,13 +139,14 @@ function createMirror(owner: object, skipped: readonly PropertyKey[], pick: () =
     if (descriptor === undefined) return;
     shown.add(key);
     if (!isMethod(descriptor)) {
-      Object.defineProperty(owner, key, toAccessor({ owner, key, descriptor, pick }));
+      Reflect.defineProperty(owner, key, toAccessor({ owner, key, descriptor, pick }));
       return;
     }
     const method = methods.get(key) ?? createLiveMethod(key, pick);
     methods.set(key, method);
-    Object.defineProperty(owner, key, { ...descriptor, value: method.stable });
-    resemble(method.stable, descriptor.value as object);
+    method.last = descriptor.value as Callable;
+    Reflect.defineProperty(owner, key, { ...descriptor, value: method.stable });
+    resemble(method.stable, method.last);
   };
   return {
     show(source, isOnly) {
@@ -163,10 +164,16 @@ function createMirror(owner: object, skipped: readonly PropertyKey[], pick: () =
 
 interface LiveMethod {
   readonly stable: Callable;
+  /** What runs where it was captured and the version that is current has none. */
+  last: Callable | null;
 }
 
 function createLiveMethod(key: PropertyKey, pick: () => object): LiveMethod {
-  return { stable: toMethod(() => Reflect.get(pick(), key) as Callable) };
+  const method: LiveMethod = {
+    stable: toMethod(() => (Reflect.get(pick(), key) ?? method.last) as Callable),
+    last: null,
+  };
+  return method;
 }
 
 /** As a class body defines methods; fields are enumerable. */
@@ -182,18 +189,29 @@ interface Member {
 }
 
 function toAccessor({ owner, key, descriptor, pick }: Member): PropertyDescriptor {
-  const isAccessor = descriptor.get !== undefined || descriptor.set !== undefined;
-  return {
-    get(this: unknown) {
-      return Reflect.get(pick(), key, isAccessor ? this : undefined) as unknown;
+  const { get, set, enumerable = false } = descriptor;
+  if (get === undefined && set === undefined)
+    return { ...toField(owner, key, pick), enumerable, configurable: true };
+  const live = Object.getOwnPropertyDescriptors({
+    get accessor() {
+      return Reflect.get(pick(), key, this) as unknown;
     },
+    set accessor(value: unknown) {
+      Reflect.set(pick(), key, value, this);
+    },
+  }).accessor;
+  if (get !== undefined) resemble(live.get as object, get);
+  if (set !== undefined) resemble(live.set as object, set);
+  return { get: get && live.get, set: set && live.set, enumerable, configurable: true };
+}
+
+function toField(owner: object, key: PropertyKey, pick: () => object): PropertyDescriptor {
+  return {
+    get: () => Reflect.get(pick(), key) as unknown,
     set(this: object, value: unknown) {
-      if (isAccessor) Reflect.set(pick(), key, value, this);
-      else if (this === owner) Reflect.set(pick(), key, value);
+      if (this === owner) Reflect.set(pick(), key, value);
       // A subclass that is written to gets a field of its own.
       else Object.defineProperty(this, key, { value, writable: true, enumerable: true, configurable: true });
     },
-    enumerable: descriptor.enumerable ?? false,
-    configurable: true,
   };
 }
