@@ -70,6 +70,8 @@ export interface ModuleGraphOptions {
 export interface Lineage {
   /** Of the modules that the current graph has. */
   readonly home: GraphHome;
+  /** The paths of modules that are, or were, replaced in place. */
+  readonly slotted: Set<string>;
 }
 
 export interface ModuleGraph {
@@ -82,8 +84,6 @@ export interface ModuleGraph {
   readonly instances: LayeredMap<ModuleInstance>;
   /** Modules that were changed last time, and failed since: they are evaluated again. */
   readonly failures: Set<string>;
-  /** Modules that are, or may be, replaced in place. */
-  readonly slotted: LayeredMap<ModuleInstance>;
   readonly lineage: Lineage;
   /** Compiles and links all that the entry imports; runs nothing of the app.
    *  Errors: ERR_MIDFLIGHT_MODULE_UNRESOLVED, ERR_MIDFLIGHT_EXPORT_MISSING, ERR_MIDFLIGHT_EXPORT_AMBIGUOUS. */
@@ -134,9 +134,8 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   const changed = new Set(propagation.reevaluated.keys());
   const { entry } = options;
   const { readCompiled, findMap, createContext, midflightExports, currentGraph, modules } = options;
-  const lineage = options.previous?.lineage ?? { home: { graph: null } };
+  const lineage = options.previous?.lineage ?? { home: { graph: null }, slotted: new Set() };
   let instances = LayeredMap.of<ModuleInstance>();
-  let slotted = LayeredMap.of<ModuleInstance>();
   let knownRoots: readonly string[] | null = null;
   let started: readonly ModuleInstance[] = [];
   const roots = (): readonly string[] =>
@@ -148,9 +147,6 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     modules,
     get instances() {
       return instances;
-    },
-    get slotted() {
-      return slotted;
     },
     failures: new Set(),
     lineage,
@@ -203,7 +199,6 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   };
   const own = createOwn({ root, graph, modules, previous: options.previous });
   instances = (options.previous?.instances ?? instances).with(own);
-  slotted = (options.previous?.slotted ?? slotted).with(slottedOf(own));
   fillAllTargets(graph, { root, midflightExports });
   return graph;
 }
@@ -287,15 +282,6 @@ function createOwn({ root, graph, modules, previous }: Creation): Map<string, Mo
   return own;
 }
 
-function slottedOf(
-  own: ReadonlyMap<string, ModuleInstance | undefined>,
-): Map<string, ModuleInstance | undefined> {
-  const entries = [...own].map(
-    ([at, instance]) => [at, instance?.slot === null ? undefined : instance] as const,
-  );
-  return new Map(entries);
-}
-
 interface ForeignPlace {
   readonly root: string;
   readonly midflightExports: Readonly<Record<string, object>>;
@@ -330,6 +316,7 @@ function createNext({ root, manifest, graph, before }: Next): ModuleInstance {
     before.slot.switchTo(before);
   }
   const slot = isInPlace ? before?.slot : acceptsItself ? createModuleSlot(isRunning) : null;
+  if (slot) graph.lineage.slotted.add(manifest.path);
   return createInstance({ root, manifest, graph, compiled, slot: slot ?? null });
 }
 
@@ -369,7 +356,28 @@ function rootsOf({ entry, instances, propagation }: ModuleGraph): ModuleInstance
     const before = slot?.current ?? null;
     return before === null || hasRun(before);
   });
-  return [...new Set([...wanted, instanceAt(instances, entry)])];
+  const ordered = wanted.length > 1 ? inImportOrder(wanted, instances) : wanted;
+  return [...new Set([...ordered, instanceAt(instances, entry)])];
+}
+
+/** What is imported comes first, also by way of modules that stay, which no evaluation goes through. */
+function inImportOrder(
+  wanted: readonly ModuleInstance[],
+  instances: LayeredMap<ModuleInstance>,
+): ModuleInstance[] {
+  const visited = new Set<string>();
+  const ordered: ModuleInstance[] = [];
+  const visit = (instance: ModuleInstance): void => {
+    if (visited.has(instance.manifest.path)) return;
+    visited.add(instance.manifest.path);
+    for (const { phase, target } of instance.manifest.requests) {
+      const next = phase !== 'dynamic' && target.kind === 'module' ? instances.get(target.path) : undefined;
+      if (next !== undefined) visit(next);
+    }
+    ordered.push(instance);
+  };
+  for (const instance of wanted) visit(instance);
+  return ordered.filter((instance) => wanted.includes(instance));
 }
 
 async function loadRoot(instance: ModuleInstance): Promise<void> {

@@ -9,12 +9,14 @@ import { targetKey, type ModuleInstance } from './module-instance.ts';
 
 /** Makes the versions that a graph has the current ones, and leads the modules that it shares to them. Costs nothing where
  *  nothing is replaced. */
-export function replaceInPlace({ instances, slotted }: ModuleGraph, importers: Importers): void {
+export function replaceInPlace({ instances, lineage }: ModuleGraph, importers: Importers): void {
   const replaced: string[] = [];
-  for (const instance of slotted.values()) {
-    if (instance.slot === null || instance.slot.current === instance) continue;
-    instance.slot.switchTo(instance);
-    replaced.push(instance.manifest.path);
+  for (const path of lineage.slotted) {
+    const instance = instances.get(path);
+    const slot = instance?.slot ?? null;
+    if (instance === undefined || slot === null || slot.current === instance) continue;
+    slot.switchTo(instance);
+    replaced.push(path);
   }
   const affected = [...findImporters(replaced, instances, importers)].flatMap(
     (path) => instances.get(path) ?? [],

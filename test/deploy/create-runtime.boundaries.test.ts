@@ -160,6 +160,24 @@ test('an export that is new is there for an importer that changes with it', asyn
   assert.deepEqual(app.log(), ['main', 22]);
 });
 
+test('what a boundary imports by way of a module that stays is evaluated before it, whatever their names', async (t) => {
+  const files = (version: number): Record<string, string> => ({
+    'a.mjs': `import { b } from './barrel.mjs'; export const a = 'a' + b; log(a); ${accept}`,
+    'y.mjs': `import { c } from './star.mjs'; export const b = 'b${version}' + c; log(b); ${accept}`,
+    'z.mjs': `export const c = 'c${version}'; log(c); ${accept}`,
+  });
+  const app = await runApp(t, {
+    'main.mjs': `import { a } from './a.mjs'; export const seen = () => a;`,
+    'barrel.mjs': `export * from './y.mjs';`,
+    'star.mjs': `export * from './z.mjs';`,
+    ...files(1),
+  });
+  app.log();
+  await app.swap({ ...files(2), 'a.mjs': `${files(2)['a.mjs']} log;` });
+  assert.deepEqual(app.log(), ['c2', 'b2c2', 'ab2c2']);
+  assert.equal(app.main['seen'](), 'ab2c2');
+});
+
 test('a boundary becomes a plain module and a boundary again', async (t) => {
   const app = await runApp(t, {
     'main.mjs': `import { value } from './a.mjs'; export const seen = () => value; globalThis.seen = seen; log('main');`,
@@ -434,4 +452,20 @@ test('closing ends a swap the evaluation of which never ends', { timeout: 5_000 
   while (!app.log().includes('waits')) await new Promise((resolve) => setImmediate(resolve));
   await app.runtime.close();
   await rejected;
+});
+
+test('a callback of accept(dependency) that throws leads importers back to the dependency before', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': `import { name } from './dep.mjs'; export const seen = () => name;
+      import.meta.hot.accept('./dep.mjs', (dep) => { if (dep.name === 'bad') throw new Error('expected'); });`,
+    'dep.mjs': `export const name = 'one';`,
+  });
+  const bad = await app.prepare({ 'dep.mjs': `export const name = 'bad';` });
+  await assert.rejects(bad.commit(), /expected/);
+  assert.equal(app.main['seen'](), 'one');
+  await app.swap({ 'dep.mjs': `export const name = 'two';` });
+  assert.equal(app.main['seen'](), 'two');
+  const worse = await app.prepare({ 'dep.mjs': `export const name = 'bad';` });
+  await assert.rejects(worse.commit(), /expected/);
+  assert.equal(app.main['seen'](), 'two');
 });
