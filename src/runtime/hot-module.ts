@@ -159,7 +159,12 @@ class VersionedHotModule implements HotModule {
     const { events, isCurrent, run } = this.#options;
     const listeners = this.#listeners.get(event) ?? new Map<unknown, () => void>();
     this.#listeners.set(event, listeners);
-    listeners.set(listener, events.on(event, { listener, isCurrent, run }));
+    const removeOthers = listeners.get(listener);
+    const remove = events.on(event, { listener, isCurrent, run });
+    listeners.set(listener, () => {
+      removeOthers?.();
+      remove();
+    });
   }
 
   #off(event: string, listener: unknown): void {

@@ -1,4 +1,4 @@
-/** `import.meta.hot.accept` for dependencies that are no ES modules, and how often what was accepted is disposed. */
+/** `import.meta.hot.accept` for dependencies that are no ES modules, and what is ended once. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -31,4 +31,14 @@ test('close() disposes of each version once', async (t) => {
   const app = await runApp(t, { 'main.mjs': `import.meta.hot.dispose(() => log('disposed'));` });
   await app.runtime.close();
   assert.deepEqual(app.log(), ['disposed']);
+});
+
+test('off() takes away what on() was given twice', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': `const hear = (data) => log(data); import.meta.hot.on('x', hear); import.meta.hot.on('x', hear);
+      export const off = () => import.meta.hot.off('x', hear);`,
+  });
+  app.main['off']();
+  app.runtime.send('x', 1);
+  assert.deepEqual(app.log(), []);
 });
