@@ -94,7 +94,7 @@ function declined({ current, modules }: Comparison): readonly Reason[] {
 const kindNames: Record<string, string> = {
   'worker-entry': 'starts worker threads or child processes',
   cluster: 'uses node:cluster',
-  'native-addon': 'loads a native addon',
+  'native-addon': 'loads a native addon or imports WebAssembly',
 };
 
 function processBound({ next, modules }: Comparison): readonly Reason[] {

@@ -1,6 +1,7 @@
 /** What a swap can't undo or carry, found in the code of one module. */
 
 import { isTopLevel, literalText, walk, type Identifier, type Node } from './transform/ast.ts';
+import { isBinary } from './uses-location.ts';
 import { processMethods, type Rewrite } from './transform/rewrite.ts';
 import type { ScopeReference, Variable } from './transform/scope.ts';
 import { positionAt } from './transform/syntax-error.ts';
@@ -79,7 +80,7 @@ function requestHazards({ requests, source }: Rewrite): Found[] {
   return requests.all.flatMap(({ specifier }): Found[] => {
     const offset = Math.max(source.indexOf(specifier), 0);
     if (/^(?:node:)?cluster$/.test(specifier)) return [{ kind: 'cluster', offset, detail: specifier }];
-    if (specifier.endsWith('.node')) return [{ kind: 'native-addon', offset, detail: specifier }];
+    if (isBinary(specifier)) return [{ kind: 'native-addon', offset, detail: specifier }];
     return [];
   });
 }

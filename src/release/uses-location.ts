@@ -10,9 +10,14 @@ const locationMembers: Readonly<Record<string, ReadonlySet<string>>> = {
   module: new Set(['filename', 'path', 'paths']),
 };
 
-/** True for a use of `import.meta`, `__dirname`, `__filename`, `require.resolve` or the like. */
+/** True for a specifier of what Node loads from the release's tree and keeps: an addon, or WebAssembly. */
+export function isBinary(specifier: string): boolean {
+  return /\.(?:node|wasm)$/.test(specifier);
+}
+
+/** True for a use of `import.meta`, `__dirname`, `__filename`, `require.resolve` or the like, and for who loads a binary file. */
 export function usesLocation(rewrite: Rewrite): boolean {
-  let isUsed = false;
+  let isUsed = rewrite.requests.all.some(({ specifier }) => isBinary(specifier));
   walk(rewrite.program, (node) => {
     isUsed ||= isMeta(rewrite, node) || isFree(rewrite, node);
   });
