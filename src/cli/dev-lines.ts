@@ -62,13 +62,15 @@ export function toLines(notice: DevNotice): string {
 
 function toProblemText({ error, importChain }: DevProblem): string {
   const { message } = toWorkerError(error);
-  const chain =
-    importChain.length > 1 ? `\nimported by ${importChain.slice(0, -1).toReversed().join(' ← ')}` : '';
-  return `${message.trimEnd()}${chain}`;
+  return `${message.trimEnd()}${toChainText(importChain)}`;
 }
 
-function toTypeText({ path: at, line, column, message, frame }: TypeProblem): string {
-  return `${path.normalize(at)}:${line}:${column}: ${message}${frame === '' ? '' : `\n${frame}`}`;
+function toChainText(chain: readonly string[]): string {
+  return chain.length > 1 ? `\nimported by ${chain.slice(0, -1).toReversed().join(' ← ')}` : '';
+}
+
+function toTypeText({ path: at, line, column, message, frame, importChain }: TypeProblem): string {
+  return `${path.normalize(at)}:${line}:${column}: ${message}${frame === '' ? '' : `\n${frame}`}${toChainText(importChain)}`;
 }
 
 function toNames(names: readonly string[]): string {

@@ -129,6 +129,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 class InProcessRuntime implements Runtime {
   readonly events = new EventEmitter<RuntimeEvents>();
   readonly #root: string;
+  readonly #realRoot: string;
   readonly #index: ModuleIndex;
   readonly #generations: Generations;
   readonly #ready: 'listen' | 'load';
@@ -142,6 +143,7 @@ class InProcessRuntime implements Runtime {
   constructor(options: RuntimeOptions) {
     const { root, listeners, readyTimeoutMs } = options;
     this.#root = root;
+    this.#realRoot = realpathSync(root);
     this.#index = createModuleIndex(options);
     this.#ready = options.ready ?? 'load';
     this.#readyTimeoutMs = readyTimeoutMs ?? DEFAULT_READY_TIMEOUT_MS;
@@ -279,7 +281,6 @@ class InProcessRuntime implements Runtime {
   }
 
   async #evaluate(manifest: Manifest): Promise<number> {
-    const root = realpathSync(this.#root);
     const release: LoadedRelease = {
       id: manifest.id,
       root: this.#root,
@@ -287,7 +288,9 @@ class InProcessRuntime implements Runtime {
       readCompiled: (module) => this.#index.compiledOf(module).code,
       findMap: (module) => {
         const { map } = this.#index.compiledOf(module);
-        return map === null ? null : { url: toInlineMap(map, path.join(root, module.path)), read: () => map };
+        return map === null
+          ? null
+          : { url: toInlineMap(map, path.join(this.#realRoot, module.path)), read: () => map };
       },
     };
     this.#count += 1;

@@ -76,6 +76,10 @@ class CommandApp implements DevApp {
     ]);
   }
 
+  async chainsTo(): Promise<[]> {
+    return [];
+  }
+
   knows(): boolean {
     return false;
   }

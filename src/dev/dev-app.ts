@@ -12,6 +12,8 @@ export interface DevApp {
   /** Back to the code before the last swap.
    *  Errors: ERR_MIDFLIGHT_INVALID_STATE where there is none. */
   undo(): Promise<void>;
+  /** The imports that lead from the entry to each of these files; empty where that is not known. */
+  chainsTo(paths: readonly string[]): Promise<readonly (readonly string[])[]>;
   /** Whether it is a part of the app for sure, also when git ignores it. */
   knows(path: string): boolean;
   stop(): Promise<void>;

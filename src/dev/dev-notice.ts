@@ -37,6 +37,8 @@ export interface TypeProblem {
   readonly message: string;
   /** The lines around it. */
   readonly frame: string;
+  /** From the entry to the file; empty where nothing leads there. */
+  readonly importChain: readonly string[];
 }
 
 export type Say = (notice: DevNotice) => void;

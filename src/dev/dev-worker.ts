@@ -11,6 +11,7 @@ import type { ListenerHandle } from '../runtime/servers/listener-source.ts';
 import { createDirectoryWatch } from './directory-watch.ts';
 import { createGitLock } from './git-lock.ts';
 import { createSwapLoop, toProblem, type SwapLoop } from './swap-loop.ts';
+import { warmUp } from './warm-up.ts';
 
 // The app finds its entry where it is used to.
 process.argv.splice(1, 1);
@@ -47,6 +48,8 @@ async function onRequest(request: DevRequest): Promise<unknown> {
         return null;
       case 'undo':
         return await loaded?.loop.undo();
+      case 'chains':
+        return request.paths.map((at) => loaded?.runtime.chainTo(at) ?? []);
       case 'leave':
         loaded?.loop.stop();
         return await loaded?.runtime.leave(request.timeoutMs);
@@ -95,13 +98,18 @@ async function load({ root, entry, ready, readyTimeoutMs }: DevLoadOptions): Pro
   return { status: 'loaded', durationMs, moduleCount: runtime.files().length };
 }
 
+/** Ends when there is a swap to make. */
+const warming = new AbortController();
+
 function watchModules(root: string, runtime: Runtime): Loaded {
   const loop = createSwapLoop({ root, runtime, gitLock: createGitLock(root), emit: channel.emit, onModules });
   const watch = createDirectoryWatch((file) => {
     const at = path.relative(root, file).split(path.sep).join('/');
     // Others come from the watcher of the tree, which knows what is to be ignored.
-    if (runtime.isUnchanged(at) === false) loop.notice([at]);
-    else if (watch.follows(file)) refresh();
+    if (runtime.isUnchanged(at) === false) {
+      warming.abort();
+      loop.notice([at]);
+    } else if (watch.follows(file)) refresh();
   });
   /** The files of a directory that was replaced have changed unseen. */
   function refresh(): void {
@@ -114,6 +122,9 @@ function watchModules(root: string, runtime: Runtime): Loaded {
     channel.emit({ type: 'modules', paths: runtime.files() });
   }
   onModules();
+  warmUp(root, runtime.files(), warming.signal).catch(() => {
+    // There is something to do, or a file is not what it was when it was loaded.
+  });
   return {
     runtime,
     loop,

@@ -85,6 +85,11 @@ class NodeApp implements DevApp {
     this.#options.say({ type: 'undone' });
   }
 
+  async chainsTo(paths: readonly string[]): Promise<readonly (readonly string[])[]> {
+    const chains = await this.#serving?.request({ type: 'chains', paths }).catch(() => null);
+    return (chains ?? []) as readonly (readonly string[])[];
+  }
+
   knows(path: string): boolean {
     return this.#modules.has(path) || this.#settings?.startFiles.has(path) === true;
   }

@@ -46,7 +46,9 @@ export async function runDev(options: DevOptions): Promise<Dev> {
   const root = realpathSync(options.directory);
   const source = { root, entry: options.entry };
   const past: PastNotice[] = [];
-  const typeCheck = options.typecheck ? createTypeCheck({ root, say: (notice) => say(notice) }) : null;
+  const typeCheck = options.typecheck
+    ? createTypeCheck({ root, say: (notice) => say(notice), chainsTo: (paths) => app.chainsTo(paths) })
+    : null;
   const say: Say = (notice) => {
     if (bringsCode.has(notice.type)) typeCheck?.check();
     past.push({ at: new Date(), notice });
@@ -83,11 +85,14 @@ export async function runDev(options: DevOptions): Promise<Dev> {
 /** So many changes at once may be more than the system's queue of them holds. */
 const CHANGES_MAX = 1_000;
 
-/** What is known at once; of the rest what git does not ignore. */
+const KNOWN_DELAY_MS = 20;
+
+/** What is known, and of the rest what git does not ignore. */
 async function pass(app: DevApp, root: string, paths: readonly string[]): Promise<void> {
   if (paths.length > CHANGES_MAX) app.noticeAny();
   const known = paths.filter((at) => app.knows(at));
-  if (known.length > 0) app.notice(known);
+  // A worker has its own quick news of its modules; these are for what that missed, and must not compete with the swap.
+  if (known.length > 0) setTimeout(() => app.notice(known), KNOWN_DELAY_MS);
   const others = await withoutIgnored(
     root,
     paths.filter((at) => !app.knows(at)),

@@ -23,10 +23,11 @@ export interface TypeCheck {
 export interface TypeCheckOptions {
   readonly root: string;
   readonly say: Say;
+  chainsTo(paths: readonly string[]): Promise<readonly (readonly string[])[]>;
 }
 
 /** The check of a tree; null where there is no tsconfig.json, or no TypeScript in node_modules. */
-export function createTypeCheck({ root, say }: TypeCheckOptions): TypeCheck | null {
+export function createTypeCheck({ root, say, chainsTo }: TypeCheckOptions): TypeCheck | null {
   const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   if (!existsSync(compiler) || !existsSync(path.join(root, 'tsconfig.json'))) return null;
   let status: 'idle' | 'waiting' | 'checking' | 'checking, and once more' | 'stopped' = 'idle';
@@ -42,10 +43,12 @@ export function createTypeCheck({ root, say }: TypeCheckOptions): TypeCheck | nu
 
   async function run(): Promise<void> {
     status = 'checking';
-    const errors = await findTypeProblems(root, compiler).catch((error: Error) => {
+    const found = await findTypeProblems(root, compiler).catch((error: Error) => {
       say({ type: 'log', message: `types could not be checked: ${error.message}` });
       return [];
     });
+    const chains = await chainsTo(found.map((problem) => problem.path));
+    const errors = found.map((problem, index) => ({ ...problem, importChain: chains[index] ?? [] }));
     if (isStopped()) return;
     const isOnceMore = (status as string) === 'checking, and once more';
     status = 'idle';
@@ -78,7 +81,9 @@ export function createTypeCheck({ root, say }: TypeCheckOptions): TypeCheck | nu
   };
 }
 
-async function findTypeProblems(root: string, compiler: string): Promise<readonly TypeProblem[]> {
+type PlacedProblem = Omit<TypeProblem, 'importChain'>;
+
+async function findTypeProblems(root: string, compiler: string): Promise<readonly PlacedProblem[]> {
   const buildInfo = path.join(root, '.midflight', 'cache', 'types.tsbuildinfo');
   const options = ['--noEmit', '--incremental', '--tsBuildInfoFile', buildInfo, '--pretty', 'false'];
   const { exitCode, output, timedOut } = await runCommand(process.execPath, [compiler, ...options], {
@@ -94,7 +99,7 @@ async function findTypeProblems(root: string, compiler: string): Promise<readonl
 export function parseTypeProblems(
   output: string,
   linesOf: (path: string) => readonly string[],
-): TypeProblem[] {
+): PlacedProblem[] {
   const matches = output.matchAll(/^(\S.*?)\((\d+),(\d+)\): error (TS\d+: .*(?:\n[ \t]+.*)*)/gm);
   return [...matches].map(([, at = '', line = '', column = '', message = '']) => ({
     path: at,

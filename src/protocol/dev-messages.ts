@@ -19,6 +19,8 @@ export type DevRequest =
   | { readonly type: 'files'; readonly paths: readonly string[] }
   /** Back to the code before the last swap. */
   | { readonly type: 'undo' }
+  /** Answered by the imports that lead from the entry to each of these files, in their order. */
+  | { readonly type: 'chains'; readonly paths: readonly string[] }
   /** Another process has taken over: answered when the last client has left, or at the deadline. */
   | { readonly type: 'leave'; readonly timeoutMs: number };
 

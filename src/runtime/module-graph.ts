@@ -127,7 +127,7 @@ export interface ModuleGraph {
 
 /** Makes the graph of a release; nothing is read or run yet. */
 export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
-  const root = realpathSync(options.root);
+  const root = realpathSync.native(options.root);
   const contexts = new Map<string, ModuleContext>();
   const importers = toImporters(options.modules);
   const propagation = propagateFrom(options, importers);

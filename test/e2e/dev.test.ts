@@ -362,6 +362,7 @@ test('types are checked after a swap with the code around the error, and the cod
     errors.map(({ path: at, line, column }) => [at, line, column]),
     [['word.ts', 2, 14]],
   );
+  assert.deepEqual(errors[0]?.importChain, ['server.ts', 'answer.ts', 'word.ts']);
   assert.match(errors[0]?.frame ?? '', /2 \| export const count: number = word;\n.*\^/);
   assert.equal(await dev.get(), 'b');
   dev.write({ 'word.ts': word('right') });
