@@ -71,3 +71,14 @@ test('no entry, one that is not there and one outside are errors of their own', 
   await assert.rejects(findEntry(root, 'other.js'), { code: 'ERR_MIDFLIGHT_ENTRY_MISSING' });
   await assert.rejects(findEntry(root, '../server.js'), { code: 'ERR_MIDFLIGHT_ENTRY_MISSING' });
 });
+
+test('of several scripts the first counts that runs a file which is there; main only where none runs a file', async (t) => {
+  const scripts = { start: 'node dist/server.js', dev: 'tsx watch src/server.ts' };
+  const names = ['dev', 'start'];
+  const source = createTree(t, ['src/server.ts', 'main.js'], { main: 'main.js', scripts });
+  assert.equal((await findEntry(source, undefined, names)).entry, 'src/server.ts');
+  const built = createTree(t, ['dist/server.js', 'main.js'], { main: 'main.js', scripts });
+  assert.equal((await findEntry(built, undefined, names)).entry, 'dist/server.js');
+  const plain = createTree(t, ['main.js'], { main: 'main.js', scripts: { dev: 'midflight dev' } });
+  assert.equal((await findEntry(plain, undefined, names)).entry, 'main.js');
+});

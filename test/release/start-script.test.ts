@@ -26,6 +26,7 @@ const scripts: readonly (readonly [string, Partial<StartScript> | null])[] = [
   ['node --watch server.js', {}],
   ['npm run build && node dist/server.js', { entry: 'dist/server.js' }],
   ['tsx src/index.ts', { entry: 'src/index.ts' }],
+  ['tsx watch src/index.ts', { entry: 'src/index.ts' }],
   ['npx ts-node --transpile-only src/index.ts', { entry: 'src/index.ts' }],
   ['nodemon server.js', {}],
   ['/usr/bin/node server.js', {}],
