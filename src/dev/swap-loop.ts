@@ -37,8 +37,6 @@ export interface SwapLoopOptions {
 export interface SwapLoop {
   /** These files, relative to the root, may differ. */
   notice(paths: readonly string[]): void;
-  /** Whether what changed last could not be loaded. */
-  isFailing(): boolean;
   /** Back to the code before the last swap.
    *  Errors: ERR_MIDFLIGHT_INVALID_STATE where there is none. */
   undo(): Promise<void>;
@@ -57,8 +55,9 @@ class Loop implements SwapLoop {
   /** Since when something may differ. */
   #noticedAt = 0;
   #turn: Promise<unknown> | null = null;
-  #turnStartedAt = 0;
-  #status: 'current' | 'failing' | 'stopped' = 'current';
+  /** When the turn has begun what it does. */
+  #stepStartedAt = 0;
+  #status: 'watching' | 'stopped' = 'watching';
   #settling: NodeJS.Timeout | undefined;
   #said = '';
   readonly #emptiedAt = new Map<string, number>();
@@ -74,20 +73,16 @@ class Loop implements SwapLoop {
     if (this.#dirty.size === 0) return;
     if (this.#turn === null)
       void this.#inTurn(() => this.#work()).catch((error: unknown) => this.#failWith(error));
-    else if (performance.now() - this.#turnStartedAt > STUCK_MS) this.#giveUp();
+    else if (performance.now() - this.#stepStartedAt > STUCK_MS) this.#giveUp();
   }
 
   /** The swap under way can't be taken back from outside of it; another process can do without it. */
   #giveUp(): void {
-    const waitedS = Math.round((performance.now() - this.#turnStartedAt) / 1_000);
+    const waitedS = Math.round((performance.now() - this.#stepStartedAt) / 1_000);
     this.#options.emit({
       type: 'unswappable',
       reasons: [`the swap before has not ended after ${waitedS} s`],
     });
-  }
-
-  isFailing(): boolean {
-    return this.#status === 'failing';
   }
 
   async undo(): Promise<void> {
@@ -106,8 +101,8 @@ class Loop implements SwapLoop {
   }
 
   async #inTurn(act: () => Promise<void>): Promise<void> {
+    this.#stepStartedAt = performance.now();
     const turn = act();
-    this.#turnStartedAt = performance.now();
     this.#turn = turn.catch(() => undefined);
     try {
       await turn;
@@ -119,13 +114,14 @@ class Loop implements SwapLoop {
 
   async #work(): Promise<void> {
     const { gitLock } = this.#options;
-    for (let retries = 0; this.#dirty.size > 0 && this.#status !== 'stopped';) {
+    for (let retries = 0; this.#dirty.size > 0 && !this.#isStopped();) {
       if (gitLock.isHeld()) await gitLock.released();
       const paths = [...this.#dirty].filter((at) => !this.#isBeingWritten(at));
       this.#dirty.clear();
       // Files that were not needed so far may be what an import waits for.
       const differing = paths.filter((at) => this.#options.runtime.isUnchanged(at) !== true);
       if (differing.length === 0) continue;
+      this.#stepStartedAt = performance.now();
       const isTaken = await this.#take(differing, retries < RETRIES_MAX);
       retries = isTaken ? 0 : retries + 1;
       this.#mark(isTaken ? differing.filter((at) => this.#hasMoved(at)) : differing);
@@ -183,12 +179,10 @@ class Loop implements SwapLoop {
     clearTimeout(this.#settling);
     if (isAsBefore && this.#said !== '') this.#options.emit({ type: 'mended' });
     this.#said = '';
-    if (this.#status === 'failing') this.#status = 'current';
   }
 
   #failWith(error: unknown): void {
     if (this.#isStopped()) return;
-    this.#status = 'failing';
     this.#settle({ type: 'failed', ...toProblem(error, this.#options.runtime) });
   }
 

@@ -1,0 +1,155 @@
+/** The loop on a runtime that only keeps the rules of one. */
+
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { PreparedSwap } from '../../src/deploy/create-runtime.ts';
+import { createSwapLoop, type SwapLoop } from '../../src/dev/swap-loop.ts';
+import { MidflightError } from '../../src/errors.ts';
+import type { DevEvent } from '../../src/protocol/dev-messages.ts';
+
+interface Fixture {
+  readonly loop: SwapLoop;
+  /** What runs. */
+  running(): string;
+  write(text: string): void;
+  /** What is done while a swap is prepared, once. */
+  meanwhile(act: () => void): void;
+  readonly prepared: string[];
+  next(): Promise<DevEvent>;
+}
+
+/** One file; `bad` can't be loaded, and `handoff` can't be swapped. */
+function createFixture(t: TestContext): Fixture {
+  const root = mkdtempSync(path.join(tmpdir(), 'midflight-loop-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const file = path.join(root, 'a.ts');
+  const read = (): string => readFileSync(file, 'utf8');
+  const write = (text: string): void => writeFileSync(file, text);
+  write('first');
+  let running = 'first';
+  let taken = 'first';
+  let act = (): void => undefined;
+  const prepared: string[] = [];
+  const news = new EventEmitter<{ event: [DevEvent] }>();
+  const loop = createSwapLoop({
+    root,
+    runtime: {
+      async prepare() {
+        taken = read();
+        prepared.push(taken);
+        const text = taken;
+        act();
+        act = () => undefined;
+        if (text.startsWith('bad')) throw new MidflightError('ERR_MIDFLIGHT_SYNTAX', ['a.ts', 1, 1, text]);
+        return toPrepared(text, text === running ? 'none' : text === 'handoff' ? 'handoff' : 'swap', () => {
+          running = text;
+        });
+      },
+      async rollback() {
+        running = 'first';
+      },
+      chainTo: (at) => ['entry.ts', at],
+      isUnchanged: () => read() === taken,
+    },
+    gitLock: { isHeld: () => false, released: async () => undefined },
+    emit: (event) => void news.emit('event', event),
+    onModules: () => undefined,
+  });
+  t.after(() => loop.stop());
+  return {
+    loop,
+    write,
+    prepared,
+    running: () => running,
+    meanwhile: (next) => (act = next),
+    next: async () => ((await once(news, 'event')) as [DevEvent])[0],
+  };
+}
+
+function toPrepared(text: string, way: 'none' | 'swap' | 'handoff', commit: () => void): PreparedSwap {
+  const change = { path: 'a.ts', change: 'changed', because: [], isInPlace: false, refusal: null } as const;
+  const modules = [{ ...change, exportsAdded: [], exportsRemoved: [] }];
+  const reasons = [{ code: 'MF2003', path: way, message: `because of ${text}` }];
+  return {
+    plan: { path: way, steps: [], reasons, modules, hazards: [] },
+    timings: { compileMs: 0, prepareMs: 0 },
+    commit: async () => commit(),
+    abort: () => undefined,
+  };
+}
+
+test('a file that changes while its swap is prepared is prepared again before anything is committed', async (t) => {
+  const { loop, write, meanwhile, prepared, running, next } = createFixture(t);
+  meanwhile(() => write('third'));
+  write('second');
+  loop.notice(['a.ts']);
+  await next();
+  assert.deepEqual([prepared, running()], [['second', 'third'], 'third']);
+});
+
+test('news of a file that is as it was read last are no news', async (t) => {
+  const { loop, write, prepared, next } = createFixture(t);
+  loop.notice(['a.ts']);
+  write('second');
+  loop.notice(['a.ts']);
+  await next();
+  loop.notice(['a.ts']);
+  assert.deepEqual(prepared, ['second']);
+});
+
+test('an error that the next save mends at once is not told', async (t) => {
+  const { loop, write, prepared, next } = createFixture(t);
+  write('bad');
+  loop.notice(['a.ts']);
+  await new Promise(setImmediate);
+  write('good');
+  loop.notice(['a.ts']);
+  assert.equal((await next()).type, 'swapped');
+  assert.deepEqual(prepared, ['bad', 'good']);
+});
+
+test('an error that stands is told with the imports, and its end is told where nothing has changed by it', async (t) => {
+  const { loop, write, next } = createFixture(t);
+  write('bad');
+  loop.notice(['a.ts']);
+  const failed = await next();
+  assert.ok(failed.type === 'failed');
+  assert.deepEqual([failed.error.code, failed.importChain], ['ERR_MIDFLIGHT_SYNTAX', ['entry.ts', 'a.ts']]);
+  write('first');
+  loop.notice(['a.ts']);
+  assert.deepEqual(await next(), { type: 'mended' });
+});
+
+test('a file that was emptied is waited for', async (t) => {
+  const { loop, write, prepared, running, next } = createFixture(t);
+  write('');
+  loop.notice(['a.ts']);
+  write('second');
+  loop.notice(['a.ts']);
+  await next();
+  assert.deepEqual([prepared, running()], [['second'], 'second']);
+  write('');
+  loop.notice(['a.ts']);
+  await next();
+  assert.equal(running(), '');
+});
+
+test('what only another process can take is told with its reasons', async (t) => {
+  const { loop, write, running, next } = createFixture(t);
+  write('handoff');
+  loop.notice(['a.ts']);
+  assert.deepEqual(await next(), { type: 'unswappable', reasons: ['because of handoff'] });
+  assert.equal(running(), 'first');
+});
+
+test('undo waits for the swap that is under way', async (t) => {
+  const { loop, write, running } = createFixture(t);
+  write('second');
+  loop.notice(['a.ts']);
+  await loop.undo();
+  assert.equal(running(), 'first');
+});
