@@ -40,11 +40,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *args):
         pass
-server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler, bind_and_activate=False)
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = False
+server = Server(('127.0.0.1', 0), Handler, bind_and_activate=False)
 server.socket = socket.socket(fileno=3)
 import signal, threading
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 server.serve_forever()
+server.server_close()
 `;
 
 async function startDev(t: TestContext, tree: Readonly<Record<string, string>> = files): Promise<TestDev> {
