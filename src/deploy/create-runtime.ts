@@ -94,6 +94,8 @@ export interface Runtime {
   /** Compiles and evaluates the entry; gives its namespace.
    *  Errors: ERR_MIDFLIGHT_SYNTAX, ERR_MIDFLIGHT_EXPORT_MISSING and the like; what the app threw. */
   load(): Promise<object>;
+  /** The exports of the entry as the current version has them; null before it is loaded. */
+  namespace(): object | null;
   /** Compiles what differs and evaluates it beside what runs. `changes` are the files that may differ, absolute or relative
    *  to the root; every known file is looked at without them. One swap can be prepared at a time.
    *  Errors: as `load`; nothing has changed then. */
@@ -167,7 +169,11 @@ class InProcessRuntime implements Runtime {
     if (this.#current !== null) throw invalid('The runtime is loaded already');
     const prepared = await this.prepare();
     await prepared.commit();
-    return this.#generations.namespace() ?? {};
+    return this.namespace() ?? {};
+  }
+
+  namespace(): object | null {
+    return this.#generations.namespace();
   }
 
   async prepare(changes?: readonly string[]): Promise<PreparedSwap> {
