@@ -37,7 +37,12 @@ import {
   toUpdates,
   type Generation,
 } from './generation.ts';
-import { currentScope, type GenerationScope, type GenerationStatus } from './generation-scope.ts';
+import {
+  currentScope,
+  runInScope,
+  type GenerationScope,
+  type GenerationStatus,
+} from './generation-scope.ts';
 import { createHotEvents, type HotEvents } from './hot-events.ts';
 import type { LoadedRelease } from './loaded-release.ts';
 import type { ModuleGraph } from './module-graph.ts';
@@ -112,7 +117,9 @@ interface Preparing {
 
 class ProcessGenerations implements Generations {
   readonly servers: ServerAdoption;
-  readonly hotEvents = createHotEvents();
+  readonly hotEvents = createHotEvents((act) =>
+    this.#current === null ? act() : runInScope(this.#current.scope, act),
+  );
   readonly #options: GenerationsOptions;
   readonly #states = createStateRegistry({ modulesOf: (scope) => this.#originsOf(scope) });
   readonly #retiring = new Set<Generation>();
@@ -214,7 +221,9 @@ class ProcessGenerations implements Generations {
       .filter(({ lives }) => lives.has(life))
       .map(({ scope }) => scope.status);
 
-  readonly #runningGraph = (): ModuleGraph | undefined => this.#graphOf(currentScope());
+  /** What runs outside of all generations, as an embedder's call does, is answered in the current one. */
+  readonly #runningGraph = (): ModuleGraph | undefined =>
+    this.#graphOf(currentScope()) ?? this.#current?.graph;
 
   readonly #onInvalidate = (path: string, message: string | undefined): void => {
     // It is being evaluated with its importers already.

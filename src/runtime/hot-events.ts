@@ -18,7 +18,8 @@ export interface HotEvents {
   emit(event: string, payload: unknown): void;
 }
 
-export function createHotEvents(): HotEvents {
+/** Makes the events; `inGeneration` calls listeners as code of the generation that is current. */
+export function createHotEvents(inGeneration: (act: () => void) => void = (act) => act()): HotEvents {
   const owned = new Map<string, Set<Owned>>();
   return {
     on(event, entry) {
@@ -33,7 +34,7 @@ export function createHotEvents(): HotEvents {
       for (const { listener, isCurrent, run } of listeners) {
         if (!isCurrent()) continue;
         try {
-          run(() => listener(payload as never));
+          inGeneration(() => run(() => listener(payload as never)));
         } catch (error) {
           console.error(`A listener of ${event} failed:`, error);
         }

@@ -469,3 +469,14 @@ test('a callback of accept(dependency) that throws leads importers back to the d
   await assert.rejects(worse.commit(), /expected/);
   assert.equal(app.main['seen'](), 'two');
 });
+
+test('a module that is imported on behalf of whoever runs the runtime accepts its dependencies', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': `export const load = () => import('./lazy.mjs'); log('main');`,
+    'lazy.mjs': `import { name } from './dep.mjs'; export const seen = () => name; import.meta.hot.accept('./dep.mjs');`,
+    'dep.mjs': `export const name = 'one';`,
+  });
+  const { seen } = await app.main['load']();
+  await app.swap({ 'dep.mjs': `export const name = 'two';` });
+  assert.deepEqual([seen(), app.log()], ['two', ['main']]);
+});
