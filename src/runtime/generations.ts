@@ -37,12 +37,7 @@ import {
   toUpdates,
   type Generation,
 } from './generation.ts';
-import {
-  currentScope,
-  runInScope,
-  type GenerationScope,
-  type GenerationStatus,
-} from './generation-scope.ts';
+import { currentScope, runInScope, type GenerationScope, type GenerationStatus } from './generation-scope.ts';
 import { createHotEvents, type HotEvents } from './hot-events.ts';
 import type { LoadedRelease } from './loaded-release.ts';
 import type { ModuleGraph } from './module-graph.ts';
