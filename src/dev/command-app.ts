@@ -66,8 +66,8 @@ class CommandApp implements DevApp {
     void this.#want(['everything']);
   }
 
-  handoff(): void {
-    void this.#want(['you asked for it']);
+  handoff(reason: string): void {
+    void this.#want([reason]);
   }
 
   async undo(): Promise<void> {

@@ -7,8 +7,8 @@ export interface DevApp {
   notice(paths: readonly string[]): void;
   /** Any file may have changed. */
   noticeAny(): void;
-  /** A new process takes over. */
-  handoff(): void;
+  /** A new process takes over, for a reason that is told. */
+  handoff(reason: string): void;
   /** Back to the code before the last swap.
    *  Errors: ERR_MIDFLIGHT_INVALID_STATE where there is none. */
   undo(): Promise<void>;

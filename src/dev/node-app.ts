@@ -76,8 +76,8 @@ class NodeApp implements DevApp {
     if (changed.length > 0 || isDue) void this.#want(changed.map((at) => `${at} differs`));
   }
 
-  handoff(): void {
-    void this.#want(['you asked for it']);
+  handoff(reason: string): void {
+    void this.#want([reason]);
   }
 
   async undo(): Promise<void> {

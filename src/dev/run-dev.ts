@@ -9,8 +9,9 @@ import type { DevApp } from './dev-app.ts';
 import type { DevNotice, Say } from './dev-notice.ts';
 import { readDevSettings } from './dev-settings.ts';
 import { withoutIgnored } from './git-ignored.ts';
+import { findLinkedPackages } from './linked-packages.ts';
 import { createNodeApp } from './node-app.ts';
-import { watchTree } from './tree-watch.ts';
+import { watchTree, type TreeWatch } from './tree-watch.ts';
 import { createTypeCheck } from './type-check.ts';
 
 /** What a developer wants to look back on. */
@@ -68,18 +69,30 @@ export async function runDev(options: DevOptions): Promise<Dev> {
       app.noticeAny();
     },
   });
+  const isCommand = release.manifest.kind === 'command';
+  const linked = isCommand ? [] : await watchLinked(root, (reason) => app.handoff(reason));
   await app.start();
   return {
-    handoff: () => app.handoff(),
+    handoff: () => app.handoff('you asked for it'),
     undo: () => void app.undo().catch((error: Error) => say({ type: 'log', message: error.message })),
     history: () => past,
     async stop() {
       typeCheck?.stop();
-      await watch.close();
+      await Promise.all([watch, ...linked].map(async (each) => each.close()));
       await app.stop();
       listeners.close();
     },
   };
+}
+
+/** Packages of the same workspace that are no modules of the app: what changes there takes another process. */
+async function watchLinked(root: string, handoff: (reason: string) => void): Promise<TreeWatch[]> {
+  const watches = [...findLinkedPackages(root)].map(async ([directory, name]) => {
+    const at = path.relative(root, directory);
+    const reason = `${name} (${at}) differs, and is outside of this directory, so that Node keeps what it has loaded`;
+    return watchTree({ root: directory, onChange: () => handoff(reason), onError: () => handoff(reason) });
+  });
+  return Promise.all(watches);
 }
 
 /** So many changes at once may be more than the system's queue of them holds. */

@@ -52,6 +52,26 @@ test('dev swaps for a change in a package of the workspace', async (t) => {
   assert.equal(await dev.get(), 'two');
 });
 
+test('dev hands off for a change in a package that is linked from outside of its tree', async (t) => {
+  const { 'apps/api/server.ts': server = '', 'packages/lib/package.json': manifest = '' } = files;
+  const dev = await createTestDev({
+    'package.json': '{ "type": "module", "dependencies": { "lib": "*", "left-out": "*" } }',
+    'server.ts': server,
+  });
+  const outside = await createTestDev({ 'package.json': manifest, 'index.ts': `export const word = 'one';` });
+  t.after(async () => Promise.all([dev.dispose(), outside.dispose()]));
+  mkdirSync(path.join(dev.directory, 'node_modules'));
+  symlinkSync(outside.directory, path.join(dev.directory, 'node_modules/lib'));
+  dev.start('server.ts');
+  await dev.next('serving');
+  assert.equal(await dev.get(), 'one');
+  outside.write({ 'index.ts': `export const word = 'two';` });
+  const { reasons } = await dev.next('handoff');
+  assert.match(reasons.join(), /^lib \(.*\) differs, and is outside of this directory/);
+  await dev.next('handed-off');
+  assert.equal(await dev.get(), 'two');
+});
+
 test('a deploy installs the links into the release, and swaps for such a change', async (t) => {
   const app = await createTestApp({ files, config: { entry: 'apps/api/server.ts', probationMs: 200 } });
   t.after(() => app.dispose());
