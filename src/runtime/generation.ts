@@ -1,7 +1,7 @@
 /** One generation: the graph of one release's modules in this process, and what belongs to it. */
 
 import { MidflightError } from '../errors.ts';
-import { LayeredMap } from '../protocol/layered-map.ts';
+import { ChunkedMap } from './chunked-map.ts';
 import { differingAssets, type ManifestAssets } from '../protocol/manifest.ts';
 import type { LoadedRelease } from './loaded-release.ts';
 import { runInScope, type GenerationScope } from './generation-scope.ts';
@@ -66,7 +66,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     hasAccepted: acceptedIn(previous),
     refused: options.refused,
   });
-  const differing = graph.instances.changedSince(previous?.graph.instances ?? LayeredMap.of());
+  const differing = graph.instances.changedSince(previous?.graph.instances ?? ChunkedMap.of());
   const lives = new ModuleLives(previous?.lives.without(differing));
   contexts.open({ ...options, lives, inherited: dataOf(previous, graph.changed) });
   return { scope, graph, lives, assets: manifest.assets, release };

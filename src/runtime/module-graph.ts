@@ -19,6 +19,7 @@ import {
   type ModuleRequest,
 } from '../protocol/manifest.ts';
 import { propagate, type Propagation } from '../protocol/propagate.ts';
+import { ChunkedMap } from './chunked-map.ts';
 import { createModuleRequire, moduleOf } from './evaluate-commonjs.ts';
 import { importModule, requireEsm } from './evaluate-import.ts';
 import { evaluate } from './evaluate.ts';
@@ -81,7 +82,7 @@ export interface ModuleGraph {
   /** What is replaced in place, and who accepted what. */
   readonly propagation: Propagation;
   readonly modules: ManifestModules;
-  readonly instances: LayeredMap<ModuleInstance>;
+  readonly instances: ChunkedMap<ModuleInstance>;
   /** Modules that were changed last time, and failed since: they are evaluated again. */
   readonly failures: Set<string>;
   readonly lineage: Lineage;
@@ -135,7 +136,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   const { entry } = options;
   const { readCompiled, findMap, createContext, midflightExports, currentGraph, modules } = options;
   const lineage = options.previous?.lineage ?? { home: { graph: null }, slotted: new Set() };
-  let instances = LayeredMap.of<ModuleInstance>();
+  let instances = ChunkedMap.of<ModuleInstance>();
   let knownRoots: readonly string[] | null = null;
   let started: readonly ModuleInstance[] = [];
   const roots = (): readonly string[] =>
@@ -208,7 +209,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
 function adoptInstances(graph: ModuleGraph): void {
   const { lineage, instances } = graph;
   const before = lineage.home.graph;
-  for (const at of instances.changedSince(before?.instances ?? LayeredMap.of())) {
+  for (const at of instances.changedSince(before?.instances ?? ChunkedMap.of())) {
     const left = before?.instances.get(at);
     const come = instances.get(at);
     if (left !== undefined) left.home = { graph: before };
@@ -218,7 +219,7 @@ function adoptInstances(graph: ModuleGraph): void {
 }
 
 /** A failure spreads to the importers, so it began where nothing that is imported has failed. */
-function findFailed(instances: LayeredMap<ModuleInstance>): string | null {
+function findFailed(instances: ChunkedMap<ModuleInstance>): string | null {
   const failed = [...instances.values()].filter(({ evaluation }) => evaluation.error !== null);
   const first = failed.find(({ targets }) =>
     [...targets.values()].every(
@@ -322,7 +323,7 @@ function createNext({ root, manifest, graph, before }: Next): ModuleInstance {
 
 function fillTargets(
   { manifest, targets }: ModuleInstance,
-  instances: LayeredMap<ModuleInstance>,
+  instances: ChunkedMap<ModuleInstance>,
   toForeign: (target: ForeignModule['target']) => ForeignModule,
 ): void {
   for (const { specifier, phase, target } of manifest.requests) {
@@ -332,7 +333,7 @@ function fillTargets(
 
 function toTarget(
   target: ModuleRequest['target'],
-  instances: LayeredMap<ModuleInstance>,
+  instances: ChunkedMap<ModuleInstance>,
   toForeign: (target: ForeignModule['target']) => ForeignModule,
 ): InstanceTarget {
   if (target.kind === 'missing') return target;
@@ -363,7 +364,7 @@ function rootsOf({ entry, instances, propagation }: ModuleGraph): ModuleInstance
 /** What is imported comes first, also by way of modules that stay, which no evaluation goes through. */
 function inImportOrder(
   wanted: readonly ModuleInstance[],
-  instances: LayeredMap<ModuleInstance>,
+  instances: ChunkedMap<ModuleInstance>,
 ): ModuleInstance[] {
   const visited = new Set<string>();
   const ordered: ModuleInstance[] = [];
@@ -386,7 +387,7 @@ async function loadRoot(instance: ModuleInstance): Promise<void> {
   await whenLinked();
 }
 
-function instanceAt(instances: LayeredMap<ModuleInstance>, at: string): ModuleInstance {
+function instanceAt(instances: ChunkedMap<ModuleInstance>, at: string): ModuleInstance {
   const instance = instances.get(at);
   if (instance === undefined) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [at]);
   return instance;
@@ -430,7 +431,7 @@ const sources: Readonly<Record<string, readonly string[]>> = {
 };
 
 function findAt(
-  instances: LayeredMap<ModuleInstance>,
+  instances: ChunkedMap<ModuleInstance>,
   roots: readonly string[],
   file: string,
 ): ModuleInstance | null {
@@ -440,7 +441,7 @@ function findAt(
     : findModule(instances, path.relative(root, file).split(path.sep).join('/'));
 }
 
-function findModule(instances: LayeredMap<ModuleInstance>, at: string): ModuleInstance | null {
+function findModule(instances: ChunkedMap<ModuleInstance>, at: string): ModuleInstance | null {
   const { dir, name, ext } = path.posix.parse(at);
   const candidates = [
     ...extensions.map((extension) => at + extension),

@@ -1,13 +1,13 @@
 /** The lives of one generation's modules: its own, and those that it shares with the generation before. */
 
-import { LayeredMap } from '../protocol/layered-map.ts';
+import { ChunkedMap } from './chunked-map.ts';
 import type { ModuleLife } from './module-life.ts';
 
 export class ModuleLives implements Iterable<ModuleLife> {
-  readonly #shared: LayeredMap<ModuleLife>;
+  readonly #shared: ChunkedMap<ModuleLife>;
   readonly #own = new Map<string, ModuleLife>();
 
-  constructor(shared: LayeredMap<ModuleLife> = LayeredMap.of()) {
+  constructor(shared: ChunkedMap<ModuleLife> = ChunkedMap.of()) {
     this.#shared = shared;
   }
 
@@ -24,8 +24,8 @@ export class ModuleLives implements Iterable<ModuleLife> {
   }
 
   /** Those of them that the next generation shares: all but what differs there. */
-  without(paths: Iterable<string>): LayeredMap<ModuleLife> {
-    return this.#all().with(new Map([...paths].map((path) => [path, undefined])));
+  without(paths: Iterable<string>): ChunkedMap<ModuleLife> {
+    return this.#all().with([...paths].map((path) => [path, undefined] as const));
   }
 
   /** Those that another generation does not have. */
@@ -38,7 +38,7 @@ export class ModuleLives implements Iterable<ModuleLife> {
     return this.#all().values();
   }
 
-  #all(): LayeredMap<ModuleLife> {
+  #all(): ChunkedMap<ModuleLife> {
     return this.#shared.with(this.#own);
   }
 }

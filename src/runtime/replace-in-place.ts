@@ -1,7 +1,7 @@
 /** What happens around a module that is replaced in place: the importers that stay get its new version's bindings. */
 
 import type { Importers } from '../protocol/importers.ts';
-import type { LayeredMap } from '../protocol/layered-map.ts';
+import type { ChunkedMap } from './chunked-map.ts';
 import { renewNamespace } from './link-namespace.ts';
 import { relink } from './link.ts';
 import type { ModuleGraph } from './module-graph.ts';
@@ -30,7 +30,7 @@ export function replaceInPlace({ instances, lineage }: ModuleGraph, importers: I
 /** The modules that import one of these, also by way of modules that only pass its exports on. */
 function findImporters(
   replaced: readonly string[],
-  instances: LayeredMap<ModuleInstance>,
+  instances: ChunkedMap<ModuleInstance>,
   importers: Importers,
 ): Set<string> {
   const found = new Set<string>();
@@ -51,7 +51,7 @@ function passesOn(instance: ModuleInstance | undefined): boolean {
   return indirectExports.length > 0 || starExports.length > 0;
 }
 
-function retarget({ targets }: ModuleInstance, instances: LayeredMap<ModuleInstance>): void {
+function retarget({ targets }: ModuleInstance, instances: ChunkedMap<ModuleInstance>): void {
   for (const [key, target] of targets) {
     if (target.kind !== 'module') continue;
     const node = instances.get(target.node.manifest.path);
