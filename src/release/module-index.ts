@@ -15,6 +15,7 @@ import { LayeredMap } from '../protocol/layered-map.ts';
 import { checkLinks } from './check-links.ts';
 import { createResolver, type Resolver } from './resolve.ts';
 import { createPackageTypes, type PackageType } from './transform/module-kind.ts';
+import { createPauses } from '../protocol/pauses.ts';
 import { transformCached } from './transform-cache.ts';
 import type { SourceRequest } from './transform/rewrite.ts';
 import { isTransformable, transformModule, type TransformedModule } from './transform/transform.ts';
@@ -90,6 +91,7 @@ interface Draft {
 class Index implements ModuleIndex {
   readonly entry: string;
   readonly #options: IndexOptions;
+  #pauses = createPauses();
   readonly #compiled = new WeakMap<ManifestModule, CompiledCode>();
   #resolver: Resolver;
   #settings: TypeScriptSettings;
@@ -120,6 +122,7 @@ class Index implements ModuleIndex {
   }
 
   async update(changes?: Iterable<string>): Promise<IndexUpdate> {
+    this.#pauses = createPauses();
     for (const at of changes ?? this.#known.keys()) this.#pending.add(at);
     for (const at of this.#pending) if (this.#texts.has(at)) this.#take(at);
     const isFirst = this.#known.size === 0;
@@ -237,6 +240,7 @@ class Index implements ModuleIndex {
 
   /** False where it was left out. */
   async #compileOne(draft: Draft, at: string, text: string, isComputedTarget: boolean): Promise<boolean> {
+    await this.#pauses.next();
     try {
       const { code, map, requests, ...facts } = await this.#transform(at, text);
       const resolved = requests.map((request) => this.#resolve(at, request));

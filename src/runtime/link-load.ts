@@ -1,6 +1,7 @@
 /** Loading: the code of every module that will be linked is compiled, and what Node loads is loaded, before anything runs. */
 
 import { MidflightError } from '../errors.ts';
+import { createPauses, type Pauses } from '../protocol/pauses.ts';
 import { checkAttribute } from '../protocol/import-attributes.ts';
 import type { ModuleRequest } from '../protocol/manifest.ts';
 import { targetKey, type InstanceTarget, type ModuleInstance } from './module-instance.ts';
@@ -8,7 +9,13 @@ import { targetKey, type InstanceTarget, type ModuleInstance } from './module-in
 /** Loads an instance and all that it imports or requires by name.
  *  Errors: ERR_MIDFLIGHT_MODULE_UNRESOLVED, and what a package threw. */
 export async function loadClosure(instance: ModuleInstance): Promise<void> {
-  await loadFrom(instance, true, new Set());
+  await loadFrom(instance, true, { visited: new Set(), pauses: createPauses() });
+}
+
+interface Loading {
+  readonly visited: Set<ModuleInstance>;
+  /** Thousands of modules are compiled in pieces. */
+  readonly pauses: Pauses;
 }
 
 /** Loads what an ES module imports and was not loaded before it was required, without waiting. */
@@ -25,11 +32,8 @@ export function loadClosureNow(instance: ModuleInstance, visited: Set<ModuleInst
 }
 
 /** What is only required need not be there: its error is thrown by the `require`, if that ever comes. */
-async function loadFrom(
-  instance: ModuleInstance,
-  isNeeded: boolean,
-  visited: Set<ModuleInstance>,
-): Promise<void> {
+async function loadFrom(instance: ModuleInstance, isNeeded: boolean, loading: Loading): Promise<void> {
+  const { visited, pauses } = loading;
   if (visited.has(instance)) return;
   visited.add(instance);
   if (instance.evaluation.status === 'evaluated') return;
@@ -39,10 +43,12 @@ async function loadFrom(
     if (target === undefined || phase === 'dynamic') continue;
     if (target.kind === 'module') {
       const node = isNeeded ? checked(instance, request, target.node) : target.node;
-      await loadFrom(node, isNeeded && phase === 'static', visited);
+      await loadFrom(node, isNeeded && phase === 'static', loading);
     } else if (phase === 'static') await loadForeign(instance, { specifier, target, isNeeded });
   }
-  if (instance.manifest.kind === 'esm') instance.graph.compile(instance);
+  if (instance.manifest.kind !== 'esm') return;
+  await pauses.next();
+  instance.graph.compile(instance);
 }
 
 function checked(importer: ModuleInstance, request: ModuleRequest, node: ModuleInstance): ModuleInstance {

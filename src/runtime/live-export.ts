@@ -24,15 +24,34 @@ export interface LiveExport {
   readonly aim: (target: object) => void;
 }
 
-/** Makes the function that stands for all versions of one. `staged` gives the one of the version being prepared to its own
- *  code, null to all others. */
-export function createLiveFunction(first: Callable, staged: () => Callable | null): LiveExport {
-  let target = first;
-  const pick = (): Callable => staged() ?? target;
-  const stable = isPlainFunction(first) ? toConstructible(pick) : toMethod(pick);
+/** Tells which version runs. */
+export interface Choice<Target> {
+  /** While a version is being prepared, who runs has to be looked at; all other calls go straight to the current one. */
+  readonly gate: Gate;
+  /** What the version being prepared has, for its own code; null for all other. */
+  readonly staged: () => Target | null;
+}
+
+export interface Gate {
+  isOpen: boolean;
+}
+
+/** What runs while the gate is closed. One object with one shape, so that a call through it is as cheap as can be. */
+interface Aim<Target> {
+  readonly gate: Gate;
+  readonly pick: () => Target;
+  target: Target | null;
+}
+
+/** Makes the function that stands for all versions of one. */
+export function createLiveFunction(first: Callable, { gate, staged }: Choice<Callable>): LiveExport {
+  // It must not hold the first version, which goes as all others do.
+  const pick = (): Callable => (staged() ?? aimed.target) as Callable;
+  const aimed: Aim<Callable> = { gate, pick, target: null };
+  const stable = isPlainFunction(first) ? toConstructible(aimed) : toMethod(aimed);
   const aim = (next: object): void => {
-    target = next as Callable;
-    resemble(stable, target);
+    aimed.target = next as Callable;
+    resemble(stable, next);
   };
   resemble(stable, first);
   const nothing = (): void => undefined;
@@ -40,16 +59,20 @@ export function createLiveFunction(first: Callable, staged: () => Callable | nul
 }
 
 /** Makes the class that stands for all versions of one; it has none before the first `announce` or `aim`. */
-export function createLiveClass(staged: () => Constructor | null): LiveExport {
-  let target: Constructor | null = null;
+export function createLiveClass({ gate, staged }: Choice<Constructor>): LiveExport {
   const pick = (): Constructor => {
-    const picked = staged() ?? target;
+    const picked = staged() ?? aimed.target;
     if (picked === null) throw new ReferenceError('Cannot access a class before initialization');
     return picked;
   };
-  const stable = toClass(pick);
-  const statics = createMirror(stable, ['prototype', 'length', 'name', 'toString'], pick);
-  const members = createMirror(stable.prototype as object, ['constructor'], () => pick().prototype as object);
+  const aimed: Aim<Constructor> = { gate, pick, target: null };
+  const stable = toClass(aimed);
+  const statics = createMirror(stable, { gate, pick, skipped: ['prototype', 'length', 'name', 'toString'] });
+  const members = createMirror(stable.prototype as object, {
+    gate,
+    pick: () => pick().prototype as object,
+    skipped: ['constructor'],
+  });
   const show = (next: Constructor, isOnly: boolean): void => {
     statics.show(next, isOnly);
     members.show(next.prototype as object, isOnly);
@@ -67,15 +90,15 @@ export function createLiveClass(staged: () => Constructor | null): LiveExport {
     announce: (next) => {
       // What its static initializers define is not there yet, and they may ask for it by the class's name.
       if (isDeclared) Reflect.setPrototypeOf(stable, toStaticView(next));
-      else derive(target ?? (next as Constructor));
+      else derive(aimed.target ?? (next as Constructor));
       isDeclared = false;
       show(next as Constructor, false);
     },
     aim: (next) => {
-      target = next as Constructor;
+      aimed.target = next as Constructor;
       isDeclared = false;
-      derive(target);
-      show(target, true);
+      derive(aimed.target);
+      show(aimed.target, true);
     },
   };
 }
@@ -89,29 +112,34 @@ function isPlainFunction(target: Callable): boolean {
   return Object.getPrototypeOf(target) === Function.prototype && Object.hasOwn(target, 'prototype');
 }
 
-function toConstructible(pick: () => Callable): Callable {
+function toConstructible(aimed: Aim<Callable>): Callable {
   return function stable(this: unknown, ...values: unknown[]): unknown {
-    if (new.target === undefined) return Reflect.apply(pick(), this, values);
-    return Reflect.construct(pick(), values, new.target) as unknown;
+    if (new.target === undefined) return Reflect.apply(targetOf(aimed), this, values);
+    return Reflect.construct(targetOf(aimed), values, new.target) as unknown;
   };
 }
 
-function toMethod(pick: () => Callable): Callable {
+function toMethod(aimed: Aim<Callable>): Callable {
   return {
     stable(this: unknown, ...values: unknown[]): unknown {
-      return Reflect.apply(pick(), this, values);
+      return Reflect.apply(targetOf(aimed), this, values);
     },
   }.stable;
 }
 
-function toClass(pick: () => Constructor): Constructor {
+function toClass(aimed: Aim<Constructor>): Constructor {
   // oxlint-disable-next-line typescript/no-extraneous-class -- it stands for a class, and has to look like one.
   return class {
     constructor(...values: unknown[]) {
       // A constructor that returns an object gives that: made by the version's own, for the class that was asked for.
-      return Reflect.construct(pick(), values, new.target);
+      return Reflect.construct(targetOf(aimed), values, new.target);
     }
   };
+}
+
+function targetOf<Target>(aimed: Aim<Target>): Target {
+  const { target } = aimed;
+  return target === null || aimed.gate.isOpen ? aimed.pick() : target;
 }
 
 /** Name, length, text and prototype, by which frameworks tell functions apart. What the app has frozen keeps its own: a commit
@@ -130,8 +158,14 @@ interface Mirror {
   readonly show: (source: object, isOnly: boolean) => void;
 }
 
+interface Mirroring {
+  readonly gate: Gate;
+  readonly pick: () => object;
+  readonly skipped: readonly PropertyKey[];
+}
+
 /** Keeps the own members of one object on another that stays. */
-function createMirror(owner: object, skipped: readonly PropertyKey[], pick: () => object): Mirror {
+function createMirror(owner: object, { gate, pick, skipped }: Mirroring): Mirror {
   const shown = new Set<PropertyKey>();
   const methods = new Map<PropertyKey, LiveMethod>();
   const showOne = (key: PropertyKey, source: object): void => {
@@ -142,7 +176,7 @@ function createMirror(owner: object, skipped: readonly PropertyKey[], pick: () =
       Reflect.defineProperty(owner, key, toAccessor({ owner, key, descriptor, pick }));
       return;
     }
-    const method = methods.get(key) ?? createLiveMethod(key, pick);
+    const method = methods.get(key) ?? createLiveMethod(key, gate, pick);
     methods.set(key, method);
     method.last = descriptor.value as Callable;
     Reflect.defineProperty(owner, key, { ...descriptor, value: method.stable });
@@ -153,6 +187,7 @@ function createMirror(owner: object, skipped: readonly PropertyKey[], pick: () =
       const keys = Reflect.ownKeys(source).filter((key) => !skipped.includes(key));
       for (const key of keys) if (isOnly || !shown.has(key)) showOne(key, source);
       if (!isOnly) return;
+      for (const [key, method] of methods) method.aimed.target = methodOf(source, key) ?? method.last;
       for (const key of shown) {
         if (keys.includes(key as string)) continue;
         shown.delete(key);
@@ -164,16 +199,23 @@ function createMirror(owner: object, skipped: readonly PropertyKey[], pick: () =
 
 interface LiveMethod {
   readonly stable: Callable;
+  readonly aimed: Aim<Callable>;
   /** What runs where it was captured and the version that is current has none. */
   last: Callable | null;
 }
 
-function createLiveMethod(key: PropertyKey, pick: () => object): LiveMethod {
-  const method: LiveMethod = {
-    stable: toMethod(() => (Reflect.get(pick(), key) ?? method.last) as Callable),
-    last: null,
+function createLiveMethod(key: PropertyKey, gate: Gate, pick: () => object): LiveMethod {
+  const aimed: Aim<Callable> = {
+    gate,
+    pick: () => methodOf(pick(), key) ?? (method.last as Callable),
+    target: null,
   };
+  const method: LiveMethod = { stable: toMethod(aimed), aimed, last: null };
   return method;
+}
+
+function methodOf(source: object, key: PropertyKey): Callable | null {
+  return (Reflect.get(source, key) as Callable | undefined) ?? null;
 }
 
 /** As a class body defines methods; fields are enumerable. */

@@ -15,6 +15,7 @@ import {
   createLiveFunction,
   type Callable,
   type Constructor,
+  type Gate,
   type LiveExport,
 } from './live-export.ts';
 import type { ModuleInstance } from './module-instance.ts';
@@ -49,13 +50,23 @@ class Slot implements ModuleSlot {
   readonly #targets = new WeakMap<ModuleInstance, Map<string, object>>();
   /** Classes whose static initializers have not run yet. */
   readonly #declared = new Set<string>();
-  #staged: ModuleInstance | null = null;
+  readonly #gate: Gate = { isOpen: false };
+  #stagedVersion: ModuleInstance | null = null;
 
   constructor(isRunning: (instance: ModuleInstance) => boolean) {
     this.#isRunning = isRunning;
   }
 
   readonly seen = (): ModuleInstance | null => this.#seenStaged() ?? this.current;
+
+  get #staged(): ModuleInstance | null {
+    return this.#stagedVersion;
+  }
+
+  set #staged(instance: ModuleInstance | null) {
+    this.#stagedVersion = instance;
+    this.#gate.isOpen = instance !== null;
+  }
 
   stage(instance: ModuleInstance): void {
     this.#staged = instance;
@@ -96,8 +107,11 @@ class Slot implements ModuleSlot {
       return instance === null ? null : (this.#targets.get(instance)?.get(key) ?? null);
     };
     const isClass = manifest.hot?.live.find(({ name }) => name === key)?.kind === 'class';
-    if (isClass) return createLiveClass(staged as () => Constructor | null);
-    return createLiveFunction(value as Callable, staged as () => Callable | null);
+    if (isClass) return createLiveClass({ gate: this.#gate, staged: staged as () => Constructor | null });
+    return createLiveFunction(value as Callable, {
+      gate: this.#gate,
+      staged: staged as () => Callable | null,
+    });
   }
 
   /** The staged version, for its own code; before the first commit there is no other. */
