@@ -130,6 +130,7 @@ class ProcessGenerations implements Generations {
   #isLeaving = false;
   #current: Generation | null = null;
   #proved: Generation | null = null;
+  #goneBackFrom: number | null = null;
 
   constructor(options: GenerationsOptions) {
     this.#options = options;
@@ -331,6 +332,8 @@ class ProcessGenerations implements Generations {
   }
 
   rollback(number: number): void {
+    // Its own fault has come before the order.
+    if (this.#goneBackFrom === number) return;
     if (this.#current?.scope.generation !== number || !this.#goBack()) {
       throw invalid(`Generation ${number} has none before it to go back to`);
     }
@@ -438,6 +441,7 @@ class ProcessGenerations implements Generations {
   #goBack(): boolean {
     const failed = this.#current;
     if (failed === null || this.#proved === null || this.#proved === failed) return false;
+    this.#goneBackFrom = failed.scope.generation;
     // What was invalidated in it need not be evaluated again.
     this.abort(failed.scope.generation);
     this.#states.goBack(this.#proved.scope);
