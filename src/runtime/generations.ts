@@ -107,6 +107,8 @@ export function createGenerations(options: GenerationsOptions): Generations {
 interface Preparing {
   readonly generation: Generation;
   readonly options: PrepareOptions;
+  /** What its code threw while nobody waited for it. */
+  fault: Error | null;
   fail(error: Error): void;
 }
 
@@ -158,7 +160,7 @@ class ProcessGenerations implements Generations {
     const failed = Promise.withResolvers<never>();
     failed.promise.catch(() => undefined);
     const generation = this.#create(options, refused);
-    this.#preparing = { generation, options: { ...options, refused }, fail: failed.reject };
+    this.#preparing = { generation, options: { ...options, refused }, fault: null, fail: failed.reject };
     this.servers.inherit(
       generation.scope,
       (origin) => origin !== undefined && sharesOrigin(generation, origin),
@@ -270,6 +272,10 @@ class ProcessGenerations implements Generations {
       throw invalid(`Generation ${number} is not prepared`);
     const next = preparing.generation;
     const before = this.#current;
+    if (preparing.fault !== null) {
+      this.abort(number);
+      throw preparing.fault;
+    }
     if (next.graph.isOutrun()) {
       await this.#prepareAgain();
       return this.commit(number, options);
@@ -454,6 +460,7 @@ class ProcessGenerations implements Generations {
   #contain(scope: GenerationScope, error: Error): boolean {
     if (this.#isLeaving) return false;
     if (scope === this.#preparing?.generation.scope) {
+      this.#preparing.fault ??= error;
       this.#preparing.fail(error);
       return true;
     }

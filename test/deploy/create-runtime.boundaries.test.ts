@@ -480,3 +480,18 @@ test('a module that is imported on behalf of whoever runs the runtime accepts it
   await app.swap({ 'dep.mjs': `export const name = 'two';` });
   assert.deepEqual([seen(), app.log()], ['two', ['main']]);
 });
+
+test('a version that fails between prepare and commit is not committed', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': `import { a } from './a.mjs'; export const seen = () => a;`,
+    'a.mjs': value('a', 1),
+  });
+  const prepared = await app.prepare({
+    'a.mjs': `${value('a', 2)} setImmediate(() => { try { process.exit(3); } finally { log('fails'); return; } });`,
+  });
+  while (!app.log().includes('fails')) await new Promise((resolve) => setImmediate(resolve));
+  await assert.rejects(prepared.commit(), { code: 'ERR_MIDFLIGHT_GENERATION_EXITED' });
+  assert.equal(app.main['seen'](), 'a1');
+  await app.swap({ 'a.mjs': value('a', 3) });
+  assert.equal(app.main['seen'](), 'a3');
+});
