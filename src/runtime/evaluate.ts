@@ -104,14 +104,19 @@ function closeComponent(root: ModuleInstance, stack: ModuleInstance[]): void {
 function execute(instance: ModuleInstance): void {
   const { generator } = instance.evaluation;
   instance.evaluation.generator = null;
-  void runAsOwn(instance, () => generator?.next());
+  void runCode(instance, () => generator?.next());
+}
+
+function runCode<Result>(instance: ModuleInstance, run: () => Result): Result {
+  const { slot } = instance;
+  return runAsOwn(instance, () => (slot === null ? run() : slot.execute(instance, run)));
 }
 
 function executeAsync(instance: ModuleInstance): void {
   const { evaluation } = instance;
   const generator = evaluation.generator as AsyncIterator<unknown>;
   evaluation.generator = null;
-  runAsOwn(instance, () => generator.next()).then(
+  runCode(instance, () => generator.next()).then(
     () => onFulfilled(instance),
     (error: unknown) => onRejected(instance, error),
   );

@@ -18,10 +18,15 @@ export interface LiveExport {
   readonly stable: Callable | Constructor;
   /** A class is about to be announced before its static initializers run, and again after them. */
   readonly declare: () => void;
-  /** Shows what a version that is being prepared adds, beside what there is. */
-  readonly announce: (target: object) => void;
+  /** Shows what a version that is being prepared adds, beside what there is. `isRunning`: nothing else runs until it is absorbed. */
+  readonly announce: (target: object, isRunning: boolean) => void;
   /** Makes a version's function or class the one that runs. */
   readonly aim: (target: object) => void;
+  /** A version's code is about to run. */
+  readonly mark: () => void;
+  /** It has run: what it has put on the stable object since, as in `f.defaults = {}`, is that version's alone. False where that
+   *  can't be taken off again, as the app has frozen it. */
+  readonly absorb: (target: object) => boolean;
 }
 
 /** Tells which version runs. */
@@ -49,13 +54,17 @@ export function createLiveFunction(first: Callable, { gate, staged }: Choice<Cal
   const pick = (): Callable => (staged() ?? aimed.target) as Callable;
   const aimed: Aim<Callable> = { gate, pick, target: null };
   const stable = isPlainFunction(first) ? toConstructible(aimed) : toMethod(aimed);
+  const mirrors = createMirrors(stable, { gate, pick });
   const aim = (next: object): void => {
     aimed.target = next as Callable;
     resemble(stable, next);
+    mirrors.show(next);
   };
   resemble(stable, first);
+  mirrors.mark();
+  const { mark, absorb } = mirrors;
   const nothing = (): void => undefined;
-  return { stable, declare: nothing, announce: nothing, aim };
+  return { stable, declare: nothing, announce: nothing, aim, mark, absorb };
 }
 
 /** Makes the class that stands for all versions of one; it has none before the first `announce` or `aim`. */
@@ -67,16 +76,7 @@ export function createLiveClass({ gate, staged }: Choice<Constructor>): LiveExpo
   };
   const aimed: Aim<Constructor> = { gate, pick, target: null };
   const stable = toClass(aimed);
-  const statics = createMirror(stable, { gate, pick, skipped: ['prototype', 'length', 'name', 'toString'] });
-  const members = createMirror(stable.prototype as object, {
-    gate,
-    pick: () => pick().prototype as object,
-    skipped: ['constructor'],
-  });
-  const show = (next: Constructor, isOnly: boolean): void => {
-    statics.show(next, isOnly);
-    members.show(next.prototype as object, isOnly);
-  };
+  const { show, announce, mark, absorb } = createMirrors(stable, { gate, pick });
   const derive = (next: Constructor): void => {
     resemble(stable, next);
     Reflect.setPrototypeOf(stable.prototype as object, Reflect.getPrototypeOf(next.prototype as object));
@@ -87,20 +87,65 @@ export function createLiveClass({ gate, staged }: Choice<Constructor>): LiveExpo
     declare: () => {
       isDeclared = true;
     },
-    announce: (next) => {
+    announce: (next, isRunning) => {
       // What its static initializers define is not there yet, and they may ask for it by the class's name.
       if (isDeclared) Reflect.setPrototypeOf(stable, toStaticView(next));
       else derive(aimed.target ?? (next as Constructor));
       isDeclared = false;
-      show(next as Constructor, false);
+      announce(next, isRunning);
     },
     aim: (next) => {
       aimed.target = next as Constructor;
       isDeclared = false;
       derive(aimed.target);
-      show(aimed.target, true);
+      show(aimed.target);
+    },
+    mark,
+    absorb,
+  };
+}
+
+/** Keeps what a function or class has of its own, and what its prototype has. */
+function createMirrors(
+  stable: Callable | Constructor,
+  { gate, pick }: Pick<Aim<Callable | Constructor>, 'gate' | 'pick'>,
+): Mirror {
+  const own = createMirror(stable, { gate, pick, skipped: ['prototype', 'length', 'name', 'toString'] });
+  const prototype: unknown = stable.prototype;
+  if (!isObject(prototype)) return own;
+  const members = createMirror(prototype, {
+    gate,
+    pick: () => prototypeOf(pick()),
+    skipped: ['constructor'],
+  });
+  return {
+    show(source) {
+      own.show(source);
+      members.show(prototypeOf(source));
+    },
+    announce(source, isRunning) {
+      own.announce(source, isRunning);
+      members.announce(prototypeOf(source), isRunning);
+    },
+    mark() {
+      own.mark();
+      members.mark();
+    },
+    absorb(source) {
+      const areStatics = own.absorb(source);
+      return members.absorb(prototypeOf(source)) && areStatics;
     },
   };
+}
+
+/** An arrow function has none. */
+function prototypeOf(source: object): object {
+  const prototype: unknown = Reflect.get(source, 'prototype');
+  return isObject(prototype) ? prototype : {};
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** A class while its static fields are being defined; what is set goes to the class itself. */
@@ -154,8 +199,14 @@ function resemble(stable: object, target: object): void {
 }
 
 interface Mirror {
-  /** Has the members of `source` on the stable object; only those when told. */
-  readonly show: (source: object, isOnly: boolean) => void;
+  /** Has the members of `source` on the stable object, and no others. */
+  readonly show: (source: object) => void;
+  /** Adds what a version that is being prepared has beside those. `isRunning`: its methods are there as they are for as long as
+   *  its code runs, so that what wraps one of them has the very one. */
+  readonly announce: (source: object, isRunning: boolean) => void;
+  readonly mark: () => void;
+  /** Moves to `source` what the stable object has got since the mark, and puts back what was there. False where it can't be. */
+  readonly absorb: (source: object) => boolean;
 }
 
 interface Mirroring {
@@ -166,35 +217,80 @@ interface Mirroring {
 
 /** Keeps the own members of one object on another that stays. */
 function createMirror(owner: object, { gate, pick, skipped }: Mirroring): Mirror {
-  const shown = new Set<PropertyKey>();
+  const shown = new Map<PropertyKey, PropertyDescriptor>();
   const methods = new Map<PropertyKey, LiveMethod>();
-  const showOne = (key: PropertyKey, source: object): void => {
-    const descriptor = Object.getOwnPropertyDescriptor(source, key);
-    if (descriptor === undefined) return;
-    shown.add(key);
-    if (!isMethod(descriptor)) {
-      Reflect.defineProperty(owner, key, toAccessor({ owner, key, descriptor, pick }));
-      return;
-    }
+  const announced = new Set<PropertyKey>();
+  let marked: ReadonlyMap<PropertyKey, PropertyDescriptor> = new Map();
+  const toLive = (key: PropertyKey, descriptor: PropertyDescriptor): PropertyDescriptor => {
+    if (!isMethod(descriptor)) return toAccessor({ owner, key, descriptor, pick });
     const method = methods.get(key) ?? createLiveMethod(key, gate, pick);
     methods.set(key, method);
     method.last = descriptor.value as Callable;
-    Reflect.defineProperty(owner, key, { ...descriptor, value: method.stable });
     resemble(method.stable, method.last);
+    return { ...descriptor, value: method.stable };
+  };
+  const showOne = (key: PropertyKey, descriptor: PropertyDescriptor): boolean => {
+    shown.set(key, toLive(key, descriptor));
+    return Reflect.defineProperty(owner, key, shown.get(key) ?? descriptor);
+  };
+  const putBack = (key: PropertyKey, own: PropertyDescriptor): boolean => {
+    const before = marked.get(key);
+    return before === undefined ? showOne(key, own) : Reflect.defineProperty(owner, key, before);
   };
   return {
-    show(source, isOnly) {
-      const keys = Reflect.ownKeys(source).filter((key) => !skipped.includes(key));
-      for (const key of keys) if (isOnly || !shown.has(key)) showOne(key, source);
-      if (!isOnly) return;
+    show(source) {
+      const members = membersOf(source, skipped);
+      for (const [key, descriptor] of members) showOne(key, descriptor);
       for (const [key, method] of methods) method.aimed.target = methodOf(source, key) ?? method.last;
-      for (const key of shown) {
-        if (keys.includes(key as string)) continue;
+      for (const key of shown.keys()) {
+        if (members.has(key)) continue;
         shown.delete(key);
         Reflect.deleteProperty(owner, key);
       }
     },
+    announce(source, isRunning) {
+      for (const [key, descriptor] of membersOf(source, skipped)) {
+        announced.add(key);
+        if (isRunning && isMethod(descriptor)) Reflect.defineProperty(owner, key, descriptor);
+        else if (!shown.has(key)) showOne(key, descriptor);
+      }
+    },
+    mark() {
+      marked = membersOf(owner, skipped);
+      announced.clear();
+    },
+    absorb(source) {
+      let isPutBack = true;
+      const members = membersOf(owner, skipped);
+      for (const [key, descriptor] of members) {
+        if (isSame(descriptor, marked.get(key)) || isSame(descriptor, shown.get(key))) continue;
+        Reflect.defineProperty(source, key, descriptor);
+        isPutBack &&= putBack(key, descriptor);
+      }
+      for (const key of [...announced, ...marked.keys()]) {
+        if (members.has(key)) continue;
+        Reflect.deleteProperty(source, key);
+        const before = marked.get(key);
+        if (before !== undefined) Reflect.defineProperty(owner, key, before);
+      }
+      return isPutBack;
+    },
   };
+}
+
+function membersOf(object: object, skipped: readonly PropertyKey[]): Map<PropertyKey, PropertyDescriptor> {
+  const members = new Map<PropertyKey, PropertyDescriptor>();
+  for (const key of Reflect.ownKeys(object)) {
+    const descriptor = skipped.includes(key) ? undefined : Reflect.getOwnPropertyDescriptor(object, key);
+    if (descriptor !== undefined) members.set(key, descriptor);
+  }
+  return members;
+}
+
+function isSame(one: PropertyDescriptor, other: PropertyDescriptor | undefined): boolean {
+  if (other === undefined) return false;
+  const has = (name: keyof PropertyDescriptor): boolean => Object.is(one[name], other[name]);
+  return has('value') && has('get') && has('set');
 }
 
 interface LiveMethod {

@@ -247,7 +247,10 @@ function propagateFrom(
     after: modules,
     importers,
     changed: [...changed],
-    ...(hasAccepted === undefined ? {} : { hasAccepted }),
+    hasAccepted: (at, dependency) => {
+      const isStuck = dependency === null && previous?.instances.get(at)?.slot?.isStuck === true;
+      return !isStuck && hasAccepted?.(at, dependency) !== false;
+    },
     ...(refused === undefined ? {} : { refused }),
   });
 }

@@ -23,6 +23,8 @@ import { createPrivateNames, type PrivateNames } from './private-names.ts';
 
 export interface ModuleSlot {
   readonly current: ModuleInstance | null;
+  /** True where the app has frozen what would have to change with the next version. */
+  readonly isStuck: boolean;
   /** The version that the running code is to see: the one being prepared for its own code, the current one for all other. */
   readonly seen: () => ModuleInstance | null;
   /** A version is about to be linked; only its own code sees it. */
@@ -31,6 +33,8 @@ export interface ModuleSlot {
   readonly unstage: (instance: ModuleInstance) => void;
   /** Makes a version the current one: the next, or by rollback one before. */
   readonly switchTo: (instance: ModuleInstance) => void;
+  /** Runs the code of a version. What that puts on its functions and classes is its own. */
+  readonly execute: <Result>(instance: ModuleInstance, run: () => Result) => Result;
   /** The stable function or class of `key`, with what a version has for it. Without a value only the class that it will be. */
   readonly live: (instance: ModuleInstance, key: string, value?: object) => object;
   /** The private names of the live classes. */
@@ -44,6 +48,7 @@ export function createModuleSlot(isRunning: (instance: ModuleInstance) => boolea
 
 class Slot implements ModuleSlot {
   current: ModuleInstance | null = null;
+  isStuck = false;
   readonly privates = createPrivateNames((key) => this.#exports.get(key)?.stable ?? null);
   readonly #isRunning: (instance: ModuleInstance) => boolean;
   readonly #exports = new Map<string, LiveExport>();
@@ -51,7 +56,9 @@ class Slot implements ModuleSlot {
   /** Classes whose static initializers have not run yet. */
   readonly #declared = new Set<string>();
   readonly #gate: Gate = { isOpen: false };
-  #stagedVersion: ModuleInstance | null = null;
+  #staged: ModuleInstance | null = null;
+  /** The version whose code is being evaluated; nothing else runs meanwhile. */
+  #running: ModuleInstance | null = null;
 
   constructor(isRunning: (instance: ModuleInstance) => boolean) {
     this.#isRunning = isRunning;
@@ -59,27 +66,21 @@ class Slot implements ModuleSlot {
 
   readonly seen = (): ModuleInstance | null => this.#seenStaged() ?? this.current;
 
-  get #staged(): ModuleInstance | null {
-    return this.#stagedVersion;
-  }
-
-  set #staged(instance: ModuleInstance | null) {
-    this.#stagedVersion = instance;
-    this.#gate.isOpen = instance !== null;
-  }
-
   stage(instance: ModuleInstance): void {
     this.#staged = instance;
+    this.#setGate();
   }
 
   unstage(instance: ModuleInstance): void {
     if (this.#staged !== instance) return;
     this.#staged = null;
+    this.#setGate();
     if (this.current !== null) this.#aim(this.current);
   }
 
   switchTo(instance: ModuleInstance): void {
     this.#staged = null;
+    this.#setGate();
     this.current = instance;
     this.#aim(instance);
   }
@@ -94,24 +95,52 @@ class Slot implements ModuleSlot {
       return live.stable;
     }
     this.#targetsOf(instance).set(key, value);
-    live.announce(value);
+    const isRunning = this.#running === instance;
+    live.announce(value, isRunning);
     const isWhole = !this.#declared.delete(key);
-    // Imported late, after its generation became the current one.
-    if (isWhole && this.current === instance) live.aim(value);
+    if (isWhole && !isRunning && this.current === instance) live.aim(value);
     return live.stable;
+  }
+
+  execute<Result>(instance: ModuleInstance, run: () => Result): Result {
+    for (const live of this.#exports.values()) live.mark();
+    if (instance.manifest.hasTopLevelAwait) {
+      const result = run();
+      void Promise.resolve(result).then(() => this.#absorb(instance), ignore);
+      return result;
+    }
+    const before = this.#running;
+    this.#running = instance;
+    this.#setGate();
+    try {
+      return run();
+    } finally {
+      this.#running = before;
+      this.#setGate();
+      this.#absorb(instance);
+    }
+  }
+
+  #setGate(): void {
+    this.#gate.isOpen = this.#staged !== null || this.#running !== null;
+  }
+
+  #absorb(instance: ModuleInstance): void {
+    for (const [key, target] of this.#targetsOf(instance))
+      if (this.#exports.get(key)?.absorb(target) === false) this.isStuck = true;
+    // Imported late, after its generation became the current one.
+    if (this.current === instance) this.#aim(instance);
   }
 
   #create({ manifest }: ModuleInstance, key: string, value: object | undefined): LiveExport {
     const staged = (): object | null => {
-      const instance = this.#seenStaged();
+      const instance = this.#running ?? this.#seenStaged();
       return instance === null ? null : (this.#targets.get(instance)?.get(key) ?? null);
     };
     const isClass = manifest.hot?.live.find(({ name }) => name === key)?.kind === 'class';
-    if (isClass) return createLiveClass({ gate: this.#gate, staged: staged as () => Constructor | null });
-    return createLiveFunction(value as Callable, {
-      gate: this.#gate,
-      staged: staged as () => Callable | null,
-    });
+    const gate = this.#gate;
+    if (isClass) return createLiveClass({ gate, staged: staged as () => Constructor | null });
+    return createLiveFunction(value as Callable, { gate, staged: staged as () => Callable | null });
   }
 
   /** The staged version, for its own code; before the first commit there is no other. */
@@ -132,3 +161,6 @@ class Slot implements ModuleSlot {
     return targets;
   }
 }
+
+/** Whoever runs the code hears of its failure. */
+function ignore(): void {}

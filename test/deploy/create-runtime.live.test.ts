@@ -236,3 +236,85 @@ test('a private field that living instances would lack takes the importers along
   assert.deepEqual(app.log(), ['main', 'main']);
   assert.match(plan.reasons.find(({ code }) => code === 'MF1004')?.message ?? '', /#new/);
 });
+
+test('what a version puts on its functions and classes is seen by others from the commit on, and goes with it', async (t) => {
+  const source = (value: number): string => `
+    export function f() { return f.count; }
+    f.count = ${value};
+    f['own${value}'] = true;
+    export function Old() {}
+    Old.prototype.get = () => ${value};
+    export class A {}
+    A.later = ${value};
+    A.prototype.shared = ${value};
+    A.prototype.method = function () { return ${value}; };
+    log([f(), f.count, new Old().get(), A.later, new A().shared, new A().method()]);
+    ${accept}`;
+  const app = await runApp(t, { 'main.mjs': main, 'a.mjs': source(1) });
+  const { f, Old, A } = app.main['get']();
+  const living = new A();
+  const old = new Old();
+  const seen = (): unknown[] => [
+    f(),
+    f.count,
+    Object.keys(f),
+    old.get(),
+    A.later,
+    living.shared,
+    living.method(),
+  ];
+  const first = [1, 1, ['count', 'own1'], 1, 1, 1, 1];
+  assert.deepEqual(seen(), first);
+  const prepared = await app.prepare({ 'a.mjs': source(2) });
+  // A key that is new is there already, and has no value.
+  assert.deepEqual(seen().toSpliced(2, 1), first.toSpliced(2, 1));
+  assert.equal(f.own2, undefined);
+  prepared.abort();
+  assert.deepEqual(seen(), first);
+  await app.swap({ 'a.mjs': source(3) });
+  assert.deepEqual(seen(), [3, 3, ['count', 'own3'], 3, 3, 3, 3]);
+  await app.runtime.rollback();
+  assert.deepEqual(seen(), first);
+  const all = [1, 2, 3, 1].map((value) => Array(6).fill(value));
+  assert.deepEqual(app.log(), all);
+});
+
+test('methods that a module wraps after the class are wrapped in each version once', async (t) => {
+  const source = (value: number): string => `
+    const wrap = (prototype, name) => {
+      const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
+      const { value } = descriptor;
+      Object.defineProperty(prototype, name, { ...descriptor, value(...list) { return ['wrapped', ...value.apply(this, list)]; } });
+    };
+    export class A {
+      m(x) { return [${value}, x]; }
+      gone() {}
+      static s() { return [${value}]; }
+    }
+    wrap(A.prototype, 'm');
+    const { s } = A;
+    A.s = () => [0, ...s()];
+    delete A.prototype.gone;
+    log(new A().m(1), A.s());
+    ${accept}`;
+  const app = await runApp(t, { 'main.mjs': main, 'a.mjs': source(1) });
+  const { A } = app.main['get']();
+  const living = new A();
+  const { m } = living;
+  const seen = (): unknown[] => [living.m(1), m(2), A.s(), 'gone' in living];
+  const of = (value: number): unknown[] => [['wrapped', value, 1], ['wrapped', value, 2], [0, value], false];
+  assert.deepEqual(seen(), of(1));
+  const prepared = await app.prepare({ 'a.mjs': source(2) });
+  assert.deepEqual(seen(), of(1));
+  prepared.abort();
+  assert.deepEqual(seen(), of(1));
+  await app.swap({ 'a.mjs': source(3) });
+  assert.deepEqual(seen(), of(3));
+  await app.runtime.rollback();
+  assert.deepEqual(seen(), of(1));
+  const logged = [1, 2, 3, 1].flatMap((value) => [
+    ['wrapped', value, 1],
+    [0, value],
+  ]);
+  assert.deepEqual(app.log(), logged);
+});
