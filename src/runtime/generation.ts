@@ -8,6 +8,7 @@ import { runInScope, type GenerationScope } from './generation-scope.ts';
 import type { HotData, HotUpdate } from './hot-context.ts';
 import type { HotModuleOptions } from './hot-module.ts';
 import { createModuleGraph, type ModuleContext, type ModuleGraph } from './module-graph.ts';
+import type { ModuleInstance } from './module-instance.ts';
 import { createModuleLife, type ModuleLife, type ModuleLifeOptions } from './module-life.ts';
 import { ModuleLives } from './module-lives.ts';
 import { runAsModule, type ModuleOrigin } from './origin.ts';
@@ -223,6 +224,18 @@ export function ownLives({ lives }: Generation, others: readonly Generation[]): 
   const [first, ...rest] = others;
   const candidates = first === undefined ? [...lives] : lives.notIn(first.lives);
   return candidates.filter((life) => !rest.some((other) => other.lives.has(life)));
+}
+
+/** The instances that none of the others has: what a generation that has ended leaves. */
+export function ownInstances({ graph }: Generation, others: readonly Generation[]): ModuleInstance[] {
+  const [first, ...rest] = others;
+  const { instances } = graph;
+  const paths = first === undefined ? instances.keys() : instances.changedSince(first.graph.instances);
+  return [...paths].flatMap((at) => {
+    const instance = instances.get(at);
+    const isShared = rest.some((other) => other.graph.instances.get(at) === instance);
+    return instance === undefined || isShared ? [] : instance;
+  });
 }
 
 /** The trees that its modules read from: those of the releases that they were first part of. */

@@ -30,6 +30,7 @@ import {
   describePins,
   endGeneration,
   evaluateGeneration,
+  ownInstances,
   ownLives,
   notifyAccepted,
   rootsOf,
@@ -483,6 +484,17 @@ class ProcessGenerations implements Generations {
     await this.#end(generation, 'retired', this.#current);
     this.servers.retire(generation.scope);
     this.#retiring.delete(generation);
+    void this.#letGo(generation);
+  }
+
+  /** What only this generation had is held by nobody but who captured it, once its last upgraded socket has closed. */
+  async #letGo(generation: Generation): Promise<void> {
+    const others = this.#others(generation);
+    const instances = ownInstances(generation, others);
+    const lives = ownLives(generation, others);
+    await this.servers.whenLeft(generation.scope);
+    generation.graph.letGo(instances);
+    for (const life of lives) generation.lives.forget(life);
   }
 
   async #end(

@@ -82,6 +82,8 @@ class VersionedHotModule implements HotModule {
     for (const listeners of this.#listeners.values()) for (const remove of listeners.values()) remove();
     this.#listeners.clear();
     const callbacks = [...this.#disposers, ...(isPruned ? this.#pruners : [])];
+    // Code of other modules may live on and lead here; it must not keep this one's.
+    for (const list of [this.#acceptances, this.#disposers, this.#pruners]) list.length = 0;
     return callbacks.length === 0 ? null : this.#wait(this.#call(callbacks, data));
   }
 

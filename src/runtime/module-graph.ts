@@ -97,6 +97,9 @@ export interface ModuleGraph {
   readonly adopt: () => void;
   /** This graph will never be current: what it was about to replace stays. */
   readonly abandon: () => void;
+  /** No generation has these instances any more. From now on each lives only as long as its code does that somebody captured,
+   *  and not as long as that of any other. */
+  readonly letGo: (instances: readonly ModuleInstance[]) => void;
   /** The module whose own code threw when the graph was evaluated. */
   readonly failedModule: () => string | null;
   /** The namespace of a module; null for one that is not there or was not evaluated. */
@@ -139,6 +142,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   let instances = ChunkedMap.of<ModuleInstance>();
   let knownRoots: readonly string[] | null = null;
   let started: readonly ModuleInstance[] = [];
+  const released = new Map<string, WeakRef<ModuleInstance>>();
   const roots = (): readonly string[] =>
     (knownRoots ??= [...new Set([root, ...[...instances.values()].map((instance) => instance.root)])]);
   const graph: ModuleGraph = {
@@ -167,6 +171,15 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     abandon: () => {
       for (const instance of ownOf(graph)) instance.slot?.unstage(instance);
     },
+    letGo: (gone) => {
+      started = [];
+      for (const instance of gone) {
+        const at = instance.manifest.path;
+        released.set(at, new WeakRef(instance));
+        contexts.delete(at);
+      }
+      instances = instances.with(gone.map(({ manifest }) => [manifest.path, undefined] as const));
+    },
     failedModule: () => findFailed(instances),
     namespace: (at) => {
       const instance = instances.get(at);
@@ -185,7 +198,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     moduleOf,
     midflight: (subpath) => midflightModule(midflightExports, subpath),
     mainModule: () => instances.get(entry)?.commonJs?.module,
-    moduleAt: (file) => findAt(instances, roots(), file),
+    moduleAt: (file) => findAt((at) => instances.get(at) ?? released.get(at)?.deref(), roots(), file),
     resolve: (importer, specifier) => {
       const targets = instances.get(importer)?.targets;
       const keys = requestPhases.map((phase) => targetKey(specifier, phase));
@@ -433,18 +446,14 @@ const sources: Readonly<Record<string, readonly string[]>> = {
   '.cjs': ['.cts'],
 };
 
-function findAt(
-  instances: ChunkedMap<ModuleInstance>,
-  roots: readonly string[],
-  file: string,
-): ModuleInstance | null {
+type Get = (at: string) => ModuleInstance | undefined;
+
+function findAt(get: Get, roots: readonly string[], file: string): ModuleInstance | null {
   const root = roots.find((candidate) => file.startsWith(candidate + path.sep));
-  return root === undefined
-    ? null
-    : findModule(instances, path.relative(root, file).split(path.sep).join('/'));
+  return root === undefined ? null : findModule(get, path.relative(root, file).split(path.sep).join('/'));
 }
 
-function findModule(instances: ChunkedMap<ModuleInstance>, at: string): ModuleInstance | null {
+function findModule(get: Get, at: string): ModuleInstance | null {
   const { dir, name, ext } = path.posix.parse(at);
   const candidates = [
     ...extensions.map((extension) => at + extension),
@@ -452,7 +461,7 @@ function findModule(instances: ChunkedMap<ModuleInstance>, at: string): ModuleIn
     ...extensions.slice(1).map((extension) => path.posix.join(at, `index${extension}`)),
   ];
   for (const candidate of candidates) {
-    const instance = instances.get(candidate);
+    const instance = get(candidate);
     if (instance !== undefined) return instance;
   }
   return null;

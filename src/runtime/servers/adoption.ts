@@ -8,6 +8,7 @@
  */
 
 import dns from 'node:dns';
+import type { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { constants } from 'node:os';
 
@@ -141,9 +142,20 @@ class Adoption implements ServerAdoption {
 
   async whenQuiet(scope: GenerationScope, { timeoutMs }: { timeoutMs: number }): Promise<QuietReport> {
     await waitUntil(() => scope.inFlightCount === 0, { timeoutMs });
-    let upgradedCount = 0;
-    for (const server of this.#servers) if (server.scope === scope) upgradedCount += server.kept.size;
+    const upgradedCount = this.#keptOf(scope).length;
     return { timedOut: scope.inFlightCount > 0, inFlightCount: scope.inFlightCount, upgradedCount };
+  }
+
+  async whenLeft(scope: GenerationScope): Promise<void> {
+    for (let [socket] = this.#keptOf(scope); socket !== undefined; [socket] = this.#keptOf(scope)) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      socket.once('close', resolve);
+      await promise;
+    }
+  }
+
+  #keptOf(scope: GenerationScope): EventEmitter[] {
+    return [...this.#servers].filter((server) => server.scope === scope).flatMap(({ kept }) => [...kept]);
   }
 
   listening(scope: GenerationScope | null = this.#current): readonly ListenAddress[] {

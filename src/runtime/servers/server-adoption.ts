@@ -32,6 +32,8 @@ export interface ServerAdoption {
   counts(): WorkCounts;
   /** Resolves when a generation answers no request any more. Its upgraded sockets are counted, not waited for. */
   whenQuiet(scope: GenerationScope, options: { timeoutMs: number }): Promise<QuietReport>;
+  /** Resolves when the last upgraded socket of a generation has closed. */
+  whenLeft(scope: GenerationScope): Promise<void>;
   /** The addresses, with their actual ports, of a generation; by default of the current one. */
   listening(scope?: GenerationScope): readonly ListenAddress[];
   /** An HTTP GET that the generation's first HTTP server answers, over a private connection, public or not. */
