@@ -273,6 +273,8 @@ function createMirror(owner: object, { gate, pick, skipped }: Mirroring): Mirror
         const before = marked.get(key);
         if (before !== undefined) Reflect.defineProperty(owner, key, before);
       }
+      // What was there belongs to the version before.
+      marked = new Map();
       return isPutBack;
     },
   };
