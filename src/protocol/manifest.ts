@@ -39,6 +39,9 @@ export interface ImportBinding {
   readonly name: string;
   /** Of `ns.name` where `ns` is a namespace, so that it may be missing. `callee`: of `ns.name()`, where `this` is the namespace. */
   readonly member?: 'value' | 'callee';
+  /** True where it is only called: a live function may be called as it is in the current version, without the one that stands for
+   *  all versions. */
+  readonly isCalled?: true;
 }
 
 /** `export { imported as name } from 'specifier'`; `imported` is `*` for `export * as name`. */

@@ -91,7 +91,10 @@ function checkIndirectExports(instance: ModuleInstance): void {
 }
 
 /** The object of which the module reads the property `name`; for a namespace import the namespace itself. */
-function toParameter(instance: ModuleInstance, { specifier, name, member }: ImportBinding): object | null {
+function toParameter(
+  instance: ModuleInstance,
+  { specifier, name, member, isCalled }: ImportBinding,
+): object | null {
   const dependency = instance.dependency(specifier, 'static');
   if (name === '*') return dependencyNamespace(dependency);
   const found = resolveImport(dependency, name);
@@ -101,6 +104,8 @@ function toParameter(instance: ModuleInstance, { specifier, name, member }: Impo
     case 'binding': {
       const { node } = found;
       if (node.manifest.kind === 'cjs') node.wantedNames.add(found.name);
+      const called = isCalled === true ? functionNow(node, found.name) : null;
+      if (called !== null) return { [name]: called };
       return forward(node.environment, found.name, name);
     }
     case 'foreign':
@@ -115,6 +120,14 @@ function toParameter(instance: ModuleInstance, { specifier, name, member }: Impo
     case 'unknown':
       throw new MidflightError('ERR_MIDFLIGHT_EXPORT_MISSING', [instance.manifest.path, name, specifier]);
   }
+}
+
+/** The function of this very version, where the export is one that stands for all versions: who only calls it need not go through
+ *  that, as the parameter is re-pointed when another version is current. Null before it is initialized. */
+function functionNow(node: ModuleInstance, name: string): object | null {
+  const { slot, environment } = node;
+  const value = Object.hasOwn(environment, name) ? environment[name] : null;
+  return slot !== null && typeof value === 'function' ? slot.functionNow(node, value) : null;
 }
 
 /** What a namespace doesn't have is undefined. */

@@ -37,6 +37,8 @@ export interface ModuleSlot {
   readonly execute: <Result>(instance: ModuleInstance, run: () => Result) => Result;
   /** The stable function or class of `key`, with what a version has for it. Without a value only the class that it will be. */
   readonly live: (instance: ModuleInstance, key: string, value?: object) => object;
+  /** What a version has behind a function that stands for all; null for anything else. */
+  readonly functionNow: (instance: ModuleInstance, stable: object) => object | null;
   /** The private names of the live classes. */
   readonly privates: PrivateNames;
 }
@@ -100,6 +102,13 @@ class Slot implements ModuleSlot {
     const isWhole = !this.#declared.delete(key);
     if (isWhole && !isRunning && this.current === instance) live.aim(value);
     return live.stable;
+  }
+
+  functionNow(instance: ModuleInstance, stable: object): object | null {
+    for (const { name, kind } of instance.manifest.hot?.live ?? [])
+      if (kind === 'function' && this.#exports.get(name)?.stable === stable)
+        return this.#targets.get(instance)?.get(name) ?? null;
+    return null;
   }
 
   execute<Result>(instance: ModuleInstance, run: () => Result): Result {

@@ -318,3 +318,20 @@ test('methods that a module wraps after the class are wrapped in each version on
   ]);
   assert.deepEqual(app.log(), logged);
 });
+
+test('a call by name runs the version of the caller: what stays calls the current one, also after a rollback', async (t) => {
+  const source = (value: number): string => `
+    export function declared() { return ${value}; }
+    export const arrow = () => ${value};
+    ${accept}`;
+  const app = await runApp(t, {
+    'main.mjs': `import { declared, arrow } from './a.mjs'; export const both = () => [declared(), arrow()];`,
+    'a.mjs': source(1),
+  });
+  const prepared = await app.prepare({ 'a.mjs': source(2) });
+  assert.deepEqual(app.main['both'](), [1, 1]);
+  await prepared.commit();
+  assert.deepEqual(app.main['both'](), [2, 2]);
+  await app.runtime.rollback();
+  assert.deepEqual(app.main['both'](), [1, 1]);
+});

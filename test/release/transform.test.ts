@@ -16,7 +16,7 @@ function bodyOf(source: string, path?: string): string {
 }
 
 const rewritten: readonly (readonly [source: string, expected: string])[] = [
-  [`import { b } from './x.js'; b; b(); ({ b });`, ` $0.b; ;(0,$0.b)(); ({ b:$0.b });`],
+  [`import { b } from './x.js'; b; b(); ({ b });`, ` $0.b; ;(0,$1.b)(); ({ b:$0.b });`],
   [
     `import * as ns from './x.js'; ns.a; ns?.a.b; ns.a(); new ns.a(); f(ns); ns[a];`,
     ` $0.a; $0?.a.b; $1.a(); new $0.a(); f($2); $2[a];`,

@@ -1,7 +1,7 @@
 /** The imports and exports that an ES module declares. ECMA-262 16.2.1.7.1 ParseModule. */
 
 import { literalText, type Identifier, type Node } from './ast.ts';
-import { blank, timerNames, type Rewrite } from './rewrite.ts';
+import { blank, isCalled, timerNames, type Rewrite } from './rewrite.ts';
 import type { Variable } from './scope.ts';
 import { syntaxError } from './syntax-error.ts';
 import type { ImportBinding, IndirectExport } from '../../protocol/manifest.ts';
@@ -70,10 +70,22 @@ function collectImport(rewrite: Rewrite, found: Collected, statement: Of<'Import
   for (const node of statement.specifiers) {
     const variable = rewrite.scopes.top.set.get(node.local.name);
     if (variable === undefined) continue;
-    const binding = { specifier, name: importedName(node) };
+    const binding = toBinding(rewrite, specifier, importedName(node), variable);
     const text = binding.name === '*' ? '' : readerOf(rewrite, found.imports, binding);
     found.importOf.set(variable, { ...binding, text });
   }
+}
+
+function toBinding(
+  rewrite: Rewrite,
+  specifier: string,
+  name: string,
+  { references }: Variable,
+): ImportBinding {
+  const uses = references.map((reference) => reference.identifier as unknown as Node);
+  const read = uses.filter((node) => rewrite.parents.get(node)?.type !== 'ExportSpecifier');
+  const isCalledOnly = read.length > 0 && read.every((node) => isCalled(node, rewrite.parents));
+  return name !== '*' && isCalledOnly ? { specifier, name, isCalled: true } : { specifier, name };
 }
 
 function requestStatic(rewrite: Rewrite, specifier: string, attributes: readonly Attribute[]): void {
@@ -95,18 +107,23 @@ function importedName(node: Of<'ImportDeclaration'>['specifiers'][number]): stri
 /** The parameter of which `binding.name` is a property; for a namespace the namespace itself. One for each binding, however
  *  many locals it has. */
 export function parameterFor({ names }: Rewrite, imports: ImportBinding[], binding: ImportBinding): string {
-  const { specifier, name, member } = binding;
+  const { specifier, name, member, isCalled: isForCalls } = binding;
   const isTimer = /^(?:node:)?timers$/.test(specifier) && timerNames.has(name);
   if (isTimer) return `${names.module}.timers`;
   const known = imports.findIndex(
-    (other) => other.specifier === specifier && other.name === name && other.member === member,
+    (other) =>
+      other.specifier === specifier &&
+      other.name === name &&
+      other.member === member &&
+      other.isCalled === isForCalls,
   );
   if (known !== -1) return names.binding(known);
   imports.push(binding);
   return names.binding(imports.length - 1);
 }
 
-function readerOf(rewrite: Rewrite, imports: ImportBinding[], binding: ImportBinding): string {
+/** The expression that reads a binding. */
+export function readerOf(rewrite: Rewrite, imports: ImportBinding[], binding: ImportBinding): string {
   return propertyOf(parameterFor(rewrite, imports, binding), binding.name);
 }
 

@@ -22,6 +22,7 @@ import {
   parameterFor,
   patternIdentifiers,
   propertyOf,
+  readerOf,
   type EsmBindings,
 } from './esm-bindings.ts';
 import { findHot } from './hot.ts';
@@ -35,6 +36,7 @@ import {
   createRequestList,
   findText,
   guardStatement,
+  isCalled,
   isListenerCall,
   replaceReference,
   rewriteDynamicImport,
@@ -138,8 +140,10 @@ function rewriteReference(body: Body, reference: ScopeReference): void {
     code.update(identifier.start, identifier.end, `${names.module}.process`);
   } else if (imported.name === '*') {
     rewriteNamespace(body, identifier, imported.specifier);
-  } else if (isCalled(identifier, parent)) {
-    rewriteCallee(body, identifier, imported.specifier, imported.text);
+  } else if (isCalled(identifier, body.parents)) {
+    const { specifier, name } = imported;
+    const text = readerOf(body, body.bindings.imports, { specifier, name, isCalled: true });
+    rewriteCallee(body, identifier, specifier, text);
   } else replaceReference(body, identifier, imported.text);
 }
 
@@ -150,11 +154,6 @@ function toApi({ names }: Body, commonJsName: string): string {
 
 function isProcess(specifier: string, name: string): boolean {
   return (specifier === 'node:process' || specifier === 'process') && (name === 'default' || name === '*');
-}
-
-function isCalled(identifier: Node, parent: Node | undefined): boolean {
-  if (parent?.type === 'CallExpression') return parent.callee === identifier;
-  return parent?.type === 'TaggedTemplateExpression' && parent.tag === identifier;
 }
 
 /** `ns.name` is read from the binding itself, as a namespace object is slow; only what uses it as a whole gets it. */

@@ -121,6 +121,13 @@ export function isListenerCall({ parents }: Rewrite, identifier: Node): boolean 
   return parent.property.type === 'Identifier' && processMethods.has(parent.property.name);
 }
 
+/** True for the `f` of `f()` and of a tagged template. */
+export function isCalled(node: Node, parents: ReadonlyMap<Node, Node>): boolean {
+  const parent = parents.get(node);
+  if (parent?.type === 'CallExpression') return parent.callee === node;
+  return parent?.type === 'TaggedTemplateExpression' && parent.tag === node;
+}
+
 /** Puts an expression where an identifier is; `{ a }` becomes `{ a: expression }`. */
 export function replaceReference({ code, parents }: Rewrite, identifier: Identifier, text: string): void {
   const { name, start, end } = identifier;
