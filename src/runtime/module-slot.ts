@@ -10,14 +10,8 @@
  *   current              | rollback | the one before is current
  */
 
-import {
-  createLiveClass,
-  createLiveFunction,
-  type Callable,
-  type Constructor,
-  type Gate,
-  type LiveExport,
-} from './live-export.ts';
+import { createLiveClass, createLiveFunction, type LiveExport } from './live-export.ts';
+import type { Callable, Constructor, Gate } from './live-target.ts';
 import type { ModuleInstance } from './module-instance.ts';
 import { createPrivateNames, type PrivateNames } from './private-names.ts';
 
@@ -98,7 +92,7 @@ class Slot implements ModuleSlot {
     }
     this.#targetsOf(instance).set(key, value);
     const isRunning = this.#running === instance;
-    live.announce(value, isRunning);
+    live.announce(value);
     const isWhole = !this.#declared.delete(key);
     if (isWhole && !isRunning && this.current === instance) live.aim(value);
     return live.stable;

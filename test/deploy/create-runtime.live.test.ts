@@ -289,20 +289,35 @@ test('methods that a module wraps after the class are wrapped in each version on
     export class A {
       m(x) { return [${value}, x]; }
       gone() {}
+      get g() { return ${value}; }
+      noted() {}
       static s() { return [${value}]; }
     }
     wrap(A.prototype, 'm');
+    const { get } = Object.getOwnPropertyDescriptor(A.prototype, 'g');
+    Object.defineProperty(A.prototype, 'g', { get() { return ['wrapped', get.call(this)]; }, configurable: true });
+    notes.set(A.prototype.noted, ${value});
+    notes.set(A.prototype.m, 'wrapper ${value}');
     const { s } = A;
     A.s = () => [0, ...s()];
     delete A.prototype.gone;
     log(new A().m(1), A.s());
     ${accept}`;
+  const notes = new WeakMap<object, unknown>();
+  Object.assign(globalThis, { notes });
   const app = await runApp(t, { 'main.mjs': main, 'a.mjs': source(1) });
   const { A } = app.main['get']();
   const living = new A();
   const { m } = living;
-  const seen = (): unknown[] => [living.m(1), m(2), A.s(), 'gone' in living];
-  const of = (value: number): unknown[] => [['wrapped', value, 1], ['wrapped', value, 2], [0, value], false];
+  const seen = (): unknown[] => [living.m(1), m(2), A.s(), 'gone' in living, living.g, notes.get(living.m)];
+  const of = (value: number): unknown[] => [
+    ['wrapped', value, 1],
+    ['wrapped', value, 2],
+    [0, value],
+    false,
+    ['wrapped', value],
+    `wrapper ${value}`,
+  ];
   assert.deepEqual(seen(), of(1));
   const prepared = await app.prepare({ 'a.mjs': source(2) });
   assert.deepEqual(seen(), of(1));
@@ -310,6 +325,7 @@ test('methods that a module wraps after the class are wrapped in each version on
   assert.deepEqual(seen(), of(1));
   await app.swap({ 'a.mjs': source(3) });
   assert.deepEqual(seen(), of(3));
+  assert.equal(notes.get(living.noted), 3);
   await app.runtime.rollback();
   assert.deepEqual(seen(), of(1));
   const logged = [1, 2, 3, 1].flatMap((value) => [
@@ -317,6 +333,43 @@ test('methods that a module wraps after the class are wrapped in each version on
     [0, value],
   ]);
   assert.deepEqual(app.log(), logged);
+});
+
+test('a method may become an accessor, and is not asked for by the swap', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': main,
+    'a.mjs': `export class A { #x = 1; m() { return this.#x; } } ${accept}`,
+  });
+  const { A } = app.main['get']();
+  const living = new A();
+  const { m } = living;
+  await app.swap({ 'a.mjs': `export class A { #x = 1; get m() { return this.#x + 1; } } ${accept}` });
+  assert.deepEqual([living.m, m.call(living)], [2, 1]);
+  await app.runtime.rollback();
+  assert.deepEqual([living.m(), m.call(living)], [1, 1]);
+});
+
+test('what a static block wraps by the name of the class is wrapped', async (t) => {
+  const source = (value: number): string => `
+    export class A {
+      m() { return ${value}; }
+      static {
+        const { m } = A.prototype;
+        A.prototype.m = function () { return ['wrapped', m.call(this)]; };
+      }
+    }
+    log(new A().m());
+    ${accept}`;
+  const app = await runApp(t, { 'main.mjs': main, 'a.mjs': source(1) });
+  const { A } = app.main['get']();
+  const living = new A();
+  assert.deepEqual(living.m(), ['wrapped', 1]);
+  await app.swap({ 'a.mjs': source(2) });
+  assert.deepEqual(living.m(), ['wrapped', 2]);
+  assert.deepEqual(app.log(), [
+    ['wrapped', 1],
+    ['wrapped', 2],
+  ]);
 });
 
 test('a call by name runs the version of the caller: what stays calls the current one, also after a rollback', async (t) => {
