@@ -12,7 +12,7 @@ const SWAPS = 200;
 /** Node keeps its last response until the connection has another, and with it the version that gave it. */
 const KEPT_MAX = 2;
 
-function trackAll(): Tracked['collect'] {
+function followVersions(): Tracked['collect'] {
   const { track, collect } = createTracked();
   Object.assign(globalThis, { track });
   return collect;
@@ -56,7 +56,7 @@ async function assertCollected(collect: Tracked['collect']): Promise<void> {
 const plain = 'export const numberOf = () => marker.number;';
 
 test('modules that are evaluated again leave nothing of the versions before', async (t) => {
-  const collect = trackAll();
+  const collect = followVersions();
   const app = await runApp(t, {
     'package.json': '{"type":"module"}',
     'main.js': `import { numberOf } from './subject.js';
@@ -72,7 +72,7 @@ globalThis.ask = () => numberOf();`,
 });
 
 test('a module that accepts itself leaves nothing, also where its functions, classes and their instances were captured', async (t) => {
-  const collect = trackAll();
+  const collect = followVersions();
   const accepting = `${plain}
 export class Holder {
   #number = marker.number;
@@ -95,7 +95,7 @@ globalThis.ask = () => {
 });
 
 test('an HTTP server leaves nothing while a client stays connected', async (t) => {
-  const collect = trackAll();
+  const collect = followVersions();
   const app = await runApp(t, {
     'package.json': '{"type":"module"}',
     'main.js': `import { once } from 'node:events';
@@ -113,7 +113,7 @@ globalThis.port = server.address().port;`,
 });
 
 test('a large app leaves nothing of the versions that it began with', async (t) => {
-  const collect = trackAll();
+  const collect = followVersions();
   const names = Array.from({ length: 300 }, (_, index) => `leaf${index}.js`);
   const app = await runApp(t, {
     'package.json': '{"type":"module"}',
@@ -132,7 +132,7 @@ globalThis.ask = () => numberOf();`,
 });
 
 test('versions that fail, are aborted or rolled back leave nothing', async (t) => {
-  const collect = trackAll();
+  const collect = followVersions();
   const app = await runApp(t, {
     'package.json': '{"type":"module"}',
     'main.js': `import { numberOf } from './subject.js';
