@@ -243,10 +243,8 @@ export function rootsOf({ graph }: Generation): string[] {
   return [...new Set([...graph.instances.values()].map(({ root }) => root))];
 }
 
-/** What still keeps a generation, in words. */
-export function describePins(generation: Generation, others: readonly Generation[]): string[] {
-  const { inFlightCount } = generation.scope;
+/** The timers and listeners of the modules that only this generation has, in words. */
+export function describeOpen(generation: Generation, others: readonly Generation[]): string[] {
   const items = ownLives(generation, others).flatMap(({ opened }) => opened.lifetime?.open() ?? []);
-  const open = items.map(({ kind, line }) => `${kind} at ${line}`);
-  return [...(inFlightCount > 0 ? [`${inFlightCount} requests in flight`] : []), ...open];
+  return items.map(({ kind, line }) => `${kind} at ${line}`);
 }

@@ -24,10 +24,11 @@ import {
   type PrepareOptions as PrepareMessage,
   type RetainedGeneration,
 } from '../protocol/messages.ts';
+import { watchClientSockets, type ClientSocket } from './client-sockets.ts';
 import { watchFaults } from './faults.ts';
 import {
   createGeneration,
-  describePins,
+  describeOpen,
   endGeneration,
   evaluateGeneration,
   ownInstances,
@@ -44,6 +45,7 @@ import type { LoadedRelease } from './loaded-release.ts';
 import type { ModuleGraph } from './module-graph.ts';
 import type { ModuleInstance } from './module-instance.ts';
 import type { ModuleLife } from './module-life.ts';
+import { createRetainedLedger, describe, type Pin } from './retained.ts';
 import { bridgeNativeLoads } from './native-bridge.ts';
 import type { ModuleOrigin } from './origin.ts';
 import { whenQuiet } from './quiet.ts';
@@ -93,7 +95,11 @@ export interface Generations {
   current(): GenerationScope | null;
   /** The namespace of the current generation's entry. */
   namespace(): object | null;
+  /** Older generations that are still there, and what keeps them. */
   retained(): readonly RetainedGeneration[];
+  /** How many of these have retired, or are about to. What is only not collected yet does not count: where it could be more than
+   *  `limit`, memory is collected first. */
+  countRetained(limit: number): Promise<number>;
   /** The trees that code of this process may still read from. */
   roots(): readonly string[];
   /** Ends every generation at once, and lets the process be as it was. */
@@ -121,6 +127,11 @@ class ProcessGenerations implements Generations {
   readonly #options: GenerationsOptions;
   readonly #states = createStateRegistry({ modulesOf: (scope) => this.#originsOf(scope) });
   readonly #retiring = new Set<Generation>();
+  readonly #clientSockets = watchClientSockets();
+  readonly #ledger = createRetainedLedger((scope) => ({
+    accepted: this.servers.pins(scope),
+    opened: this.#clientSockets.of(scope).map(toPin),
+  }));
   readonly #restores: readonly (() => void)[];
   /** Modules that said, by `import.meta.hot.invalidate`, that they can't be replaced in place. */
   readonly #invalidated = new Set<string>();
@@ -143,6 +154,7 @@ class ProcessGenerations implements Generations {
       watchFaults({ onFault: (scope, error) => this.#contain(scope, error) }),
       () => this.#states.dispose(),
       () => this.servers.restore(),
+      () => this.#clientSockets.dispose(),
       unmapStackTraces,
     ];
   }
@@ -387,17 +399,27 @@ class ProcessGenerations implements Generations {
   }
 
   retained(): readonly RetainedGeneration[] {
-    const kept = new Set(this.#retiring);
-    if (this.#proved !== null && this.#proved !== this.#current) kept.add(this.#proved);
-    return [...kept].map((generation) => ({
-      generation: generation.scope.generation,
-      release: generation.scope.release,
-      pinnedBy: describePins(generation, this.#others(generation)),
-    }));
+    const proved = this.#proved !== this.#current && this.#proved !== null ? [this.#proved] : [];
+    return [
+      ...this.#ledger.list(),
+      ...[...this.#retiring].map((generation) => this.#report(generation, [])),
+      ...proved.map((generation) => this.#report(generation, ['probation of the current one'])),
+    ];
+  }
+
+  async countRetained(limit: number): Promise<number> {
+    return this.#retiring.size + (await this.#ledger.count(limit - this.#retiring.size));
+  }
+
+  #report(generation: Generation, reasons: readonly string[]): RetainedGeneration {
+    const { scope } = generation;
+    const pins = describe([...this.servers.pins(scope), ...this.#clientSockets.of(scope).map(toPin)]);
+    const pinnedBy = [...reasons, ...pins, ...describeOpen(generation, this.#others(generation))];
+    return { generation: scope.generation, release: scope.release, pinnedBy };
   }
 
   roots(): readonly string[] {
-    return [...new Set(this.#all().flatMap(rootsOf))];
+    return [...new Set([...this.#all().flatMap(rootsOf), ...this.#ledger.roots()])];
   }
 
   #all(): Generation[] {
@@ -492,6 +514,8 @@ class ProcessGenerations implements Generations {
     const others = this.#others(generation);
     const instances = ownInstances(generation, others);
     const lives = ownLives(generation, others);
+    const { scope } = generation;
+    this.#ledger.add({ scope, instances, lifetimes: lives.flatMap(({ opened }) => opened.lifetime ?? []) });
     await this.servers.whenLeft(generation.scope);
     generation.graph.letGo(instances);
     for (const life of lives) generation.lives.forget(life);
@@ -529,6 +553,10 @@ class ProcessGenerations implements Generations {
       `it answered ${answer.statusCode}`,
     ]);
   }
+}
+
+function toPin({ peer, line }: ClientSocket): Pin {
+  return { text: `socket to ${peer}`, line };
 }
 
 function invalid(what: string): MidflightError {

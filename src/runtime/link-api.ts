@@ -9,6 +9,8 @@ import { targetKey, type ModuleContext, type ModuleInstance } from './module-ins
 import type { PrivateNames } from './private-names.ts';
 
 export interface ModuleApi {
+  /** Held by the module's code. */
+  readonly token: object;
   readonly meta: ImportMeta;
   readonly timers: object;
   readonly process: object;
@@ -35,6 +37,7 @@ export function createModuleApi(instance: ModuleInstance): ModuleApi {
   const context = (): ModuleContext => instance.graph.contextOf(instance.manifest.path);
   let meta: ImportMeta | null = null;
   return {
+    token: instance.token,
     get meta() {
       return (meta ??= createMeta(instance, context));
     },

@@ -87,6 +87,8 @@ export interface ModuleInstance extends LinkNode<ModuleInstance> {
   readonly filename: string;
   readonly url: string;
   readonly environment: Environment;
+  /** What all code of the module holds, and nobody else for longer. */
+  readonly token: object;
   readonly targets: Map<string, InstanceTarget>;
   readonly evaluation: Evaluation;
   /** CommonJS: names that importers use besides those that the source was seen to export. */
@@ -122,6 +124,7 @@ export function createInstance({ root, manifest, graph, compiled, slot }: Instan
     filename,
     url: pathToFileURL(filename).href,
     environment: createEnvironment(manifest.kind),
+    token: {},
     targets,
     evaluation: createEvaluation(),
     wantedNames: new Set(),

@@ -112,25 +112,6 @@ globalThis.port = server.address().port;`,
   await assertCollected(collect);
 });
 
-test('a large app leaves nothing of the versions that it began with', async (t) => {
-  const collect = followVersions();
-  const names = Array.from({ length: 300 }, (_, index) => `leaf${index}.js`);
-  const app = await runApp(t, {
-    'package.json': '{"type":"module"}',
-    'main.js': `${names.map((name) => `import './${name}';`).join('\n')}
-import { numberOf } from './subject.js';
-globalThis.ask = () => numberOf();`,
-    'subject.js': toText(0, plain),
-    ...Object.fromEntries(names.map((name) => [name, 'export {};'])),
-  });
-  for (const number of [1, 2, SWAPS]) {
-    await app.swap({ 'subject.js': toText(number, plain) });
-    assert.equal(askGlobal(), number);
-    await turn();
-  }
-  await assertCollected(collect);
-});
-
 test('versions that fail, are aborted or rolled back leave nothing', async (t) => {
   const collect = followVersions();
   const app = await runApp(t, {

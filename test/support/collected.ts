@@ -28,11 +28,18 @@ export function createTracked(): Tracked {
       registry.register(object, name);
     },
     async collect(isEnough) {
-      for (let round = 0; round < COLLECTIONS_MAX && !isEnough(names()); round++) {
-        gc();
-        await turn();
-      }
+      await collectUntil(() => isEnough(names()));
       return names();
     },
   };
+}
+
+/** Collects until something holds, or it is clear that it will not. */
+export async function collectUntil(holds: () => boolean): Promise<void> {
+  for (let round = 0; round < COLLECTIONS_MAX && !holds(); round++) {
+    // What a WeakRef was asked for is held until the turn has ended.
+    await turn();
+    gc();
+    await turn();
+  }
 }

@@ -6,6 +6,7 @@ import { literalText, parse, walk, type Node } from './ast.ts';
 import {
   chooseNames,
   createRequestList,
+  holdToken,
   rewriteDynamicImport,
   rewriteGlobal,
   type Rewrite,
@@ -45,7 +46,9 @@ export function rewriteCjs({ path, source, preamble }: CjsOptions): RewrittenCjs
   const { code, names, program } = rewrite;
   if (program.hashbang !== null) code.remove(program.hashbang.start, program.hashbang.end);
   const parameters = 'exports,require,module,__filename,__dirname';
-  code.prepend(`return function(${names.module}){return function(${parameters}){${preamble}`);
+  code.prepend(
+    `return function(${names.module}){${holdToken(names)}return function(${parameters}){${preamble}`,
+  );
   code.append('\n}}');
   return { rewrite, ...exportsOf(source) };
 }

@@ -37,6 +37,7 @@ import {
   findText,
   guardStatement,
   isCalled,
+  holdToken,
   isListenerCall,
   replaceReference,
   rewriteDynamicImport,
@@ -118,7 +119,9 @@ function wrap({ code, names, bindings, hoisted, hasTopLevelAwait, program }: Bod
   const list = [names.module, names.environment, ...parameters].join(',');
   const keyword = hasTopLevelAwait ? 'async function*' : 'function*';
   if (program.hashbang !== null) code.remove(program.hashbang.start, program.hashbang.end);
-  code.prepend(`"use strict";return ${keyword}(${list}){${preamble}${hoisted.join('')}yield;`);
+  code.prepend(
+    `"use strict";return ${keyword}(${list}){${holdToken(names)}${preamble}${hoisted.join('')}yield;`,
+  );
   code.append('\n}');
 }
 

@@ -24,6 +24,8 @@ export interface Rewrite extends Parsed {
 
 /** The names of the compiled function's parameters; longer where the source has one of them itself. */
 export interface ParameterNames {
+  /** A constant that no other parameter is: see `holdToken`. */
+  readonly token: string;
   readonly module: string;
   readonly environment: string;
   readonly fallback: string;
@@ -67,11 +69,12 @@ export function chooseNames(source: string): ParameterNames {
   let prefix = '$';
   const isUsed = (): boolean => {
     const escaped = prefix.replaceAll('$', String.raw`\$`);
-    return new RegExp(String.raw`(?<![\w$])${escaped}(?:m|e|d|b|arguments|p?\d+)(?![\w$])`).test(source);
+    return new RegExp(String.raw`(?<![\w$])${escaped}(?:m|e|d|b|k|arguments|p?\d+)(?![\w$])`).test(source);
   };
   while (isUsed()) prefix += '$';
   return {
     module: `${prefix}m`,
+    token: `${prefix}k`,
     environment: `${prefix}e`,
     fallback: `${prefix}d`,
     undeclared: `${prefix}arguments`,
@@ -79,6 +82,12 @@ export function chooseNames(source: string): ParameterNames {
     private: (index) => `${prefix}p${index}`,
     brand: `#${prefix}b`,
   };
+}
+
+/** Has every function of the module hold its token, so that it can be told which module's code somebody has captured: V8 gives
+ *  all functions of a scope the variables that one of them uses. */
+export function holdToken({ module, token }: ParameterNames): string {
+  return `const ${token}=${module}.token;()=>${token};`;
 }
 
 /** Timers that belong to the generation that makes them. */

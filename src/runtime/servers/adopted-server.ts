@@ -9,6 +9,7 @@
 
 import type { EventEmitter } from 'node:events';
 
+import type { CallingLine } from '../calling-line.ts';
 import { type GenerationScope, runInScope } from '../generation-scope.ts';
 import { currentOrigin, type Origin } from '../origin.ts';
 import type { Hub } from './hub.ts';
@@ -38,7 +39,7 @@ interface Http2Session extends EventEmitter {
   close(): void;
 }
 
-interface Http2Stream extends EventEmitter {
+export interface Http2Stream extends EventEmitter {
   readonly session?: Http2Session;
   respond(headers: Record<string, number>, options: { endStream: boolean }): void;
 }
@@ -48,7 +49,28 @@ interface IncomingRequest {
   readonly socket: InternalSocket;
 }
 
+/** A request that is being answered. */
+export interface OpenWork {
+  readonly scope: GenerationScope;
+  /** By `secondsNow`. */
+  readonly sinceS: number;
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+}
+
+/** On a response: the generation that answers, and since when. */
+export const kWork = Symbol('midflight.work');
+export const kSince = Symbol('midflight.since');
+
+/** Since the process began: a small integer, which costs a response no object. */
+export function secondsNow(): number {
+  return Math.trunc(performance.now() / 1_000);
+}
+
 interface AnyResponse extends InternalResponse {
+  readonly req?: { readonly method?: string; readonly url?: string };
+  [kWork]?: GenerationScope;
+  [kSince]?: number;
   readonly stream?: unknown;
   statusCode: number;
   writeContinue(): void;
@@ -64,6 +86,8 @@ export class AdoptedServer {
   /** What called `listen()`. */
   origin: Origin | undefined = currentOrigin();
   scope: GenerationScope;
+  /** Where that was. */
+  line: CallingLine | null = null;
   backlog = 511;
   isRef = true;
   /** The last hub that it listened on; kept after close, because open connections still find the current server there. */
@@ -71,6 +95,8 @@ export class AdoptedServer {
   /** Upgraded sockets, and all sockets of a net server. */
   readonly kept = new Set<EventEmitter>();
   readonly sessions = new Set<Http2Session>();
+  /** HTTP/2 requests that are being answered. */
+  readonly streams = new Map<Http2Stream, OpenWork>();
   readonly #service: Service;
   #standIn: StandInHandle | null = null;
   readonly #emit: Emit;
@@ -117,6 +143,14 @@ export class AdoptedServer {
     const handle = this.#standIn;
     if (handle?.onconnection) handle.onconnection.call(handle, errno, client);
     else client?.close();
+  }
+
+  /** The responses that have begun or wait, of HTTP/1. */
+  *openResponses(): Generator<AnyResponse> {
+    for (const socket of httpSockets(this.server)) {
+      const responses = new Set([socket._httpMessage, this.#lastPipelined.get(socket)]);
+      for (const response of responses) if (response) yield response as AnyResponse;
+    }
   }
 
   /** HTTP connections that are open, idle ones too. */
@@ -238,6 +272,8 @@ export class AdoptedServer {
     // An HTTP/2 request was counted as a stream, and its connection has no `Connection: close`.
     if (response.stream === undefined) {
       const isPipelined = request.socket._httpMessage !== response;
+      response[kWork] = this.scope;
+      response[kSince] = secondsNow();
       this.scope.inFlightCount++;
       this.hub?.sessions.follow(request.url, response, this);
       if (this.#isLame()) this.#sayClose(request.socket, response, isPipelined);
@@ -312,9 +348,12 @@ export class AdoptedServer {
   }
 
   #answerStream(values: unknown[]): boolean {
-    const stream = values[0] as Http2Stream;
+    const [stream, headers] = values as [Http2Stream, Record<string, string>];
     this.scope.inFlightCount++;
     stream.on('close', this.#onWorkEnd);
+    const [method, url] = [headers[':method'], headers[':path']];
+    this.streams.set(stream, { scope: this.scope, sinceS: secondsNow(), method, url });
+    stream.once('close', () => this.streams.delete(stream));
     if (this.#isLame()) stream.session?.close();
     if (this.#emit.call(this.server, 'stream', ...values) || !this.#isGone()) return true;
     stream.respond({ ':status': 503 }, { endStream: true });

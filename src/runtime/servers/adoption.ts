@@ -12,8 +12,10 @@ import type { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { constants } from 'node:os';
 
+import { captureCallingLine } from '../calling-line.ts';
 import { currentScope, type GenerationScope } from '../generation-scope.ts';
 import { currentOrigin, type ModuleOrigin } from '../origin.ts';
+import type { Pin } from '../retained.ts';
 import { AdoptedServer, type Service } from './adopted-server.ts';
 import {
   drainServers,
@@ -27,6 +29,7 @@ import { Hub } from './hub.ts';
 import { isConflict, type ListenAddress, toAddressKey } from './listen-address.ts';
 import { type ListenRequest, type TcpListenRequest, toListenRequest } from './listen-arguments.ts';
 import { type ListenerSource, toListenError } from './listener-source.ts';
+import { pinsOf } from './open-work.ts';
 import type { InternalServer } from './node-internals.ts';
 import { type ProbeAnswer, type ProbeOptions, probeServer } from './probe-server.ts';
 import type { ServerAdoption } from './server-adoption.ts';
@@ -154,6 +157,10 @@ class Adoption implements ServerAdoption {
     }
   }
 
+  pins(scope: GenerationScope): readonly Pin[] {
+    return [...this.#servers].flatMap((server) => pinsOf(server, scope));
+  }
+
   #keptOf(scope: GenerationScope): EventEmitter[] {
     return [...this.#servers].filter((server) => server.scope === scope).flatMap(({ kept }) => [...kept]);
   }
@@ -192,6 +199,7 @@ class Adoption implements ServerAdoption {
     }
     adopted.rebind(scope);
     adopted.origin = currentOrigin();
+    adopted.line = captureCallingLine();
     this.#servers.add(adopted);
     return adopted;
   }

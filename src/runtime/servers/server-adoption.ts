@@ -2,6 +2,7 @@
 
 import type { GenerationScope } from '../generation-scope.ts';
 import type { ModuleOrigin } from '../origin.ts';
+import type { Pin } from '../retained.ts';
 import type { DrainOptions, DrainReport, QuietReport, WorkCounts } from './drain-servers.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { ProbeAnswer, ProbeOptions } from './probe-server.ts';
@@ -34,6 +35,8 @@ export interface ServerAdoption {
   whenQuiet(scope: GenerationScope, options: { timeoutMs: number }): Promise<QuietReport>;
   /** Resolves when the last upgraded socket of a generation has closed. */
   whenLeft(scope: GenerationScope): Promise<void>;
+  /** The requests that a generation is answering, and the sockets that it keeps. */
+  pins(scope: GenerationScope): readonly Pin[];
   /** The addresses, with their actual ports, of a generation; by default of the current one. */
   listening(scope?: GenerationScope): readonly ListenAddress[];
   /** An HTTP GET that the generation's first HTTP server answers, over a private connection, public or not. */
