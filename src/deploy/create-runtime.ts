@@ -365,6 +365,7 @@ function toManifest({
       envFile: null,
       keep: 0,
       shared: [],
+      policy: { maxRetained: 0 },
     },
   };
 }

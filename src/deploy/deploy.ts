@@ -91,6 +91,10 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   let working: Run | 'start' | null = null;
   let probation: Probation | null = null;
 
+  workers.events.on('crowded', (message, generation) => {
+    relieve(message, generation).catch((error: unknown) => tell('rejected', String(error)));
+  });
+
   const tell = (step: string, message: string): void => void events.emit('progress', { step, message });
 
   async function bootstrap(request: DeployRequest): Promise<void> {
@@ -139,6 +143,24 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     return exclusively(request.detach, async (run) => {
       const candidate = await build(run, request);
       return apply(run, candidate, request.path);
+    });
+  }
+
+  /** Retired generations pile up: fresh processes of the same release take over, unless a deploy is about to do something itself. */
+  async function relieve(message: string, generation: number): Promise<void> {
+    // It is told as soon as a deploy has passed, which may be before that has come to its end.
+    await probation?.ended.catch(() => null);
+    const release = workers.currentRelease();
+    if (working !== null || probation !== null || release === null || workers.generation() !== generation)
+      return;
+    await exclusively(false, async (run) => {
+      run.release = release.manifest.id;
+      run.path = 'handoff';
+      run.reasons = [{ code: 'MF2011', path: 'handoff', message }];
+      tell('plan', `handoff: MF2011 ${message}`);
+      await applyTimed(run, () => workers.handoff(release));
+      tell('commit', `generation ${workers.generation()} serves`);
+      return null;
     });
   }
 

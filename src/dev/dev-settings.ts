@@ -90,7 +90,7 @@ interface ReleaseParts {
 }
 
 function toRelease({ root, config, start, nodeOptions }: ReleaseParts): RunnableRelease {
-  const { ready, readyTimeoutMs, drainTimeoutMs, envFile = null, keep, shared } = config;
+  const { ready, readyTimeoutMs, drainTimeoutMs, envFile = null, keep, shared, policy } = config;
   return {
     location: { id: 'dev', root, manifestFile: '', store: '' },
     manifest: {
@@ -121,6 +121,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
         envFile,
         keep,
         shared,
+        policy,
       },
     },
   };

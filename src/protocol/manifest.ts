@@ -137,7 +137,7 @@ export function differingAssets(current: ManifestAssets, next: ManifestAssets): 
 }
 
 /** Changes with what a manifest and the compiled code that it names look like: a release of another one can't be run. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 export interface Manifest {
   readonly formatVersion: number;
@@ -181,6 +181,10 @@ export interface ReleaseSettings {
   readonly keep: number;
   /** Paths that every release has in common. */
   readonly shared: readonly string[];
+  readonly policy: {
+    /** How many generations may be there still, after they have retired. */
+    readonly maxRetained: number;
+  };
 }
 
 /** Reads what JSON.stringify has made of a manifest. It was checked when it was written. */

@@ -58,7 +58,13 @@ export type WorkerRequest =
   | { readonly type: 'commit'; readonly generation: number; readonly probationMs: number }
   | { readonly type: 'abort'; readonly generation: number }
   | { readonly type: 'rollback'; readonly generation: number }
-  | { readonly type: 'prove'; readonly generation: number; readonly drainTimeoutMs: number }
+  | {
+      readonly type: 'prove';
+      readonly generation: number;
+      readonly drainTimeoutMs: number;
+      /** Memory is collected where more generations than this could be there still. */
+      readonly maxRetained: number;
+    }
   | { readonly type: 'health'; readonly health: HealthCheck }
   /** Stop accepting, go on serving what is open, and ask every client to leave with its next answer. */
   | { readonly type: 'pause' }
@@ -91,6 +97,11 @@ export interface PrepareAnswer {
   readonly prepareMs: number;
   readonly reevaluated: readonly string[];
   readonly listening: readonly string[];
+}
+
+export interface ProveAnswer {
+  /** Generations that have retired and that code or connections still hold. */
+  readonly retainedCount: number;
 }
 
 export interface DrainAnswer {

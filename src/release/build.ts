@@ -181,6 +181,7 @@ async function describe(described: Description): Promise<Manifest> {
       health: config.health ?? null,
       envFile: config.envFile ?? null,
       keep: config.keep,
+      policy: config.policy,
       shared: config.shared,
     },
   };

@@ -11,6 +11,7 @@ import { MidflightError } from '../errors.ts';
 /** Longest time that any single wait may be given. */
 const TIMEOUT_MS_MAX = 3_600_000;
 const WORKERS_MAX = 256;
+const RETAINED_MAX = 1_000;
 
 const timeoutMs = (fallback: number): z.ZodDefault<z.ZodNumber> =>
   z.number().int().min(0).max(TIMEOUT_MS_MAX).default(fallback);
@@ -20,6 +21,11 @@ const healthSchema = z.strictObject({
   timeoutMs: timeoutMs(5_000),
   /** Time between two checks during probation. */
   intervalMs: z.number().int().min(50).max(TIMEOUT_MS_MAX).default(500),
+});
+
+const policySchema = z.strictObject({
+  /** More generations than this that code or connections still hold, and a fresh process takes over. */
+  maxRetained: z.number().int().min(1).max(RETAINED_MAX).default(8),
 });
 
 /** The shape of a configuration; docs/reference/config.md is held equal to it by a test. */
@@ -40,6 +46,7 @@ export const configSchema = z.strictObject({
   buildTimeoutMs: timeoutMs(600_000),
   keep: z.number().int().min(2).max(1_000).default(10),
   shared: z.array(z.string()).default([]),
+  policy: policySchema.prefault({}),
 });
 
 /** The configuration with every default filled in. */

@@ -518,7 +518,6 @@ class ProcessGenerations implements Generations {
     this.#ledger.add({ scope, instances, lifetimes: lives.flatMap(({ opened }) => opened.lifetime ?? []) });
     await this.servers.whenLeft(generation.scope);
     generation.graph.letGo(instances);
-    for (const life of lives) generation.lives.forget(life);
   }
 
   async #end(

@@ -173,11 +173,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     },
     letGo: (gone) => {
       started = [];
-      for (const instance of gone) {
-        const at = instance.manifest.path;
-        released.set(at, new WeakRef(instance));
-        contexts.delete(at);
-      }
+      for (const instance of gone) released.set(instance.manifest.path, new WeakRef(instance));
       instances = instances.with(gone.map(({ manifest }) => [manifest.path, undefined] as const));
     },
     failedModule: () => findFailed(instances),

@@ -4,7 +4,7 @@ import { ChunkedMap } from './chunked-map.ts';
 import type { ModuleLife } from './module-life.ts';
 
 export class ModuleLives implements Iterable<ModuleLife> {
-  #shared: ChunkedMap<ModuleLife>;
+  readonly #shared: ChunkedMap<ModuleLife>;
   readonly #own = new Map<string, ModuleLife>();
 
   constructor(shared: ChunkedMap<ModuleLife> = ChunkedMap.of()) {
@@ -21,13 +21,6 @@ export class ModuleLives implements Iterable<ModuleLife> {
 
   add(life: ModuleLife): void {
     this.#own.set(life.origin.path, life);
-  }
-
-  /** No generation in use has this one any more. */
-  forget(life: ModuleLife): void {
-    const { path } = life.origin;
-    if (this.#own.get(path) === life) this.#own.delete(path);
-    if (this.#shared.get(path) === life) this.#shared = this.#shared.with([[path, undefined]]);
   }
 
   /** Those of them that the next generation shares: all but what differs there. */

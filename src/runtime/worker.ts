@@ -3,6 +3,7 @@
 import {
   PROTOCOL_VERSION,
   toErrorReport,
+  type ProveAnswer,
   type WorkerRequest,
   type WorkerStatus,
 } from '../protocol/messages.ts';
@@ -74,7 +75,8 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
     case 'rollback':
       return generations.rollback(request.generation);
     case 'prove':
-      return generations.prove(request.generation, request.drainTimeoutMs);
+      await generations.prove(request.generation, request.drainTimeoutMs);
+      return { retainedCount: await generations.countRetained(request.maxRetained) } satisfies ProveAnswer;
     case 'health':
       return generations.checkHealth(request.health);
     case 'pause':

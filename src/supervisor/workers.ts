@@ -18,6 +18,7 @@ import { MidflightError } from '../errors.ts';
 import type {
   DrainAnswer,
   PrepareAnswer,
+  ProveAnswer,
   WorkerEvent,
   WorkerRequest,
   WorkerStatus,
@@ -42,6 +43,8 @@ export interface WorkersOptions {
 export interface WorkersEvents {
   /** Something speaks against the release that runs as this generation. */
   fault: [error: Error, generation: number];
+  /** A worker holds more retired generations than the release allows. */
+  crowded: [message: string, generation: number];
 }
 
 /** The processes that run one release as one generation. */
@@ -372,15 +375,22 @@ export function createWorkers(options: WorkersOptions): Workers {
     const before = proved;
     proved = passed;
     if (before !== null && before !== passed) leave(before);
-    const { drainTimeoutMs } = passed.release.manifest.settings;
     for (const member of passed.members) {
       // Answered when the generation before has ended, which nothing here has to wait for.
-      ask(member, { type: 'prove', generation: passed.generation, drainTimeoutMs }).catch(
-        (error: unknown) => {
-          options.log(`worker ${member.process.pid} could not retire the old generation: ${String(error)}`);
-        },
-      );
+      proveIn(member, passed).catch((error: unknown) => {
+        options.log(`worker ${member.process.pid} could not retire the old generation: ${String(error)}`);
+      });
     }
+  }
+
+  async function proveIn(member: Member, { generation, release }: Crew): Promise<void> {
+    const { drainTimeoutMs, policy } = release.manifest.settings;
+    const { maxRetained } = policy;
+    const answer = await ask(member, { type: 'prove', generation, drainTimeoutMs, maxRetained });
+    const { retainedCount } = (answer as ProveAnswer | null) ?? { retainedCount: 0 };
+    if (retainedCount <= maxRetained) return;
+    const message = `worker ${member.process.pid} holds ${retainedCount} retired generations, more than policy.maxRetained (${maxRetained}) allows`;
+    events.emit('crowded', message, generation);
   }
 
   async function goBack(): Promise<void> {
