@@ -44,7 +44,8 @@ function describe({
   const head = `worker ${pid}  ${state}`;
   if (generation === undefined) return head;
   const kept = retained.map(
-    (old) => `\n  generation ${old.generation} is kept by${old.pinnedBy.map((pin) => `\n    ${pin}`).join('')}`,
+    (old) =>
+      `\n  generation ${old.generation} is kept by${old.pinnedBy.map((pin) => `\n    ${pin}`).join('')}`,
   );
   const memory = `${Math.round((rssBytes ?? 0) / 1_048_576)} MiB`;
   return `${head}  generation ${generation}  in flight ${inFlight}  upgraded ${upgraded}  ${memory}${kept.join('')}`;
