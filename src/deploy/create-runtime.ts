@@ -91,6 +91,9 @@ export interface RuntimeEvents {
 export interface Runtime {
   readonly events: EventEmitter<RuntimeEvents>;
   readonly generations: readonly GenerationInfo[];
+  /** How many retired generations are still there. What is only not collected yet does not count: where it could be more than
+   *  `limit`, memory is collected first. */
+  countRetained(limit: number): Promise<number>;
   /** Compiles and evaluates the entry; gives its namespace.
    *  Errors: ERR_MIDFLIGHT_SYNTAX, ERR_MIDFLIGHT_EXPORT_MISSING and the like; what the app threw. */
   load(): Promise<object>;
@@ -163,6 +166,10 @@ class InProcessRuntime implements Runtime {
       .map(({ generation, pinnedBy }) => ({ generation, status: 'retained' as const, pinnedBy }));
     if (current === null) return retained;
     return [{ generation: current.generation, status: 'current', pinnedBy: [] }, ...retained];
+  }
+
+  async countRetained(limit: number): Promise<number> {
+    return this.#generations.countRetained(limit);
   }
 
   async load(): Promise<object> {

@@ -75,7 +75,8 @@ async function acquire(target: ListenAddress): Promise<ListenerHandle> {
   }
 }
 
-async function load({ root, entry, ready, readyTimeoutMs }: DevLoadOptions): Promise<DevLoadAnswer> {
+async function load(options: DevLoadOptions): Promise<DevLoadAnswer> {
+  const { root, entry, ready, readyTimeoutMs, maxRetained } = options;
   const startedAt = performance.now();
   let runtime: Runtime | null = null;
   try {
@@ -91,18 +92,33 @@ async function load({ root, entry, ready, readyTimeoutMs }: DevLoadOptions): Pro
   } catch (error) {
     return { status: 'failed', ...toProblem(error, runtime) };
   }
-  loaded = watchModules(root, runtime);
+  loaded = watchModules(root, runtime, maxRetained);
   loaded.loop.notice(early);
   const durationMs = performance.now() - startedAt;
   if (ready === 'load') await Promise.race([bound.promise, sleep(LISTEN_MS, undefined, { ref: false })]);
   return { status: 'loaded', durationMs, moduleCount: runtime.files().length };
 }
 
+let isCrowded = false;
+
+/** Memory is bounded whatever the app does: another process is asked for, once. */
+async function relieve(runtime: Runtime, maxRetained: number): Promise<void> {
+  const count = await runtime.countRetained(maxRetained);
+  if (isCrowded || count <= maxRetained) return;
+  isCrowded = true;
+  const reason = `${count} replaced generations are still held, more than policy.maxRetained (${maxRetained}) allows`;
+  channel.emit({ type: 'unswappable', reasons: [reason] });
+}
+
 /** Ends when there is a swap to make. */
 const warming = new AbortController();
 
-function watchModules(root: string, runtime: Runtime): Loaded {
-  const loop = createSwapLoop({ root, runtime, gitLock: createGitLock(root), emit: channel.emit, onModules });
+function watchModules(root: string, runtime: Runtime, maxRetained: number): Loaded {
+  const loop = createSwapLoop({ root, runtime, gitLock: createGitLock(root), emit, onModules });
+  function emit(event: DevEvent): void {
+    channel.emit(event);
+    if (event.type === 'swapped') void relieve(runtime, maxRetained);
+  }
   const watch = createDirectoryWatch((file) => {
     const at = path.relative(root, file).split(path.sep).join('/');
     // Others come from the watcher of the tree, which knows what is to be ignored.

@@ -188,12 +188,12 @@ class NodeApp implements DevApp {
 
   #toLoad({ release }: DevSettings): DevRequest {
     const { manifest, location } = release;
-    const { readyTimeoutMs } = manifest.settings;
+    const { readyTimeoutMs, policy } = manifest.settings;
     const serves = this.#serving !== null && this.#options.listeners.addresses().length > 0;
     const ready = serves ? 'listen' : 'load';
     return {
       type: 'load',
-      options: { root: location.root, entry: manifest.entry ?? '', ready, readyTimeoutMs },
+      options: { root: location.root, entry: manifest.entry ?? '', ready, readyTimeoutMs, ...policy },
     };
   }
 

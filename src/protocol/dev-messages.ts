@@ -10,6 +10,8 @@ export interface DevLoadOptions {
   /** `listen`: it takes over from another process, so it has to serve before that one stops. */
   readonly ready: 'listen' | 'load';
   readonly readyTimeoutMs: number;
+  /** Asks for another process when more retired generations than this are still there. */
+  readonly maxRetained: number;
 }
 
 /** Parent → worker. Every one is answered by `done` or `failed`. */

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { createTestApp, waitForLog, type Files, type TestApp } from '../support/app.ts';
+import { createTestDev } from '../support/dev.ts';
 
 const MAX_RETAINED = 2;
 const config = {
@@ -97,6 +98,25 @@ server.listen(Number(process.env.PORT), '127.0.0.1');
   assert.match(stdout, new RegExp(`generation 1 is kept by\\n    ${upgraded}\\n    ${opened}\\n`));
   const [worker] = (await app.status()).workers as { retained?: { pinnedBy: string[] }[] }[];
   assert.equal(worker?.retained?.[0]?.pinnedBy.length, 2);
+});
+
+test('midflight dev starts another process where generations pile up, and says so', async (t) => {
+  const dev = await createTestDev({
+    ...toCapturing(0),
+    'midflight.config.json': JSON.stringify({ policy: { maxRetained: MAX_RETAINED } }),
+  });
+  t.after(() => dev.dispose());
+  dev.start('server.ts');
+  await dev.next('serving');
+  for (let version = 1; version <= MAX_RETAINED + 1; version++) {
+    dev.write(toCapturing(version));
+    await dev.next('swapped');
+  }
+  const { reasons } = await dev.next('handoff');
+  const reason = `${MAX_RETAINED + 1} replaced generations are still held, more than policy.maxRetained (${MAX_RETAINED}) allows`;
+  assert.deepEqual(reasons, [reason]);
+  const { pid } = await dev.next('handed-off');
+  await dev.answers(`${pid} ${MAX_RETAINED + 1}`);
 });
 
 /** Says what it is when it is disposed, and counts while it acts. */

@@ -24,9 +24,9 @@ export interface Rewrite extends Parsed {
 
 /** The names of the compiled function's parameters; longer where the source has one of them itself. */
 export interface ParameterNames {
-  /** A constant that no other parameter is: see `holdToken`. */
-  readonly token: string;
   readonly module: string;
+  /** No parameter but a constant, see `holdToken`. */
+  readonly token: string;
   readonly environment: string;
   readonly fallback: string;
   /** Stands for what no module declares. */

@@ -17,7 +17,7 @@ import { needsStrip, strip, type Stripped } from './strip.ts';
 import type { TypeScriptSettings } from './typescript-settings.ts';
 
 /** Changes with the compiled form; a part of every cache key. */
-export const TRANSFORM_VERSION = '6';
+export const TRANSFORM_VERSION = '7';
 
 export interface TransformOptions {
   /** Relative to the release's root. */
