@@ -140,6 +140,8 @@ function createHolder(owner: object, { gate, pick, skipped }: Holding): LiveMemb
         const before = marked.get(key);
         const isAnnounced = isSame(descriptor, announced.get(key));
         if (isSame(descriptor, before) || (isAnnounced && before === undefined)) continue;
+        // While its code waited, the version, or another one, has become the current one.
+        if (isSame(descriptor, shown.get(key))) continue;
         if (!isAnnounced) take(source, key, descriptor);
         const isBack =
           before === undefined

@@ -388,3 +388,23 @@ test('a call by name runs the version of the caller: what stays calls the curren
   await app.runtime.rollback();
   assert.deepEqual(app.main['both'](), [1, 1]);
 });
+
+test('a module with top-level await that is imported late is live like others', async (t) => {
+  const lazy = (value: number): string => `
+    export class A { static s = ${value}; m() { return ${value}; } get g() { return ${value}; } }
+    await null;
+    A.later = ${value};
+    ${accept}`;
+  const app = await runApp(t, {
+    'main.mjs': `export const load = () => import('./lazy.mjs');`,
+    'lazy.mjs': lazy(1),
+  });
+  const { A } = await app.main['load']();
+  const living = new A();
+  const seen = (): unknown[] => [A.s, living.m(), living.g, A.later];
+  assert.deepEqual(seen(), [1, 1, 1, 1]);
+  await app.swap({ 'lazy.mjs': lazy(2) });
+  assert.deepEqual(seen(), [2, 2, 2, 2]);
+  await app.runtime.rollback();
+  assert.deepEqual(seen(), [1, 1, 1, 1]);
+});
