@@ -22,6 +22,8 @@ interface Shape {
   readonly privates: number;
   readonly isDerived: boolean;
   readonly awaits: boolean;
+  /** Adds to its function, and wraps a method of its class. */
+  readonly wraps: boolean;
 }
 
 type Form = (typeof forms)[number];
@@ -61,6 +63,7 @@ const shapes: fc.Arbitrary<Shape> = fc.record({
   privates: fc.nat(1),
   isDerived: fc.boolean(),
   awaits: fc.boolean(),
+  wraps: fc.boolean(),
 });
 
 const cases = fc.record({
@@ -86,7 +89,7 @@ function toSource(graph: readonly Shape[], at: number, mode: Mode): string {
     const from = JSON.stringify(`./${sourceOf(graph, at, to)}.mjs`);
     if (form === 'named') {
       head.push(`import { f${to}, K${to} } from ${from};`);
-      reads.push(`f${to}()`, `new K${to}().k()`, `K${to}.s`);
+      reads.push(`f${to}()`, `new K${to}().k()`, `K${to}.s`, `f${to}.note`);
       // What a boundary re-exports is not live by that.
       const isCaptured = mode === 'captures' && sourceOf(graph, at, to) === `m${to}`;
       if (isCaptured) evaluated.push(`const c${to} = f${to}, i${to} = new K${to}();`);
@@ -122,7 +125,16 @@ function toSource(graph: readonly Shape[], at: number, mode: Mode): string {
     `export const v${at} = ${shape.version};`,
     `export async function f${at}() { return [${at}, v${at}, ${reads.map((read) => `await ${read}`).join(', ')}]; }`,
     `export class K${at}${heritage} { ${privates} k() { return ['k${at}', v${at}${shape.privates === 0 ? '' : ', this.p()'}]; } static s = ${shape.version}; }`,
+    ...(shape.wraps ? [wrapping(at, shape.version)] : []),
     acceptanceOf(graph, at, mode),
+  ].join('\n');
+}
+
+function wrapping(at: number, version: number): string {
+  return [
+    `f${at}.note = ${version};`,
+    `const { k } = K${at}.prototype;`,
+    `K${at}.prototype.k = function () { return [...k.call(this), 'wrapped']; };`,
   ].join('\n');
 }
 
@@ -317,7 +329,7 @@ test('random edits, failures, aborts and rollbacks leave an app as one that is l
     }
   });
   try {
-    await fc.assert(property, { numRuns: Number(process.env['RUNS'] ?? 40) });
+    await fc.assert(property, { numRuns: Number(process.env['RUNS'] ?? 80) });
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
