@@ -134,7 +134,7 @@ class ProcessGenerations implements Generations {
   }));
   readonly #restores: readonly (() => void)[];
   /** Modules that said, by `import.meta.hot.invalidate`, that they can't be replaced in place. */
-  readonly #invalidated = new Set<string>();
+  readonly #invalidated = new Map<string, { readonly isCurrent: boolean }>();
   /** The modules that may have something open. */
   readonly #open = new Set<ModuleLife>();
   #isNotifying = false;
@@ -168,7 +168,7 @@ class ProcessGenerations implements Generations {
     if (this.#preparing !== null)
       throw invalid(`Generation ${this.#preparing.generation.scope.generation} is being prepared`);
     const startedAt = performance.now();
-    const refused = new Set([...(options.refused ?? []), ...this.#invalidated]);
+    const refused = new Set([...(options.refused ?? []), ...this.#invalidated.keys()]);
     this.#invalidated.clear();
     const failed = Promise.withResolvers<never>();
     failed.promise.catch(() => undefined);
@@ -223,7 +223,7 @@ class ProcessGenerations implements Generations {
   async #prepareAgain(): Promise<PrepareAnswer> {
     const preparing = this.#preparing;
     if (preparing === null) throw invalid('Nothing is being prepared');
-    this.abort(preparing.generation.scope.generation);
+    this.#drop(preparing.generation.scope.generation);
     return this.#prepare(preparing.options);
   }
 
@@ -236,10 +236,10 @@ class ProcessGenerations implements Generations {
   readonly #runningGraph = (): ModuleGraph | undefined =>
     this.#graphOf(currentScope()) ?? this.#current?.graph;
 
-  readonly #onInvalidate = (path: string, message: string | undefined): void => {
+  readonly #onInvalidate = (path: string, message: string | undefined, isCurrent: boolean): void => {
     // It is being evaluated with its importers already.
     if (this.#preparing?.options.refused?.has(path) === true) return;
-    this.#invalidated.add(path);
+    this.#invalidated.set(path, { isCurrent });
     this.hotEvents.emit('vite:invalidate', { path, message, firstInvalidatedBy: path });
     // While one is being prepared or committed, that one takes it in.
     if (this.#preparing === null && !this.#isNotifying) this.#evaluateInvalidated();
@@ -252,7 +252,7 @@ class ProcessGenerations implements Generations {
     const { generation } = current.scope;
     const provisional = current !== this.#proved;
     const { release } = current;
-    this.#reevaluation = this.#prepare({
+    const reevaluation = this.#prepare({
       release,
       generation,
       ready: 'load',
@@ -262,8 +262,9 @@ class ProcessGenerations implements Generations {
       .then(() => this.commit(generation, { provisional }))
       .catch((error: unknown) => console.error('What was invalidated could not be evaluated again:', error))
       .finally(() => {
-        this.#reevaluation = null;
+        if (this.#reevaluation === reevaluation) this.#reevaluation = null;
       });
+    this.#reevaluation = reevaluation;
   }
 
   async #becomeReady(
@@ -340,14 +341,22 @@ class ProcessGenerations implements Generations {
   }
 
   abort(number: number): void {
+    if (!this.#drop(number)) return;
+    for (const [path, { isCurrent }] of this.#invalidated) if (!isCurrent) this.#invalidated.delete(path);
+    // It would have been taken in.
+    if (this.#invalidated.size > 0) this.#evaluateInvalidated();
+  }
+
+  #drop(number: number): boolean {
     const preparing = this.#preparing;
-    if (preparing === null || preparing.generation.scope.generation !== number) return;
+    if (preparing === null || preparing.generation.scope.generation !== number) return false;
     const { generation } = preparing;
     this.#preparing = null;
     preparing.fail(invalid(`Generation ${number} was aborted`));
     void this.#end(generation, 'aborted', this.#current);
     this.#states.abort(generation.scope);
     this.servers.abort(generation.scope);
+    return true;
   }
 
   rollback(number: number): void {
@@ -388,7 +397,7 @@ class ProcessGenerations implements Generations {
   }
 
   async close(): Promise<void> {
-    if (this.#preparing !== null) this.abort(this.#preparing.generation.scope.generation);
+    if (this.#preparing !== null) this.#drop(this.#preparing.generation.scope.generation);
     await this.servers.stopAccepting();
     for (const generation of this.#all()) {
       await this.#end(generation, 'retired', null);
@@ -472,7 +481,8 @@ class ProcessGenerations implements Generations {
     if (failed === null || this.#proved === null || this.#proved === failed) return false;
     this.#goneBackFrom = failed.scope.generation;
     // What was invalidated in it need not be evaluated again.
-    this.abort(failed.scope.generation);
+    this.#drop(failed.scope.generation);
+    this.#invalidated.clear();
     this.#states.goBack(this.#proved.scope);
     this.#point(this.#proved);
     this.#retire(failed);

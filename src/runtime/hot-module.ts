@@ -18,7 +18,8 @@ export interface HotModuleOptions {
   readonly isCurrent: () => boolean;
   /** Runs a callback as code of this module. */
   readonly run: <Result>(callback: () => Result) => Result;
-  readonly onInvalidate: (path: string, message: string | undefined) => void;
+  /** `isCurrent`: said by code that goes on, whatever becomes of what is being prepared. */
+  readonly onInvalidate: (path: string, message: string | undefined, isCurrent: boolean) => void;
   readonly onMessage: (event: string, data: unknown) => void;
 }
 
@@ -128,7 +129,10 @@ class VersionedHotModule implements HotModule {
       decline: () => {
         this.hasDeclined = true;
       },
-      invalidate: (message) => this.#options.onInvalidate(this.#options.path, message),
+      invalidate: (message) => {
+        const { path, isCurrent, onInvalidate } = this.#options;
+        onInvalidate(path, message, isCurrent());
+      },
       on: (event, callback) => this.#on(event, callback),
       off: (event, callback) => this.#off(event, callback),
       send: (event, data) => this.#options.onMessage(event, data),

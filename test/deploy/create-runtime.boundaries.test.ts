@@ -495,3 +495,37 @@ test('a version that fails between prepare and commit is not committed', async (
   await app.swap({ 'a.mjs': value('a', 3) });
   assert.equal(app.main['seen'](), 'a3');
 });
+
+const invalidating = (version: number, more = ''): string =>
+  `log('a${version}'); export const a = () => import.meta.hot.invalidate(); ${accept} ${more}`;
+const invalidatingMain = `import { a } from './a.mjs'; import './b.mjs'; log('main'); export const invalidate = () => a();`;
+
+test('what was invalidated while a swap was prepared is evaluated again, too, when that is dropped', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': invalidatingMain,
+    'a.mjs': invalidating(1),
+    'b.mjs': value('b', 1),
+  });
+  app.log();
+  const prepared = await app.prepare({ 'b.mjs': value('b', 2) });
+  app.main['invalidate']();
+  prepared.abort();
+  const next = await app.prepare({ 'b.mjs': value('b', 1) });
+  next.abort();
+  assert.deepEqual(app.log(), ['b2', 'a1', 'main']);
+});
+
+test('what a version has invalidated is forgotten when that version is dropped', async (t) => {
+  const app = await runApp(t, {
+    'main.mjs': invalidatingMain,
+    'a.mjs': invalidating(1),
+    'b.mjs': value('b', 1),
+  });
+  app.log();
+  await assert.rejects(
+    app.prepare({ 'a.mjs': invalidating(2, `import.meta.hot.invalidate(); throw new Error('expected');`) }),
+    /expected/,
+  );
+  await app.swap({ 'a.mjs': invalidating(3) });
+  assert.deepEqual(app.log(), ['a2', 'a3']);
+});
