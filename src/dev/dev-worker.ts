@@ -100,6 +100,14 @@ async function load(options: DevLoadOptions): Promise<DevLoadAnswer> {
 }
 
 let isCrowded = false;
+let relieving: NodeJS.Timeout | undefined;
+/** Memory is looked at when nothing has been saved for so long: that may take some milliseconds. */
+const RELIEVE_AFTER_MS = 2_000;
+
+function relieveLater(runtime: Runtime, maxRetained: number): void {
+  clearTimeout(relieving);
+  relieving = setTimeout(() => void relieve(runtime, maxRetained), RELIEVE_AFTER_MS).unref();
+}
 
 /** Memory is bounded whatever the app does: another process is asked for, once. */
 async function relieve(runtime: Runtime, maxRetained: number): Promise<void> {
@@ -117,7 +125,7 @@ function watchModules(root: string, runtime: Runtime, maxRetained: number): Load
   const loop = createSwapLoop({ root, runtime, gitLock: createGitLock(root), emit, onModules });
   function emit(event: DevEvent): void {
     channel.emit(event);
-    if (event.type === 'swapped') void relieve(runtime, maxRetained);
+    if (event.type === 'swapped') relieveLater(runtime, maxRetained);
   }
   const watch = createDirectoryWatch((file) => {
     const at = path.relative(root, file).split(path.sep).join('/');
