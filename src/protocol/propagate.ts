@@ -9,7 +9,7 @@
 
 import type { Importers } from './importers.ts';
 import type { ManifestModule, ManifestModules } from './manifest.ts';
-import { whyNotInPlace } from './replace-in-place.ts';
+import { acceptsItself, whyNotInPlace } from './replace-in-place.ts';
 
 export interface PropagateOptions {
   readonly before: (path: string) => ManifestModule | undefined;
@@ -98,8 +98,7 @@ function acceptanceOf(
   const old = before(path);
   const next = after.get(path);
   const hot = old?.hot ?? null;
-  if (old === undefined || next === undefined || hot === null) return null;
-  if (!hot.acceptsSelf && hot.acceptedExports === null) return null;
+  if (old === undefined || next === undefined || !acceptsItself(hot)) return null;
   if (refused?.has(path) === true || refusals.has(path) || hasAccepted?.(path, null) === false) return null;
   const reason = whyNotInPlace(old, next);
   if (reason === null) return hot.acceptsSelf ? 'all' : new Set(hot.acceptedExports);

@@ -13,7 +13,14 @@ export function whyNotInPlace(before: ManifestModule, after: ManifestModule): st
 
 /** True for a module that accepts itself, wholly or for some of its exports, and does not decline. */
 export function isBoundary(hot: ModuleHot | null): hot is ModuleHot {
-  return hot !== null && !hot.declines && (hot.acceptsSelf || hot.acceptedExports !== null);
+  return acceptsItself(hot) && !hot.declines;
+}
+
+/** True for a module that accepts itself, wholly or for some of its exports, as far as its text tells. */
+export function acceptsItself<Hot extends Pick<ModuleHot, 'acceptsSelf' | 'acceptedExports'>>(
+  hot: Hot | null,
+): hot is Hot {
+  return hot !== null && (hot.acceptsSelf || hot.acceptedExports !== null);
 }
 
 function whyNotAccepted(old: ModuleHot, next: ModuleHot): string | null {

@@ -7,8 +7,6 @@
  */
 
 import { realpathSync } from 'node:fs';
-import path from 'node:path';
-import { compileFunction, constants } from 'node:vm';
 import { MidflightError } from '../errors.ts';
 import { toImporters, type Importers } from '../protocol/importers.ts';
 import { LayeredMap } from '../protocol/layered-map.ts';
@@ -19,16 +17,19 @@ import {
   type ModuleRequest,
 } from '../protocol/manifest.ts';
 import { propagate, type Propagation } from '../protocol/propagate.ts';
+import { acceptsItself } from '../protocol/replace-in-place.ts';
 import { ChunkedMap } from './chunked-map.ts';
+import { compileInstance } from './compile-instance.ts';
 import { createModuleRequire, moduleOf } from './evaluate-commonjs.ts';
 import { importModule, requireEsm } from './evaluate-import.ts';
 import { evaluate } from './evaluate.ts';
 import { createForeign, midflightModule, type ForeignModule } from './externals.ts';
+import { findModule } from './find-module.ts';
 import { loadClosure } from './link-load.ts';
 import { namespaceOf } from './link-namespace.ts';
 import { link, whenLinked } from './link.ts';
 import { createModuleSlot } from './module-slot.ts';
-import { leadsToBoundary, replaceInPlace, toRelinkable } from './replace-in-place.ts';
+import { replaceInPlace } from './replace-in-place.ts';
 import {
   createInstance,
   hasRun,
@@ -39,7 +40,7 @@ import {
   type ModuleContext,
   type ModuleInstance,
 } from './module-instance.ts';
-import { mapPositions, toText, type MapLocation, type Script } from './source-positions.ts';
+import type { MapLocation } from './source-positions.ts';
 
 export type { ModuleContext } from './module-instance.ts';
 
@@ -187,14 +188,14 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       return context;
     },
     readCompiled: ({ manifest }) => readCompiled(manifest),
-    compile: (instance) => (instance.compiled = compiledOf(instance, { readCompiled, findMap })),
+    compile: (instance) => (instance.compiled = compileInstance(instance, { readCompiled, findMap })),
     import: importModule,
     requireEsm,
     createRequire: (instance) => createModuleRequire(instance),
     moduleOf,
     midflight: (subpath) => midflightModule(midflightExports, subpath),
     mainModule: () => instances.get(entry)?.commonJs?.module,
-    moduleAt: (file) => findAt((at) => instances.get(at) ?? released.get(at)?.deref(), roots(), file),
+    moduleAt: (file) => findModule((at) => instances.get(at) ?? released.get(at)?.deref(), roots(), file),
     resolve: (importer, specifier) => {
       const targets = instances.get(importer)?.targets;
       const keys = requestPhases.map((phase) => targetKey(specifier, phase));
@@ -320,15 +321,13 @@ interface Next {
 
 function createNext({ root, manifest, graph, before }: Next): ModuleInstance {
   const compiled = before?.manifest.hash === manifest.hash ? before.compiled : null;
-  const acceptsItself =
-    manifest.hot !== null && (manifest.hot.acceptsSelf || manifest.hot.acceptedExports !== null);
   const isInPlace = graph.propagation.inPlace.has(manifest.path);
   const isRunning = (instance: ModuleInstance): boolean => instance.graph.isRunning();
   if (isInPlace && before?.slot === null) {
     before.slot = createModuleSlot(isRunning);
     before.slot.switchTo(before);
   }
-  const slot = isInPlace ? before?.slot : acceptsItself ? createModuleSlot(isRunning) : null;
+  const slot = isInPlace ? before?.slot : acceptsItself(manifest.hot) ? createModuleSlot(isRunning) : null;
   if (slot) graph.lineage.slotted.add(manifest.path);
   return createInstance({ root, manifest, graph, compiled, slot: slot ?? null });
 }
@@ -403,62 +402,4 @@ function instanceAt(instances: ChunkedMap<ModuleInstance>, at: string): ModuleIn
   const instance = instances.get(at);
   if (instance === undefined) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [at]);
   return instance;
-}
-
-/** Code whose import parameters can be changed. */
-const relinkable = new WeakSet<CompiledModule>();
-
-function compiledOf(
-  instance: ModuleInstance,
-  { readCompiled, findMap }: Pick<ModuleGraphOptions, 'readCompiled' | 'findMap'>,
-): CompiledModule {
-  const { compiled, manifest, filename } = instance;
-  const isRelinkable = leadsToBoundary(instance);
-  if (compiled !== null && (!isRelinkable || relinkable.has(compiled))) return compiled;
-  const code = readCompiled(manifest);
-  const map = findMap?.(manifest) ?? null;
-  if (!isRelinkable) return compile({ code, filename, map });
-  const fresh = compile({ ...toRelinkable(code), filename, map });
-  relinkable.add(fresh);
-  return fresh;
-}
-
-/** Without a function for `importModuleDynamically`, so that no global table keeps the code (nodejs/node#63186). What Node's own
- *  loader is asked for by code in `eval` comes back by the native bridge. */
-function compile(script: Script): CompiledModule {
-  const { filename, lineOffset = 0 } = script;
-  const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
-  const options = { filename, lineOffset, importModuleDynamically };
-  const compiled = (compileFunction(toText(script), [], options) as () => CompiledModule)();
-  mapPositions(compiled, script);
-  return compiled;
-}
-
-const extensions = ['', '.ts', '.tsx', '.mts', '.cts', '.js', '.mjs', '.cjs', '.jsx', '.json'];
-const sources: Readonly<Record<string, readonly string[]>> = {
-  '.js': ['.ts', '.tsx', '.jsx'],
-  '.jsx': ['.tsx'],
-  '.mjs': ['.mts'],
-  '.cjs': ['.cts'],
-};
-
-type Get = (at: string) => ModuleInstance | undefined;
-
-function findAt(get: Get, roots: readonly string[], file: string): ModuleInstance | null {
-  const root = roots.find((candidate) => file.startsWith(candidate + path.sep));
-  return root === undefined ? null : findModule(get, path.relative(root, file).split(path.sep).join('/'));
-}
-
-function findModule(get: Get, at: string): ModuleInstance | null {
-  const { dir, name, ext } = path.posix.parse(at);
-  const candidates = [
-    ...extensions.map((extension) => at + extension),
-    ...(sources[ext] ?? []).map((extension) => path.posix.join(dir, name + extension)),
-    ...extensions.slice(1).map((extension) => path.posix.join(at, `index${extension}`)),
-  ];
-  for (const candidate of candidates) {
-    const instance = get(candidate);
-    if (instance !== undefined) return instance;
-  }
-  return null;
 }

@@ -1,5 +1,6 @@
 /** What happens around a module that is replaced in place: the importers that stay get its new version's bindings. */
 
+import { acceptsItself } from '../protocol/replace-in-place.ts';
 import type { Importers } from '../protocol/importers.ts';
 import type { ChunkedMap } from './chunked-map.ts';
 import { renewNamespace } from './link-namespace.ts';
@@ -88,7 +89,7 @@ function isBoundary(instance: ModuleInstance, visited: Set<ModuleInstance>): boo
   if (visited.has(instance)) return false;
   visited.add(instance);
   const { hot, requests } = instance.manifest;
-  if (hot !== null && (hot.acceptsSelf || hot.acceptedExports !== null)) return true;
+  if (acceptsItself(instance.manifest.hot)) return true;
   if (!passesOn(instance)) return false;
   return requests.some(({ specifier, phase }) => {
     const target = instance.targets.get(targetKey(specifier, phase));

@@ -1,6 +1,7 @@
 /** `import.meta.hot`: where a change stops, and what happens on both sides of that. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { runApp } from './runtime-fixture.ts';
 
@@ -219,10 +220,12 @@ test('invalidate while a version is evaluated goes on to the importers at once',
 test('invalidate at any later time evaluates the module again with its importers', async (t) => {
   const app = await runApp(t, {
     'main.mjs': `import { hot } from './a.mjs'; log('main'); export const again = () => hot.invalidate();`,
-    'a.mjs': `export const hot = import.meta.hot; hot.accept(); log('a');`,
+    'a.mjs': `export const hot = import.meta.hot; hot.accept(); log('a');
+      hot.on('vite:afterUpdate', () => hot.send('evaluated again'));`,
   });
+  const evaluated = once(app.runtime.events, 'message');
   app.main['again']();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(await evaluated, ['evaluated again', undefined]);
   assert.deepEqual(app.log(), ['a', 'main', 'a', 'main']);
 });
 

@@ -4,6 +4,7 @@
  * The parts are inserted into the source where it stands, so that the user's code keeps its lines.
  */
 
+import { acceptsItself } from '../../protocol/replace-in-place.ts';
 import MagicString from 'magic-string';
 import {
   isAnonymousFunction,
@@ -80,7 +81,7 @@ export function rewriteEsm({ path, source, preamble, commonJsNames }: EsmOptions
   };
   const bindings = collectBindings(rewrite);
   const use = findHot(rewrite);
-  const isBoundary = use !== null && (use.acceptsSelf || use.acceptedExports !== null);
+  const isBoundary = acceptsItself(use);
   const live: LiveNodes = isBoundary ? findLive(rewrite, bindings) : new Map();
   const hoisted: string[] = [];
   const privates = findPrivates(rewrite, live, hoisted);
