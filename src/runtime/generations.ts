@@ -24,15 +24,10 @@ import {
   type PrepareOptions as PrepareMessage,
   type RetainedGeneration,
 } from '../protocol/messages.ts';
-import { watchClientSockets, type ClientSocket } from './client-sockets.ts';
 import { watchFaults } from './faults.ts';
 import {
   createGeneration,
-  describeOpen,
-  endGeneration,
   evaluateGeneration,
-  ownInstances,
-  ownLives,
   notifyAccepted,
   rootsOf,
   sharesOrigin,
@@ -45,7 +40,7 @@ import type { LoadedRelease } from './loaded-release.ts';
 import type { ModuleGraph } from './module-graph.ts';
 import type { ModuleInstance } from './module-instance.ts';
 import type { ModuleLife } from './module-life.ts';
-import { createRetainedLedger, describe, type Pin } from './retained.ts';
+import { createRetirement, type Retirement } from './retirement.ts';
 import { bridgeNativeLoads } from './native-bridge.ts';
 import type { ModuleOrigin } from './origin.ts';
 import { whenQuiet } from './quiet.ts';
@@ -126,17 +121,10 @@ class ProcessGenerations implements Generations {
   );
   readonly #options: GenerationsOptions;
   readonly #states = createStateRegistry({ modulesOf: (scope) => this.#originsOf(scope) });
-  readonly #retiring = new Set<Generation>();
-  readonly #clientSockets = watchClientSockets();
-  readonly #ledger = createRetainedLedger((scope) => ({
-    accepted: this.servers.pins(scope),
-    opened: this.#clientSockets.of(scope).map(toPin),
-  }));
+  readonly #retirement: Retirement;
   readonly #restores: readonly (() => void)[];
   /** Modules that said, by `import.meta.hot.invalidate`, that they can't be replaced in place. */
   readonly #invalidated = new Map<string, { readonly isCurrent: boolean }>();
-  /** The modules that may have something open. */
-  readonly #open = new Set<ModuleLife>();
   #isNotifying = false;
   /** What was invalidated is being evaluated again. */
   #reevaluation: Promise<void> | null = null;
@@ -149,12 +137,18 @@ class ProcessGenerations implements Generations {
   constructor(options: GenerationsOptions) {
     this.#options = options;
     this.servers = adoptServers({ source: options.source });
+    this.#retirement = createRetirement({
+      servers: this.servers,
+      hotEvents: this.hotEvents,
+      generations: () => this.#all(),
+      current: () => this.#current,
+    });
     this.#restores = [
       bridgeNativeLoads((file) => this.#moduleAt(file)),
       watchFaults({ onFault: (scope, error) => this.#contain(scope, error) }),
       () => this.#states.dispose(),
       () => this.servers.restore(),
-      () => this.#clientSockets.dispose(),
+      () => this.#retirement.dispose(),
       unmapStackTraces,
     ];
   }
@@ -198,7 +192,7 @@ class ProcessGenerations implements Generations {
       currentGraph: this.#runningGraph,
       refused,
       statusesOf: this.#statusesOf,
-      onOpened: (life) => void this.#open.add(life),
+      onOpened: (life) => this.#retirement.noticeOpened(life),
       hot: {
         events: this.hotEvents,
         onInvalidate: this.#onInvalidate,
@@ -316,12 +310,12 @@ class ProcessGenerations implements Generations {
   }
 
   #settleCommitted(next: Generation, before: Generation | null, provisional: boolean): void {
-    if (before !== null && before !== this.#proved) this.#retire(before);
+    if (before !== null && before !== this.#proved) void this.#retirement.retire(before, RETIRE_TIMEOUT_MS);
     if (provisional && this.#proved !== null) return;
     const proved = this.#proved;
     this.#proved = next;
     this.#states.settle();
-    if (proved !== null) this.#retire(proved);
+    if (proved !== null) void this.#retirement.retire(proved, RETIRE_TIMEOUT_MS);
   }
 
   #notify(next: Generation, before: Generation): void {
@@ -353,7 +347,7 @@ class ProcessGenerations implements Generations {
     const { generation } = preparing;
     this.#preparing = null;
     preparing.fail(invalid(`Generation ${number} was aborted`));
-    void this.#end(generation, 'aborted', this.#current);
+    void this.#retirement.end(generation, 'aborted', this.#current);
     this.#states.abort(generation.scope);
     this.servers.abort(generation.scope);
     return true;
@@ -372,7 +366,7 @@ class ProcessGenerations implements Generations {
     const before = this.#proved;
     this.#proved = this.#current;
     this.#states.settle();
-    if (before !== null && before !== this.#proved) await this.#settle(before, drainTimeoutMs);
+    if (before !== null && before !== this.#proved) await this.#retirement.retire(before, drainTimeoutMs);
   }
 
   async checkHealth(health: HealthCheck): Promise<void> {
@@ -400,7 +394,7 @@ class ProcessGenerations implements Generations {
     if (this.#preparing !== null) this.#drop(this.#preparing.generation.scope.generation);
     await this.servers.stopAccepting();
     for (const generation of this.#all()) {
-      await this.#end(generation, 'retired', null);
+      await this.#retirement.end(generation, 'retired', null);
       this.servers.retire(generation.scope);
     }
     this.#current = this.#proved = null;
@@ -408,31 +402,25 @@ class ProcessGenerations implements Generations {
   }
 
   retained(): readonly RetainedGeneration[] {
-    const proved = this.#proved !== this.#current && this.#proved !== null ? [this.#proved] : [];
-    return [
-      ...this.#ledger.list(),
-      ...[...this.#retiring].map((generation) => this.#report(generation, [])),
-      ...proved.map((generation) => this.#report(generation, ['probation of the current one'])),
-    ];
+    const proved = this.#proved !== this.#current ? this.#proved : null;
+    return this.#retirement.list(proved);
   }
 
   async countRetained(limit: number): Promise<number> {
-    return this.#retiring.size + (await this.#ledger.count(limit - this.#retiring.size));
-  }
-
-  #report(generation: Generation, reasons: readonly string[]): RetainedGeneration {
-    const { scope } = generation;
-    const pins = describe([...this.servers.pins(scope), ...this.#clientSockets.of(scope).map(toPin)]);
-    const pinnedBy = [...reasons, ...pins, ...describeOpen(generation, this.#others(generation))];
-    return { generation: scope.generation, release: scope.release, pinnedBy };
+    return this.#retirement.count(limit);
   }
 
   roots(): readonly string[] {
-    return [...new Set([...this.#all().flatMap(rootsOf), ...this.#ledger.roots()])];
+    return [...new Set([...this.#all().flatMap(rootsOf), ...this.#retirement.roots()])];
   }
 
   #all(): Generation[] {
-    const generations = [this.#current, this.#preparing?.generation, this.#proved, ...this.#retiring];
+    const generations = [
+      this.#current,
+      this.#preparing?.generation,
+      this.#proved,
+      ...this.#retirement.retiring,
+    ];
     return [...new Set(generations)].filter((generation) => generation !== null && generation !== undefined);
   }
 
@@ -451,7 +439,7 @@ class ProcessGenerations implements Generations {
     }
     this.#current = next;
     next.graph.adopt();
-    for (const { opened } of this.#open) opened.lifetime?.statusChanged();
+    this.#retirement.noticeStatus();
   }
 
   #originsOf(scope: GenerationScope): ModuleOrigin[] {
@@ -485,7 +473,7 @@ class ProcessGenerations implements Generations {
     this.#invalidated.clear();
     this.#states.goBack(this.#proved.scope);
     this.#point(this.#proved);
-    this.#retire(failed);
+    void this.#retirement.retire(failed, RETIRE_TIMEOUT_MS);
     return true;
   }
 
@@ -504,54 +492,6 @@ class ProcessGenerations implements Generations {
     return true;
   }
 
-  #retire(generation: Generation): void {
-    void this.#settle(generation, RETIRE_TIMEOUT_MS);
-  }
-
-  /** Ends a generation once its requests have ended. */
-  async #settle(generation: Generation, timeoutMs: number): Promise<void> {
-    this.#retiring.add(generation);
-    await whenQuiet(generation.scope, timeoutMs);
-    this.#announcePrune(generation);
-    await this.#end(generation, 'retired', this.#current);
-    this.servers.retire(generation.scope);
-    this.#retiring.delete(generation);
-    void this.#letGo(generation);
-  }
-
-  /** What only this generation had is held by nobody but who captured it, once its last upgraded socket has closed. */
-  async #letGo(generation: Generation): Promise<void> {
-    const others = this.#others(generation);
-    const instances = ownInstances(generation, others);
-    const lives = ownLives(generation, others);
-    const { scope } = generation;
-    this.#ledger.add({ scope, instances, lifetimes: lives.flatMap(({ opened }) => opened.lifetime ?? []) });
-    await this.servers.whenLeft(generation.scope);
-    generation.graph.letGo(instances);
-  }
-
-  async #end(
-    generation: Generation,
-    status: 'retired' | 'aborted',
-    successor: Generation | null,
-  ): Promise<void> {
-    await endGeneration(generation, status, { successor, others: this.#others(generation) });
-    const others = this.#others(generation);
-    for (const life of this.#open) if (!others.some(({ lives }) => lives.has(life))) this.#open.delete(life);
-  }
-
-  #others(generation: Generation): Generation[] {
-    return this.#all().filter((each) => each !== generation);
-  }
-
-  #announcePrune(generation: Generation): void {
-    const current = this.#current;
-    if (current === null) return;
-    const own = ownLives(generation, this.#others(generation));
-    const paths = own.map(({ origin }) => origin.path).filter((at) => !current.graph.instances.has(at));
-    if (paths.length > 0) this.hotEvents.emit('vite:beforePrune', { type: 'prune', paths });
-  }
-
   async #probe(scope: GenerationScope, health: HealthCheck): Promise<void> {
     const answer = await this.servers.probe(scope, health).catch((error: unknown) => {
       throw new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', [health.path, String(error)], { cause: error });
@@ -562,10 +502,6 @@ class ProcessGenerations implements Generations {
       `it answered ${answer.statusCode}`,
     ]);
   }
-}
-
-function toPin({ peer, line }: ClientSocket): Pin {
-  return { text: `socket to ${peer}`, line };
 }
 
 function invalid(what: string): MidflightError {
