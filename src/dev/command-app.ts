@@ -7,6 +7,7 @@
  * 2. A build that fails, or a program that does not serve, changes nothing: the process before goes on.
  */
 
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
@@ -39,6 +40,8 @@ class CommandApp implements DevApp {
   /** Files that were written during a build, by how many builds in a row. */
   readonly #written = new Map<string, number>();
   #work: 'idle' | 'building' | 'starting' | 'stopped' = 'idle';
+  /** When what a build has taken in was written: one save may be told of more than once. */
+  readonly #taken = new Map<string, number>();
   #isFirstBuild = true;
   #drainTimeoutMs = 0;
 
@@ -58,7 +61,7 @@ class CommandApp implements DevApp {
   }
 
   notice(paths: readonly string[]): void {
-    const changed = paths.filter((at) => !this.#isBuilt(at));
+    const changed = paths.filter((at) => this.#taken.get(at) !== this.#writtenAt(at) && !this.#isBuilt(at));
     if (changed.length > 0) void this.#want(changed);
   }
 
@@ -97,12 +100,18 @@ class CommandApp implements DevApp {
     return this.#isFirstBuild || count > 0;
   }
 
+  /** In milliseconds; 0 for what is not there. */
+  #writtenAt(at: string): number {
+    return statSync(path.join(this.#options.source.root, at), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  }
+
   async #want(changed: readonly string[]): Promise<void> {
     for (const at of changed) this.#changed.add(at);
     if (this.#work !== 'idle') return;
     while (this.#changed.size > 0 && !this.#isStopped()) {
       const paths = [...this.#changed];
       this.#changed = new Set();
+      for (const at of paths) this.#taken.set(at, this.#writtenAt(at));
       await this.#replace(paths);
     }
     if (!this.#isStopped()) this.#work = 'idle';
