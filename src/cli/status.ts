@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { callControl } from '../console/control-client.ts';
 import { toHome } from '../release/home.ts';
-import type { WorkerReport } from '../supervisor/workers.ts';
+import type { WorkerReport } from '../supervisor/worker-report.ts';
 import { paint, print, printJson } from './output.ts';
 
 interface Status {

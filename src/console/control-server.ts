@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { MidflightError, toFailure } from '../errors.ts';
 import type { Deployer, DeployReport, Progress } from '../deploy/deploy.ts';
 import type { History } from '../deploy/history.ts';
-import type { Listeners } from '../supervisor/listeners.ts';
+import type { ProcessHost } from '../supervisor/process-host.ts';
 import type { Workers } from '../supervisor/workers.ts';
 
 /** Unix socket paths end here on Linux: sockaddr_un. */
@@ -31,7 +31,7 @@ export interface ControlOptions {
   readonly deployer: Deployer;
   readonly workers: Workers;
   readonly history: History;
-  readonly listeners: Listeners;
+  readonly host: ProcessHost;
   onStop(): void;
 }
 
@@ -57,7 +57,7 @@ export async function openControlServer(options: ControlOptions): Promise<Contro
   };
 }
 
-function toRoutes({ appName, deployer, workers, history, listeners, onStop }: ControlOptions): Hono {
+function toRoutes({ appName, deployer, workers, history, host, onStop }: ControlOptions): Hono {
   const app = new Hono();
   app.onError((error, context) => {
     if (!(error instanceof z.ZodError)) return context.json({ error: toFailure(error) }, 500);
@@ -71,7 +71,7 @@ function toRoutes({ appName, deployer, workers, history, listeners, onStop }: Co
       supervisor: { pid: process.pid },
       keeper: null,
       workers: await workers.status(),
-      listeners: listeners.addresses().map((address) => ({ address })),
+      listeners: (await host.addresses()).map((address) => ({ address })),
       deploy: deployer.status(),
     }),
   );

@@ -7,7 +7,9 @@ import { createDeployer, type DeployRequest, type Deployer } from '../deploy/dep
 import { openHistory } from '../deploy/history.ts';
 import { toHome } from '../release/home.ts';
 import { createListeners } from '../supervisor/listeners.ts';
+import { createLocalHost } from '../supervisor/local-host.ts';
 import { acquireLock } from '../supervisor/lock.ts';
+import { createWorkersEnv } from '../supervisor/workers-env.ts';
 import { createWorkers } from '../supervisor/workers.ts';
 import { openControlServer, SOCKET_PATH_LENGTH_MAX } from './control-server.ts';
 
@@ -30,7 +32,8 @@ export async function startApp({ appDirectory, request, log }: StartOptions): Pr
   const logFile = createWriteStream(path.join(home.logs, 'app.log'), { flags: 'a' });
   const history = openHistory(home.database, { isOwner: true });
   const listeners = createListeners();
-  const workers = createWorkers({ appDirectory, listeners, log, sinks: [process.stdout, logFile] });
+  const host = createLocalHost({ listeners, sinks: [process.stdout, logFile] });
+  const workers = createWorkers(createWorkersEnv({ host, appDirectory, log }));
   const deployer = createDeployer({ home, workers, history });
   deployer.events.on('progress', ({ step, message }) =>
     log(`${step}${message === '' ? '' : `: ${message}`}`),
@@ -42,13 +45,13 @@ export async function startApp({ appDirectory, request, log }: StartOptions): Pr
     deployer,
     workers,
     history,
-    listeners,
+    host,
     onStop: stopped.resolve,
   });
   const ignore = watchSignals(deployer, { request, log, onStop: stopped.resolve });
   try {
     await deployer.bootstrap(request);
-    log(`serving ${listeners.addresses().join(', ') || '(no listener)'}; pid ${process.pid}`);
+    log(`serving ${(await host.addresses()).join(', ') || '(no listener)'}; pid ${process.pid}`);
     await stopped.promise;
     log('stopping');
   } finally {

@@ -17,7 +17,7 @@ import type { DeployPath, Reason } from '../plan/reason.ts';
 import { toModuleVersion } from '../protocol/manifest.ts';
 import { buildRelease, removeStaging } from '../release/build.ts';
 import { toReleaseIdOfRoot, toReleaseLocation, type Home } from '../release/home.ts';
-import type { RunnableRelease } from '../supervisor/app-process.ts';
+import type { RunnableRelease } from '../supervisor/process-host.ts';
 import type { Workers } from '../supervisor/workers.ts';
 import type { DeployResult, History } from './history.ts';
 import { createJudge } from './probation.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { FORMAT_VERSION, parseManifest } from '../protocol/manifest.ts';
 import { toReleaseLocation, type Home } from '../release/home.ts';
-import type { RunnableRelease } from '../supervisor/app-process.ts';
+import type { RunnableRelease } from '../supervisor/process-host.ts';
 
 /** Reads a release. Errors: ERR_MIDFLIGHT_RELEASE_UNKNOWN, ERR_MIDFLIGHT_RELEASE_OUTDATED. */
 export async function readRelease(home: Home, id: string): Promise<RunnableRelease> {

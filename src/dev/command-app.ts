@@ -13,7 +13,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import { runCommand } from '../release/command.ts';
-import type { Listeners } from '../supervisor/listeners.ts';
+import type { ProcessHost } from '../supervisor/process-host.ts';
+import { createWorkersEnv } from '../supervisor/workers-env.ts';
 import { createWorkers, type Workers } from '../supervisor/workers.ts';
 import type { DevApp } from './dev-app.ts';
 import type { Say } from './dev-notice.ts';
@@ -24,7 +25,7 @@ const WRITTEN_MS = 120;
 
 export interface CommandAppOptions {
   readonly source: DevSource;
-  readonly listeners: Listeners;
+  readonly host: ProcessHost;
   readonly say: Say;
 }
 
@@ -47,13 +48,9 @@ class CommandApp implements DevApp {
 
   constructor(options: CommandAppOptions) {
     this.#options = options;
-    const { listeners, say, source } = options;
-    this.#workers = createWorkers({
-      appDirectory: source.root,
-      listeners,
-      sinks: [process.stdout],
-      log: (message) => say({ type: 'log', message }),
-    });
+    const { host, say, source } = options;
+    const log = (message: string): void => say({ type: 'log', message });
+    this.#workers = createWorkers(createWorkersEnv({ host, appDirectory: source.root, log }));
   }
 
   async start(): Promise<void> {
@@ -122,7 +119,7 @@ class CommandApp implements DevApp {
   }
 
   async #replace(changed: readonly string[]): Promise<void> {
-    const { say, source, listeners } = this.#options;
+    const { say, source, host } = this.#options;
     const startedAt = performance.now();
     const isFirst = this.#workers.currentRelease() === null;
     try {
@@ -135,7 +132,8 @@ class CommandApp implements DevApp {
       else await this.#workers.handoff(settings.release);
       const durationMs = performance.now() - startedAt;
       const pid = (await this.#workers.status()).find(({ state }) => state === 'serving')?.pid ?? 0;
-      if (isFirst) say({ type: 'serving', addresses: listeners.addresses(), pid, modules: 0, durationMs });
+      const addresses = await host.addresses();
+      if (isFirst) say({ type: 'serving', addresses, pid, modules: 0, durationMs });
       else say({ type: 'handed-off', pid, durationMs });
     } catch (error) {
       if (this.#isStopped()) return;

@@ -9,7 +9,7 @@ import { FORMAT_VERSION } from '../protocol/manifest.ts';
 import { readConfig, type Config } from '../release/config.ts';
 import { findEntry } from '../release/entry.ts';
 import type { StartScript } from '../release/start-script.ts';
-import type { RunnableRelease } from '../supervisor/app-process.ts';
+import type { RunnableRelease } from '../supervisor/process-host.ts';
 
 export interface DevSettings {
   readonly config: Config;

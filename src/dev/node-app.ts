@@ -17,9 +17,9 @@
 import { fileURLToPath } from 'node:url';
 import type { DevEvent, DevLoadAnswer, DevProblem, DevRequest } from '../protocol/dev-messages.ts';
 import { toErrorReport, type DrainAnswer } from '../protocol/messages.ts';
-import { describeExit, STOP_TIMEOUT_MS } from '../supervisor/app-process.ts';
-import type { Listeners } from '../supervisor/listeners.ts';
+import { describeCut } from '../supervisor/leaving.ts';
 import { spawnNodeWorker, type NodeWorker } from '../supervisor/node-worker.ts';
+import { describeExit, STOP_TIMEOUT_MS, type ProcessHost } from '../supervisor/process-host.ts';
 import type { DevApp } from './dev-app.ts';
 import type { Say } from './dev-notice.ts';
 import { changedStartFiles, readDevSettings, type DevSettings, type DevSource } from './dev-settings.ts';
@@ -28,7 +28,7 @@ type Worker = NodeWorker<DevRequest>;
 
 export interface NodeAppOptions {
   readonly source: DevSource;
-  readonly listeners: Listeners;
+  readonly host: ProcessHost;
   readonly say: Say;
 }
 
@@ -116,8 +116,7 @@ class NodeApp implements DevApp {
 
   /** A start that takes that long when somebody saves may never end. */
   #endStuck(): void {
-    if (this.#next !== null && performance.now() - this.#nextStartedAt > STUCK_MS)
-      this.#next.child.kill('SIGKILL');
+    if (this.#next !== null && performance.now() - this.#nextStartedAt > STUCK_MS) this.#next.kill('SIGKILL');
   }
 
   /** What was saved while a process was being started is in that process, or it failed because of it. */
@@ -155,7 +154,7 @@ class NodeApp implements DevApp {
     if (worker === null) return;
     const durationMs = performance.now() - startedAt;
     if (before === null) {
-      const addresses = this.#options.listeners.addresses();
+      const addresses = await this.#options.host.addresses();
       say({ type: 'serving', addresses, pid: worker.pid, modules: this.#modules.size, durationMs });
     } else say({ type: 'handed-off', pid: worker.pid, durationMs });
   }
@@ -167,12 +166,12 @@ class NodeApp implements DevApp {
       const settings = await readDevSettings(this.#options.source);
       // A failed start is tried again when these files differ from what it was made of.
       this.#settings = settings;
-      const worker = this.#spawn(settings);
+      const worker = await this.#spawn(settings);
       this.#next = worker;
       this.#nextStartedAt = performance.now();
-      const answer = (await worker.request(this.#toLoad(settings))) as DevLoadAnswer;
+      const answer = (await worker.request(await this.#toLoad(settings))) as DevLoadAnswer;
       if (answer.status === 'failed') {
-        worker.child.kill('SIGKILL');
+        worker.kill('SIGKILL');
         return answer;
       }
       this.#due = [];
@@ -186,10 +185,10 @@ class NodeApp implements DevApp {
     }
   }
 
-  #toLoad({ release }: DevSettings): DevRequest {
+  async #toLoad({ release }: DevSettings): Promise<DevRequest> {
     const { manifest, location } = release;
     const { readyTimeoutMs, policy } = manifest.settings;
-    const serves = this.#serving !== null && this.#options.listeners.addresses().length > 0;
+    const serves = this.#serving !== null && (await this.#options.host.addresses()).length > 0;
     const ready = serves ? 'listen' : 'load';
     return {
       type: 'load',
@@ -197,14 +196,14 @@ class NodeApp implements DevApp {
     };
   }
 
-  #spawn({ release }: DevSettings): Worker {
-    const { listeners, source } = this.#options;
-    const worker = spawnNodeWorker<DevRequest, DevEvent>({
+  async #spawn({ release }: DevSettings): Promise<Worker> {
+    const { host, source } = this.#options;
+    const worker = await spawnNodeWorker<DevRequest, DevEvent>({
+      host,
       release,
-      listeners,
       appDirectory: source.root,
+      label: null,
       mainFile: kWorkerFile,
-      sinks: [process.stdout],
       onEvent: (from, event) => this.#onEvent(from, event),
     });
     void worker.exited.then(() => this.#onExit(worker));
@@ -255,8 +254,8 @@ class NodeApp implements DevApp {
     await worker.end(STOP_TIMEOUT_MS);
   }
 
-  #sayCut({ inFlightCount, openCount, upgradedCount }: DrainAnswer): void {
-    const message = `the process before was not drained in time: ${inFlightCount} requests, ${openCount} connections, ${upgradedCount} WebSockets are cut`;
+  #sayCut(left: DrainAnswer): void {
+    const message = `the process before was not drained in time: ${describeCut(left)}`;
     this.#options.say({ type: 'log', message });
   }
 

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { toHome } from '../release/home.ts';
 import { createListeners } from '../supervisor/listeners.ts';
+import { createLocalHost } from '../supervisor/local-host.ts';
 import { createCommandApp } from './command-app.ts';
 import type { DevApp } from './dev-app.ts';
 import type { DevNotice, Say } from './dev-notice.ts';
@@ -60,7 +61,7 @@ export async function runDev(options: DevOptions): Promise<Dev> {
   createHome(root);
   const listeners = createListeners();
   const createApp = release.manifest.kind === 'command' ? createCommandApp : createNodeApp;
-  const app = createApp({ source, listeners, say });
+  const app = createApp({ source, host: createLocalHost({ listeners, sinks: [process.stdout] }), say });
   const watch = await watchTree({
     root,
     onChange: (paths) => void pass(app, root, paths),

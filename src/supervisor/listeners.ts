@@ -85,6 +85,12 @@ export function parseListenTarget(text: string, ordinal: number): ListenTarget {
   return { kind: 'tcp', host: host === '' ? null : host, port, ordinal: port === 0 ? ordinal : 0 };
 }
 
+/** What `parseListenTarget` was given, more or less. */
+export function toTargetText(target: ListenTarget): string {
+  if (target.kind === 'unix') return `unix:${target.path}`;
+  return toHostAndPort(target.host ?? '', target.port);
+}
+
 /** libuv would accept in the process that calls listen(2), so a child that ends at once calls it. */
 async function startListening(handle: ListenerHandle): Promise<void> {
   const script = 'require("node:net").createServer().listen({ fd: 3 }, () => process.exit(0))';
@@ -100,6 +106,9 @@ function toAddressText(handle: ListenerHandle, target: ListenTarget): string {
   if (target.kind === 'unix') return `unix:${target.path}`;
   const name: { address?: string; port?: number } = {};
   handle.getsockname?.(name);
-  const host = name.address ?? target.host ?? '';
-  return `${host.includes(':') ? `[${host}]` : host}:${name.port ?? target.port}`;
+  return toHostAndPort(name.address ?? target.host ?? '', name.port ?? target.port);
+}
+
+function toHostAndPort(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

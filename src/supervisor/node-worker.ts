@@ -1,7 +1,6 @@
 /** A worker that runs the agent: spawning it, and asking it things. */
 
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, type WriteStream } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
@@ -10,24 +9,23 @@ import {
   MESSAGE_COMMAND,
   toWorkerError,
   type ErrorReport,
-  type ListenTarget,
   type SupervisorMessage,
   type WorkerEvent,
   type WorkerMessage,
   type WorkerRequest,
 } from '../protocol/messages.ts';
-import { describeExit, toAppProcess, type AppProcess, type RunnableRelease } from './app-process.ts';
-import type { Listeners } from './listeners.ts';
+import { describeExit, type HostedProcess, type ProcessHost, type RunnableRelease } from './process-host.ts';
 
-export interface NodeWorker<Request = WorkerRequest> extends AppProcess {
+export interface NodeWorker<Request = WorkerRequest> extends HostedProcess {
+  readonly kind: 'node';
   request(request: Request): Promise<unknown>;
 }
 
 export interface SpawnOptions<Request = WorkerRequest, Event = WorkerEvent> {
+  readonly host: ProcessHost;
   readonly release: RunnableRelease;
   readonly appDirectory: string;
-  readonly listeners: Listeners;
-  readonly sinks: readonly (WriteStream | NodeJS.WriteStream)[];
+  readonly label: unknown;
   /** What the process runs; the worker of a release when it is not said. */
   readonly mainFile?: string;
   onEvent(worker: NodeWorker<Request>, event: Event): void;
@@ -44,74 +42,60 @@ const kWorkerFile = fileURLToPath(
 );
 
 /** Starts a worker; it loads nothing until it is asked to prepare. */
-export function spawnNodeWorker<
+export async function spawnNodeWorker<
   Request extends { readonly type: string } = WorkerRequest,
   Event = WorkerEvent,
->(options: SpawnOptions<Request, Event>): NodeWorker<Request> {
-  const { release, appDirectory, listeners, mainFile = kWorkerFile } = options;
-  const { nodeOptions, args } = release.manifest;
-  const entry = path.join(release.location.root, release.manifest.entry ?? '');
-  const child = spawn(process.execPath, [...nodeOptions, mainFile, entry, ...args], {
-    cwd: appDirectory,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Out of the terminal's group: Ctrl-C is for the supervisor, which lets its workers end what is in flight.
-    detached: true,
-    env: toEnvironment(release, appDirectory),
-  });
+>(options: SpawnOptions<Request, Event>): Promise<NodeWorker<Request>> {
+  const { host, release, appDirectory, label, mainFile = kWorkerFile } = options;
+  const { nodeOptions, args, entry } = release.manifest;
   const pending = new Map<number, PendingRequest>();
-  let requestId = 0;
-  const post = (message: SupervisorMessage<Request>, handle?: unknown): void => {
-    child.send(message, handle as never, () => {
-      // A worker that has ended answers nothing; its exit settles what is pending.
-    });
+  const onMessage = (message: WorkerMessage<Event>): void => {
+    if ('id' in message) settle(pending, message);
+    else if ('event' in message) void started.then((worker) => options.onEvent(worker, message.event));
   };
-  const worker: NodeWorker<Request> = {
-    ...toAppProcess(child, options.sinks),
-    request(request) {
+  const spec = {
+    label,
+    file: process.execPath,
+    args: [...nodeOptions, mainFile, path.join(release.location.root, entry ?? ''), ...args],
+    cwd: appDirectory,
+    env: toEnvironment(release, appDirectory),
+    hasChannel: true,
+    listen: [],
+  };
+  const started = host
+    .spawn(spec, { onMessage: (message) => onMessage(message as WorkerMessage<Event>) })
+    .then((hosted) => toNodeWorker<Request>(hosted, pending));
+  return started;
+}
+
+function toNodeWorker<Request extends { readonly type: string }>(
+  hosted: HostedProcess,
+  pending: Map<number, PendingRequest>,
+): NodeWorker<Request> {
+  let requestId = 0;
+  void hosted.exited.then(async (exit) => {
+    const output = await hosted.output();
+    for (const { type, reject } of pending.values()) reject(unreachable(type, describeExit(exit), output));
+    pending.clear();
+  });
+  return {
+    ...hosted,
+    kind: 'node',
+    async request(request) {
+      if (!hosted.isConnected()) throw new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', [request.type]);
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      if (!child.connected) {
-        reject(new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', [request.type]));
-        return promise;
-      }
       const id = ++requestId;
       pending.set(id, { type: request.type, resolve, reject });
-      post({ cmd: MESSAGE_COMMAND, id, request });
+      hosted.send({ cmd: MESSAGE_COMMAND, id, request } satisfies SupervisorMessage<Request>);
       return promise;
     },
   };
-  child.on('internalMessage', (message: WorkerMessage<Event>) => {
-    if (message.cmd !== MESSAGE_COMMAND) return;
-    if ('event' in message) options.onEvent(worker, message.event);
-    else if ('listen' in message) void answerListen(listeners, message.listenId, message.listen, post);
-    else settle(pending, message);
-  });
-  void worker.exited.then((exit) => {
-    for (const { type, reject } of pending.values())
-      reject(unreachable(type, describeExit(exit), worker.output()));
-    pending.clear();
-  });
-  return worker;
 }
 
 function unreachable(type: string, exit: string, output: string): MidflightError {
   if (type === 'prepare' || type === 'load')
     return new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [exit, output]);
   return new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', [type]);
-}
-
-async function answerListen(
-  listeners: Listeners,
-  listenId: number,
-  target: ListenTarget,
-  post: (message: SupervisorMessage<never>, handle?: unknown) => void,
-): Promise<void> {
-  try {
-    const handle = await listeners.acquire(target);
-    post({ cmd: MESSAGE_COMMAND, listenId, errno: null }, handle);
-  } catch (error) {
-    const { code = 'EINVAL', errno = -22, syscall = 'listen' } = error as NodeJS.ErrnoException;
-    post({ cmd: MESSAGE_COMMAND, listenId, errno: { code, errno, syscall } });
-  }
 }
 
 function settle(

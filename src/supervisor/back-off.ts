@@ -1,0 +1,23 @@
+/** How long to wait before what has crashed is started again. */
+
+const BACK_OFF_MS_MIN = 100;
+const BACK_OFF_MS_MAX = 10_000;
+/** What lived this long did not crash because it was started. */
+const BACK_OFF_RESET_MS = 10_000;
+
+export interface BackOff {
+  /** Doubles from one crash to the next; begins anew after one that came late. */
+  nextDelayMs(lifetimeMs: number): number;
+}
+
+export function createBackOff(): BackOff {
+  let delayMs = BACK_OFF_MS_MIN;
+  return {
+    nextDelayMs(lifetimeMs) {
+      if (lifetimeMs > BACK_OFF_RESET_MS) delayMs = BACK_OFF_MS_MIN;
+      const now = delayMs;
+      delayMs = Math.min(delayMs * 2, BACK_OFF_MS_MAX);
+      return now;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+/** The processes that run one release as one generation, and what is asked of all of them together. */
+
+import type { PrepareAnswer } from '../protocol/messages.ts';
+import type { RunnableRelease } from './process-host.ts';
+import { ask, type Worker } from './worker.ts';
+
+export interface Crew {
+  readonly release: RunnableRelease;
+  readonly generation: number;
+  readonly members: Set<Member>;
+  /** Workers that crashed while another crew was current. */
+  readonly lost: { readonly member: Member; readonly error: Error }[];
+}
+
+export interface Member {
+  /** The tree that it was started from. */
+  readonly root: string;
+  readonly worker: Worker;
+  readonly startedAtMs: number;
+  state: 'starting' | 'serving' | 'draining';
+  /** Null from when it has left the last one, or has been given up. */
+  crew: Crew | null;
+}
+
+export function toCrew(release: RunnableRelease, generation: number): Crew {
+  return { release, generation, members: new Set(), lost: [] };
+}
+
+/** As many workers as the release asks for. */
+export function wantedCount({ release: { manifest } }: Crew): number {
+  return manifest.kind === 'command' ? 1 : manifest.workers;
+}
+
+/** Brings a member into a crew, out of the one that it was in. */
+export function joinCrew(member: Member, crew: Crew): void {
+  leaveCrew(member);
+  member.crew = crew;
+  crew.members.add(member);
+}
+
+/** From here on its end is nobody's concern. */
+export function leaveCrew(member: Member): void {
+  member.crew?.members.delete(member);
+  member.crew = null;
+}
+
+export async function prepare(member: Member, { release, generation }: Crew): Promise<PrepareAnswer> {
+  const { ready, readyTimeoutMs, health } = release.manifest.settings;
+  const answer = await ask(member.worker, {
+    type: 'prepare',
+    options: {
+      release: release.location,
+      generation,
+      ready,
+      readyTimeoutMs,
+      health: health === null ? null : { path: health.path, timeoutMs: health.timeoutMs },
+    },
+  });
+  return answer as PrepareAnswer;
+}
+
+export async function commit(member: Member, { generation }: Crew, probationMs: number): Promise<void> {
+  await ask(member.worker, { type: 'commit', generation, probationMs });
+  member.state = 'serving';
+}
+
+/** Throws when no worker could commit. One that alone could not is ended, and comes back with the new release. */
+export async function commitAll(crew: Crew, probationMs: number): Promise<void> {
+  const members = [...crew.members];
+  const results = await Promise.allSettled(members.map((member) => commit(member, crew, probationMs)));
+  const failures = results.filter((result) => result.status === 'rejected');
+  if (members.length > 0 && failures.length === members.length) throw failures[0]?.reason;
+  for (const [index, { status }] of results.entries()) {
+    if (status === 'rejected') members[index]?.worker.kill('SIGKILL');
+  }
+}
+
+export async function abortAll(members: readonly Member[], { generation }: Crew): Promise<void> {
+  await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'abort', generation })));
+}
+
+export async function pauseAll(crew: Crew): Promise<void> {
+  await Promise.allSettled(
+    [...crew.members].map(async (member) => {
+      member.state = 'draining';
+      await ask(member.worker, { type: 'pause' });
+    }),
+  );
+}
+
+export async function resumeAll(crew: Crew): Promise<void> {
+  await Promise.allSettled(
+    [...crew.members].map(async (member) => {
+      await ask(member.worker, { type: 'resume' });
+      member.state = 'serving';
+    }),
+  );
+}
+
+/** Ends a crew that never served. */
+export function dismiss(crew: Crew): void {
+  for (const member of crew.members) {
+    leaveCrew(member);
+    member.worker.kill('SIGKILL');
+  }
+}

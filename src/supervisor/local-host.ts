@@ -1,0 +1,151 @@
+/**
+ * Starts processes as children of this one. Gives them listeners, answers their wishes to listen, and reads what they
+ * print.
+ */
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { WriteStream } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MidflightError } from '../errors.ts';
+import {
+  MESSAGE_COMMAND,
+  type ListenTarget,
+  type SupervisorMessage,
+  type WorkerMessage,
+} from '../protocol/messages.ts';
+import { toTargetText, type Listeners } from './listeners.ts';
+import type { HostedProcess, ProcessEvents, ProcessExit, ProcessHost, ProcessSpec } from './process-host.ts';
+
+/** Enough for an error with its stack. */
+const OUTPUT_BYTES_MAX = 16 * 1024;
+/** What a process has printed has been read by then, unless a child of its own keeps the pipe open. */
+const CLOSE_TIMEOUT_MS = 500;
+
+export interface LocalHostOptions {
+  readonly listeners: Listeners;
+  /** Get all that the processes print. */
+  readonly sinks: readonly (WriteStream | NodeJS.WriteStream)[];
+}
+
+/** Makes the host; nothing is started yet. */
+export function createLocalHost({ listeners, sinks }: LocalHostOptions): ProcessHost {
+  return {
+    async spawn(spec, events) {
+      const fds = await Promise.all(spec.listen.map((target) => acquire(listeners, target)));
+      const child = start(spec, fds);
+      if (spec.hasChannel) serveChannel(child, listeners, events);
+      else endWithHost(child);
+      return toHostedProcess(child, sinks);
+    },
+    async addresses() {
+      return listeners.addresses();
+    },
+  };
+}
+
+async function acquire(listeners: Listeners, target: ListenTarget): Promise<number> {
+  try {
+    return (await listeners.acquireListening(target)).fd ?? -1;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new MidflightError('ERR_MIDFLIGHT_LISTEN_FAILED', [toTargetText(target), code], { cause: error });
+  }
+}
+
+function start({ file, args, cwd, env, hasChannel }: ProcessSpec, fds: readonly number[]): ChildProcess {
+  return spawn(file, args, {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe', ...fds, ...(hasChannel ? (['ipc'] as const) : [])],
+    // Out of the terminal's group: Ctrl-C is for the supervisor, which lets its workers end what is in flight.
+    detached: true,
+  });
+}
+
+function serveChannel(child: ChildProcess, listeners: Listeners, { onMessage }: ProcessEvents): void {
+  child.on('internalMessage', (message: WorkerMessage<unknown>) => {
+    if (message.cmd !== MESSAGE_COMMAND) return;
+    if ('listen' in message) void answerListen(child, listeners, message);
+    else onMessage(message);
+  });
+}
+
+async function answerListen(
+  child: ChildProcess,
+  listeners: Listeners,
+  { listenId, listen }: { readonly listenId: number; readonly listen: ListenTarget },
+): Promise<void> {
+  try {
+    const handle = await listeners.acquire(listen);
+    post(child, { cmd: MESSAGE_COMMAND, listenId, errno: null }, handle);
+  } catch (error) {
+    const { code = 'EINVAL', errno = -22, syscall = 'listen' } = error as NodeJS.ErrnoException;
+    post(child, { cmd: MESSAGE_COMMAND, listenId, errno: { code, errno, syscall } });
+  }
+}
+
+function post(child: ChildProcess, message: SupervisorMessage<never> | object, handle?: unknown): void {
+  if (!child.connected) return;
+  child.send(message, handle as never, () => {
+    // A process that has ended answers nothing; its exit settles what is pending.
+  });
+}
+
+function toHostedProcess(child: ChildProcess, sinks: LocalHostOptions['sinks']): HostedProcess {
+  let output = '';
+  let exit: ProcessExit | null = null;
+  const keep = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-OUTPUT_BYTES_MAX);
+    for (const sink of sinks) sink.write(chunk);
+  };
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
+  const exited = waitForExit(child).then((ended) => (exit = ended));
+  return {
+    pid: child.pid ?? -1,
+    exited,
+    hasExited: () => exit !== null,
+    isConnected: () => child.connected,
+    async output() {
+      return output.trimEnd();
+    },
+    kill: (signal) => void child.kill(signal),
+    async end(timeoutMs) {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+      try {
+        return await exited;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    send: (message) => post(child, message),
+  };
+}
+
+async function waitForExit(child: ChildProcess): Promise<ProcessExit> {
+  const closed = once(child, 'close');
+  try {
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS, null, { ref: false })]);
+    return { code, signal };
+  } catch {
+    // It could not be spawned at all.
+    closed.catch(() => null);
+    return { code: 127, signal: null };
+  }
+}
+
+/**
+ * A host that is killed can end nobody; a Node worker then ends by itself, and for others a shell that waits for the
+ * end of its input does it. Not prctl(PR_SET_PDEATHSIG): that signals once for each thread of the host.
+ */
+function endWithHost(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  const watcher = spawn('sh', ['-c', 'read -r _; kill -TERM "$0"', String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  child.once('close', () => watcher.kill('SIGKILL'));
+}

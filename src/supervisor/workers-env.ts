@@ -1,0 +1,34 @@
+/** All that the decisions about workers need of the outside, so that a test can put another world in its place. */
+
+import type { WorkerEvent } from '../protocol/messages.ts';
+import type { ProcessHost, RunnableRelease } from './process-host.ts';
+import { spawnWorker, type Worker } from './worker.ts';
+
+export interface WorkersEnv {
+  /** A program is ready then; a Node worker has loaded nothing yet. */
+  spawn(wanted: {
+    readonly release: RunnableRelease;
+    readonly generation: number;
+    onEvent(worker: Worker, event: WorkerEvent): void;
+  }): Promise<Worker>;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  schedule(act: () => void, delayMs: number): void;
+  log(message: string): void;
+}
+
+export interface WorkersEnvOptions {
+  readonly host: ProcessHost;
+  readonly appDirectory: string;
+  log(message: string): void;
+}
+
+/** The world as it is. */
+export function createWorkersEnv({ host, appDirectory, log }: WorkersEnvOptions): WorkersEnv {
+  return {
+    spawn: async (wanted) => spawnWorker({ host, appDirectory, ...wanted }),
+    now: () => performance.now(),
+    schedule: (act, delayMs) => void setTimeout(act, delayMs),
+    log,
+  };
+}
