@@ -42,7 +42,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   else response.end(JSON.stringify({ version: 'one', versionAfter: 'one', length }));
 }
 
-for (const kind of ['keepAlive', 'newConnection', 'slow', 'upload', 'events'] as const) {
+for (const kind of ['keepAlive', 'strict', 'newConnection', 'slow', 'upload', 'events'] as const) {
   test(`${kind}: a good server fails nothing`, async (t) => {
     const report = await meet(t, kind, (request, response) => void answer(request, response));
     assert.deepEqual(report.failures, []);
@@ -125,6 +125,23 @@ for (const { name, kind, listener, reason } of bad) {
     for (const failure of report.failures) assert.match(failure.reason, reason);
   });
 }
+
+test('strict: a kept connection that the server closes without announcing it fails the next request', async (t) => {
+  const report = await meet(t, 'strict', (request, response) => {
+    response.end(one);
+    setImmediate(() => request.socket.end());
+  });
+  assert.ok(report.failed > 0);
+  for (const failure of report.failures)
+    assert.match(failure.reason, /closed while idle|socket hang up|ECONN/);
+});
+
+test('strict: a connection that is closed after Connection: close fails nothing', async (t) => {
+  const report = await meet(t, 'strict', (_, response) =>
+    response.writeHead(200, { connection: 'close' }).end(one),
+  );
+  assert.deepEqual(report.failures, []);
+});
 
 test('a connection that is refused is a failure', async () => {
   const server = createServer().listen(0, '127.0.0.1');
