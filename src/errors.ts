@@ -94,6 +94,11 @@ export const catalog = {
       `A supervisor (pid ${pid}) runs in ${directory} already; use "midflight deploy", or "midflight stop" first`,
     4,
   ),
+  ERR_MIDFLIGHT_SCALE_REFUSED: row(
+    () =>
+      "A program that is not Node runs as one process, so it can't be scaled; let it start processes of its own, as gunicorn and puma do",
+    2,
+  ),
   ERR_MIDFLIGHT_DEPLOY_LOCKED: row(
     (release) => `Another deploy is under way (${release}); wait for its end`,
     4,

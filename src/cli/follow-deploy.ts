@@ -4,7 +4,7 @@ import { callControl } from '../console/control-client.ts';
 import type { DeployReport, Progress } from '../deploy/deploy.ts';
 import { MidflightError, type Failure } from '../errors.ts';
 import { toHome } from '../release/home.ts';
-import { paint, print, printJson, toDurationText } from './output.ts';
+import { paint, print, printFailure, printJson, toDurationText } from './output.ts';
 
 interface Refusal {
   readonly error: Failure;
@@ -26,13 +26,13 @@ export async function followDeploy(path: string, body: unknown, isJson: boolean)
     ]);
   }
   const report = answer as DeployReport | Refusal;
-  if (isJson) printJson(report);
-  else if ('result' in report) printReport(report);
-  if ('result' in report) process.exitCode = toExitCode(report);
-  else {
-    if (!isJson) process.stderr.write(`midflight: ${report.error.code}\n${report.error.message}\n`);
-    process.exitCode = report.error.exitCode;
+  if (!('result' in report)) {
+    printFailure(report.error, isJson);
+    return;
   }
+  if (isJson) printJson(report);
+  else printReport(report);
+  process.exitCode = toExitCode(report);
 }
 
 function toExitCode({ result, error }: DeployReport): number {

@@ -13,6 +13,7 @@ import { addInit } from './init.ts';
 import { addPlan } from './plan.ts';
 import { addRollback } from './rollback.ts';
 import { addRun } from './run.ts';
+import { addScale } from './scale.ts';
 import { addStart } from './start.ts';
 import { addStatus } from './status.ts';
 import { addStop } from './stop.ts';
@@ -35,6 +36,7 @@ for (const add of [
   addDeploy,
   addPlan,
   addRollback,
+  addScale,
   addStatus,
   addHistory,
   addStop,

@@ -1,7 +1,7 @@
 /** How the command line speaks: results on standard output, everything else on standard error. */
 
 import { styleText } from 'node:util';
-import { toFailure } from '../errors.ts';
+import { toFailure, type Failure } from '../errors.ts';
 
 type Style = 'green' | 'red' | 'yellow' | 'dim' | 'bold';
 
@@ -30,7 +30,11 @@ export function logJson(message: string): void {
 
 /** Says what failed and sets the exit code. */
 export function reportFailure(error: unknown, isJson: boolean): void {
-  const failure = toFailure(error);
+  printFailure(toFailure(error), isJson);
+}
+
+/** What a supervisor has answered. */
+export function printFailure(failure: Failure, isJson: boolean): void {
   if (isJson) printJson({ error: failure });
   else process.stderr.write(`midflight: ${failure.code}\n${failure.message}\n`);
   process.exitCode = failure.exitCode;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { callControl } from '../console/control-client.ts';
 import { toHome } from '../release/home.ts';
+import { describeCrash, type CrashReport } from '../supervisor/crashes.ts';
 import type { WorkerReport } from '../supervisor/worker-report.ts';
 import { paint, print, printJson } from './output.ts';
 
@@ -9,6 +10,7 @@ interface Status {
   readonly release: string | null;
   readonly supervisor: { readonly pid: number };
   readonly workers: readonly WorkerReport[];
+  readonly lastCrash: CrashReport | null;
   readonly listeners: readonly { readonly address: string }[];
   readonly deploy: { readonly stage: string; readonly release: string | null } | null;
 }
@@ -25,11 +27,12 @@ export function addStatus(program: Command): void {
     });
 }
 
-function printStatus({ app, release, supervisor, workers, listeners, deploy }: Status): void {
+function printStatus({ app, release, supervisor, workers, lastCrash, listeners, deploy }: Status): void {
   print(`${paint('bold', app)}  release ${release ?? 'none'}  supervisor ${supervisor.pid}`);
   print(`listening on ${listeners.map(({ address }) => address).join(', ') || 'nothing'}`);
   if (deploy !== null) print(`a deploy is under way: ${deploy.stage} ${deploy.release ?? ''}`);
   for (const worker of workers) print(describe(worker));
+  if (lastCrash !== null) print(paint('red', describeCrash(lastCrash)) + paint('dim', `  ${lastCrash.at}`));
 }
 
 function describe({

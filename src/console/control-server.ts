@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { MidflightError, toFailure } from '../errors.ts';
 import type { Deployer, DeployReport, Progress } from '../deploy/deploy.ts';
 import type { History } from '../deploy/history.ts';
+import { WORKERS_MAX } from '../release/config.ts';
 import type { ProcessHost } from '../supervisor/process-host.ts';
 import type { Workers } from '../supervisor/workers.ts';
 
@@ -23,6 +24,7 @@ const deploySchema = z.strictObject({
   detach: z.boolean().default(false),
 });
 const limitSchema = z.coerce.number().int().min(1).max(10_000).default(20);
+const scaleSchema = z.strictObject({ workers: z.number().int().min(1).max(WORKERS_MAX).nullable() });
 const rollbackSchema = z.strictObject({ release: z.string().nullable().default(null) });
 
 export interface ControlOptions {
@@ -71,6 +73,7 @@ function toRoutes({ appName, deployer, workers, history, host, onStop }: Control
       supervisor: { pid: process.pid },
       keeper: null,
       workers: await workers.status(),
+      lastCrash: workers.lastCrash(),
       listeners: (await host.addresses()).map((address) => ({ address })),
       deploy: deployer.status(),
     }),
@@ -83,6 +86,10 @@ function toRoutes({ appName, deployer, workers, history, host, onStop }: Control
   app.post('/rollback', async (context) => {
     const request = rollbackSchema.parse(await context.req.json());
     return streamSSE(context, (stream) => follow(stream, deployer, () => deployer.rollback(request.release)));
+  });
+  app.post('/scale', async (context) => {
+    const { workers: count } = scaleSchema.parse(await context.req.json());
+    return context.json({ workers: await deployer.scale(count) });
   });
   app.post('/stop', (context) => {
     setImmediate(onStop);

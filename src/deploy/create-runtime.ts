@@ -372,7 +372,7 @@ function toManifest({
       envFile: null,
       keep: 0,
       shared: [],
-      policy: { maxRetained: 0 },
+      policy: { maxRetained: 0, maxRssMib: null },
     },
   };
 }

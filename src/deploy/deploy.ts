@@ -18,7 +18,7 @@ import { toModuleVersion } from '../protocol/manifest.ts';
 import { buildRelease, removeStaging } from '../release/build.ts';
 import { toReleaseIdOfRoot, toReleaseLocation, type Home } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
-import type { Workers } from '../supervisor/workers.ts';
+import type { Outgrown, Workers } from '../supervisor/workers.ts';
 import type { DeployResult, History } from './history.ts';
 import { createJudge } from './probation.ts';
 import { pruneReleases, readRelease } from './releases.ts';
@@ -63,6 +63,9 @@ export interface Deployer {
   bootstrap(request: DeployRequest): Promise<void>;
   deploy(request: DeployRequest): Promise<DeployReport>;
   rollback(release: string | null): Promise<DeployReport>;
+  /** Another count of workers, which lasts over deploys and starts; null for what the release says. Returns the count.
+   *  Errors: ERR_MIDFLIGHT_DEPLOY_LOCKED, also in probation; ERR_MIDFLIGHT_SCALE_REFUSED. */
+  scale(count: number | null): Promise<number>;
 }
 
 type Candidate = { readonly release: RunnableRelease; readonly problems: readonly MidflightError[] };
@@ -88,17 +91,18 @@ interface Probation {
 export function createDeployer({ home, workers, history }: DeployerOptions): Deployer {
   const events = new EventEmitter<{ progress: [Progress] }>();
   const judge = createJudge(workers);
-  let working: Run | 'start' | null = null;
+  let working: Run | 'start' | 'scale' | null = null;
   let probation: Probation | null = null;
 
-  workers.events.on('crowded', (message, generation) => {
-    relieve(message, generation).catch((error: unknown) => tell('rejected', String(error)));
+  workers.events.on('outgrown', (reason, generation) => {
+    relieve(reason, generation).catch((error: unknown) => tell('rejected', String(error)));
   });
 
   const tell = (step: string, message: string): void => void events.emit('progress', { step, message });
 
   async function bootstrap(request: DeployRequest): Promise<void> {
     working = 'start';
+    workers.scaleNext(history.scaledTo());
     try {
       await removeStaging(home);
       const known = history.proved() ?? history.current();
@@ -146,8 +150,8 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     });
   }
 
-  /** Retired generations pile up: fresh processes of the same release take over, unless a deploy is about to do something itself. */
-  async function relieve(message: string, generation: number): Promise<void> {
+  /** Retired generations pile up, or memory grows: fresh processes of the same release take over, unless a deploy is about to do something itself. */
+  async function relieve(reason: Outgrown, generation: number): Promise<void> {
     // It is told as soon as a deploy has passed, which may be before that has come to its end.
     await probation?.ended.catch(() => null);
     const release = workers.currentRelease();
@@ -155,13 +159,26 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       return;
     await exclusively(false, async (run) => {
       run.release = release.manifest.id;
-      run.path = 'handoff';
-      run.reasons = [{ code: 'MF2011', path: 'handoff', message }];
-      tell('plan', `handoff: MF2011 ${message}`);
+      run.path = reason.path;
+      run.reasons = [reason];
+      tell('plan', `handoff: ${reason.code} ${reason.message}`);
       await applyTimed(run, () => workers.handoff(release));
       tell('commit', `generation ${workers.generation()} serves`);
       return null;
     });
+  }
+
+  async function scale(count: number | null): Promise<number> {
+    const other = working ?? probation?.run ?? null;
+    if (other !== null) throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [describeWork(other)]);
+    working = 'scale';
+    try {
+      const wanted = await workers.scale(count);
+      history.setScaledTo(count);
+      return wanted;
+    } finally {
+      working = null;
+    }
   }
 
   async function rollback(id: string | null): Promise<DeployReport> {
@@ -390,7 +407,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       result,
       reasons: run.reasons,
       generation: workers.generation(),
-      workers: workers.currentRelease()?.manifest.workers ?? 0,
+      workers: workers.wantedCount(),
       timings: run.timings,
       error: error === null ? null : toFailure(error),
     };
@@ -400,17 +417,19 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     events,
     status() {
       if (working !== null)
-        return { stage: 'working', release: working === 'start' ? null : working.release };
+        return { stage: 'working', release: typeof working === 'string' ? null : working.release };
       return probation === null ? null : { stage: 'probation', release: probation.run.release };
     },
     bootstrap,
     deploy,
     rollback,
+    scale,
   };
 }
 
-function describeWork(working: Run | 'start'): string {
+function describeWork(working: Run | 'start' | 'scale'): string {
   if (working === 'start') return 'the start of the app';
+  if (working === 'scale') return 'workers are started or ended';
   return working.release ?? 'a release is being made';
 }
 

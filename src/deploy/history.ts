@@ -34,6 +34,9 @@ export interface History {
   proved(): string | null;
   setCurrent(release: string): void;
   setProved(release: string): void;
+  /** How many workers the operator wants; null for as many as the release says. */
+  scaledTo(): number | null;
+  setScaledTo(count: number | null): void;
   begin(previous: string | null): number;
   end(id: number, outcome: DeployOutcome): void;
   /** Newest first. */
@@ -51,6 +54,7 @@ const schema = `
   PRAGMA synchronous = NORMAL;
   PRAGMA busy_timeout = 5000;
   CREATE TABLE IF NOT EXISTS pointer (name TEXT PRIMARY KEY, release TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS scale (id INTEGER PRIMARY KEY CHECK (id = 1), workers INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS unswappable (module_version TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS deploy (
     id INTEGER PRIMARY KEY, release TEXT, previous TEXT, path TEXT NOT NULL, result TEXT NOT NULL,
@@ -81,6 +85,14 @@ export function openHistory(file: string, options: { readonly isOwner: boolean }
     proved: () => pointer('proved'),
     setCurrent: (release) => point('current', release),
     setProved: (release) => point('proved', release),
+    scaledTo() {
+      const row = database.prepare('SELECT workers FROM scale').get();
+      return row === undefined ? null : Number(row['workers']);
+    },
+    setScaledTo(count) {
+      if (count === null) database.exec('DELETE FROM scale');
+      else database.prepare('INSERT OR REPLACE INTO scale VALUES (1, ?)').run(count);
+    },
     begin(previous) {
       const insert = database.prepare(
         `INSERT INTO deploy (release, previous, path, result, reasons, started_at, timings) VALUES (NULL, ?, 'none', 'running', '[]', ?, '{}')`,

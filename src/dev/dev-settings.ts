@@ -121,7 +121,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
         envFile,
         keep,
         shared,
-        policy,
+        policy: { ...policy, maxRssMib: null },
       },
     },
   };

@@ -184,6 +184,8 @@ export interface ReleaseSettings {
   readonly policy: {
     /** How many generations may be there still, after they have retired. */
     readonly maxRetained: number;
+    /** How much memory a worker may have; null without a limit. */
+    readonly maxRssMib: number | null;
   };
 }
 

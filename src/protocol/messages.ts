@@ -115,7 +115,9 @@ export interface DrainAnswer {
 export type WorkerEvent =
   | { readonly type: 'hello'; readonly protocol: number; readonly pid: number }
   /** The worker itself has gone back to the generation before, because the new one failed in probation. */
-  | { readonly type: 'rolledBack'; readonly generation: number; readonly error: ErrorReport };
+  | { readonly type: 'rolledBack'; readonly generation: number; readonly error: ErrorReport }
+  /** An uncaught error of this generation's code is about to end the process. */
+  | { readonly type: 'crashed'; readonly generation: number; readonly error: ErrorReport };
 
 export type SupervisorMessage<Request = WorkerRequest> =
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly request: Request }

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { LayeredMap } from '../protocol/layered-map.ts';
@@ -172,7 +173,7 @@ async function describe(described: Description): Promise<Manifest> {
     args: start?.args ?? [],
     environment: start?.environment ?? {},
     environmentHash: await digestEnvironment(described.home, config.envFile, nodeOptions),
-    workers: config.workers,
+    workers: config.workers === 'auto' ? availableParallelism() : config.workers,
     settings: {
       ready: config.ready,
       readyTimeoutMs: config.readyTimeoutMs,
@@ -181,7 +182,7 @@ async function describe(described: Description): Promise<Manifest> {
       health: config.health ?? null,
       envFile: config.envFile ?? null,
       keep: config.keep,
-      policy: config.policy,
+      policy: { maxRetained: config.policy.maxRetained, maxRssMib: config.policy.maxRssMib ?? null },
       shared: config.shared,
     },
   };

@@ -10,8 +10,11 @@ import { MidflightError } from '../errors.ts';
 
 /** Longest time that any single wait may be given. */
 const TIMEOUT_MS_MAX = 3_600_000;
-const WORKERS_MAX = 256;
+export const WORKERS_MAX = 256;
 const RETAINED_MAX = 1_000;
+/** Less than a Node process has that does nothing. */
+const RSS_MIB_MIN = 16;
+const RSS_MIB_MAX = 1_048_576;
 
 const timeoutMs = (fallback: number): z.ZodDefault<z.ZodNumber> =>
   z.number().int().min(0).max(TIMEOUT_MS_MAX).default(fallback);
@@ -23,9 +26,14 @@ const healthSchema = z.strictObject({
   intervalMs: z.number().int().min(50).max(TIMEOUT_MS_MAX).default(500),
 });
 
+/** `auto`: as many as the machine that builds the release lets run beside each other. */
+const workersSchema = z.union([z.literal('auto'), z.number().int().min(1).max(WORKERS_MAX)]);
+
 const policySchema = z.strictObject({
   /** More generations than this that code or connections still hold, and a fresh process takes over. */
   maxRetained: z.number().int().min(1).max(RETAINED_MAX).default(8),
+  /** A worker that has more in memory than this, and fresh processes take over. */
+  maxRssMib: z.number().int().min(RSS_MIB_MIN).max(RSS_MIB_MAX).optional(),
 });
 
 /** The shape of a configuration; docs/reference/config.md is held equal to it by a test. */
@@ -34,7 +42,7 @@ export const configSchema = z.strictObject({
   command: z.array(z.string()).min(1).optional(),
   listen: z.array(z.string()).default([]),
   build: z.string().optional(),
-  workers: z.number().int().min(1).max(WORKERS_MAX).default(1),
+  workers: workersSchema.default(1),
   nodeOptions: z.array(z.string()).default([]),
   envFile: z.string().optional(),
   health: healthSchema.optional(),

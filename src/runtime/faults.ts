@@ -9,10 +9,12 @@ import { currentScope, type GenerationScope } from './generation-scope.ts';
 export interface FaultOptions {
   /** Returns true when the fault has been dealt with and the process goes on. */
   onFault(scope: GenerationScope, error: Error): boolean;
+  /** The process is about to end by an uncaught error of this generation. */
+  onCrash?(scope: GenerationScope, error: Error): void;
 }
 
 /** Watches the process; returns a function that ends the watch. */
-export function watchFaults({ onFault }: FaultOptions): () => void {
+export function watchFaults({ onFault, onCrash }: FaultOptions): () => void {
   const exit = process.exit.bind(process);
   const contain = (error: Error): boolean => {
     const scope = currentScope();
@@ -26,6 +28,8 @@ export function watchFaults({ onFault }: FaultOptions): () => void {
     crash(error, origin);
   };
   const crash = (error: Error, origin: string): void => {
+    const scope = currentScope();
+    if (scope !== undefined) onCrash?.(scope, error);
     process.stderr.write(`${origin}: ${error.stack ?? error.message}\n\nNode.js ${process.version}\n`);
     exit(1);
   };

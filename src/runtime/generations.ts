@@ -57,6 +57,8 @@ export interface GenerationsOptions {
   readonly source: ListenerSource;
   /** A provisional generation failed and the proved one is current again. */
   onRolledBack(generation: number, error: Error): void;
+  /** An uncaught error of a generation that has nothing to go back to ends the process. */
+  onCrash?(generation: number, error: Error): void;
   /** A module has called `import.meta.hot.send`. */
   onMessage?(event: string, data: unknown): void;
 }
@@ -145,7 +147,10 @@ class ProcessGenerations implements Generations {
     });
     this.#restores = [
       bridgeNativeLoads((file) => this.#moduleAt(file)),
-      watchFaults({ onFault: (scope, error) => this.#contain(scope, error) }),
+      watchFaults({
+        onFault: (scope, error) => this.#contain(scope, error),
+        onCrash: ({ generation }, error) => options.onCrash?.(generation, error),
+      }),
       () => this.#states.dispose(),
       () => this.servers.restore(),
       () => this.#retirement.dispose(),

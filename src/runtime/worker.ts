@@ -59,6 +59,7 @@ const generations = createGenerations({
     console.error(error);
     channel.emit({ type: 'rolledBack', generation, error: toErrorReport(error) });
   },
+  onCrash: (generation, error) => channel.emit({ type: 'crashed', generation, error: toErrorReport(error) }),
 });
 
 async function onRequest(request: WorkerRequest): Promise<unknown> {

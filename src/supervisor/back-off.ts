@@ -8,16 +8,20 @@ const BACK_OFF_RESET_MS = 10_000;
 export interface BackOff {
   /** Doubles from one crash to the next; begins anew after one that came late. */
   nextDelayMs(lifetimeMs: number): number;
+  /** True when the last delay was that of a first crash. */
+  isFirst(): boolean;
 }
 
 export function createBackOff(): BackOff {
   let delayMs = BACK_OFF_MS_MIN;
+  let given = 0;
   return {
     nextDelayMs(lifetimeMs) {
       if (lifetimeMs > BACK_OFF_RESET_MS) delayMs = BACK_OFF_MS_MIN;
-      const now = delayMs;
+      given = delayMs;
       delayMs = Math.min(delayMs * 2, BACK_OFF_MS_MAX);
-      return now;
+      return given;
     },
+    isFirst: () => given === BACK_OFF_MS_MIN,
   };
 }

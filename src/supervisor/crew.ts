@@ -8,8 +8,10 @@ export interface Crew {
   readonly release: RunnableRelease;
   readonly generation: number;
   readonly members: Set<Member>;
+  /** How many of them there should be. */
+  wanted: number;
   /** Workers that crashed while another crew was current. */
-  readonly lost: { readonly member: Member; readonly error: Error }[];
+  readonly lost: { readonly delayMs: number; readonly error: Error }[];
 }
 
 export interface Member {
@@ -22,13 +24,11 @@ export interface Member {
   crew: Crew | null;
 }
 
-export function toCrew(release: RunnableRelease, generation: number): Crew {
-  return { release, generation, members: new Set(), lost: [] };
-}
-
-/** As many workers as the release asks for. */
-export function wantedCount({ release: { manifest } }: Crew): number {
-  return manifest.kind === 'command' ? 1 : manifest.workers;
+/** `scaledTo`: how many workers the operator wants, whatever the release says. A program that is not Node runs once. */
+export function toCrew(release: RunnableRelease, generation: number, scaledTo: number | null): Crew {
+  const { kind, workers } = release.manifest;
+  const wanted = kind === 'command' ? 1 : (scaledTo ?? workers);
+  return { release, generation, wanted, members: new Set(), lost: [] };
 }
 
 /** Brings a member into a crew, out of the one that it was in. */
@@ -79,18 +79,18 @@ export async function abortAll(members: readonly Member[], { generation }: Crew)
   await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'abort', generation })));
 }
 
-export async function pauseAll(crew: Crew): Promise<void> {
+export async function pauseAll(members: Iterable<Member>): Promise<void> {
   await Promise.allSettled(
-    [...crew.members].map(async (member) => {
+    [...members].map(async (member) => {
       member.state = 'draining';
       await ask(member.worker, { type: 'pause' });
     }),
   );
 }
 
-export async function resumeAll(crew: Crew): Promise<void> {
+export async function resumeAll(members: Iterable<Member>): Promise<void> {
   await Promise.allSettled(
-    [...crew.members].map(async (member) => {
+    [...members].map(async (member) => {
       await ask(member.worker, { type: 'resume' });
       member.state = 'serving';
     }),

@@ -1,6 +1,7 @@
 /** All that the decisions about workers need of the outside, so that a test can put another world in its place. */
 
 import type { WorkerEvent } from '../protocol/messages.ts';
+import { readRssBytes } from './memory-watch.ts';
 import type { ProcessHost, RunnableRelease } from './process-host.ts';
 import { spawnWorker, type Worker } from './worker.ts';
 
@@ -14,6 +15,8 @@ export interface WorkersEnv {
   /** Milliseconds of a clock that never goes back. */
   now(): number;
   schedule(act: () => void, delayMs: number): void;
+  /** Resident memory of a process; null when it has ended. */
+  rssBytesOf(pid: number): Promise<number | null>;
   log(message: string): void;
 }
 
@@ -29,6 +32,7 @@ export function createWorkersEnv({ host, appDirectory, log }: WorkersEnvOptions)
     spawn: async (wanted) => spawnWorker({ host, appDirectory, ...wanted }),
     now: () => performance.now(),
     schedule: (act, delayMs) => void setTimeout(act, delayMs),
+    rssBytesOf: readRssBytes,
     log,
   };
 }

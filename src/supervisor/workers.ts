@@ -15,7 +15,6 @@
 import { EventEmitter } from 'node:events';
 import { MidflightError } from '../errors.ts';
 import type { ProveAnswer, WorkerEvent, WorkerStatus } from '../protocol/messages.ts';
-import { createBackOff } from './back-off.ts';
 import {
   abortAll,
   commit,
@@ -27,21 +26,29 @@ import {
   prepare,
   resumeAll,
   toCrew,
-  wantedCount,
   type Crew,
   type Member,
 } from './crew.ts';
+import { createCrashes, describeCrash, type CrashReport } from './crashes.ts';
 import { createLeaving, drainQuickly } from './leaving.ts';
+import { watchMemory, type Watched } from './memory-watch.ts';
 import { describeExit, STOP_TIMEOUT_MS, type RunnableRelease } from './process-host.ts';
 import { toWorkerReport, type WorkerReport } from './worker-report.ts';
 import { ask, type Worker } from './worker.ts';
 import type { WorkersEnv } from './workers-env.ts';
 
+/** Why fresh processes should take over, in the form of a plan's reason. */
+export interface Outgrown {
+  readonly code: string;
+  readonly path: 'handoff';
+  readonly message: string;
+}
+
 export interface WorkersEvents {
   /** Something speaks against the release that runs as this generation. */
   fault: [error: Error, generation: number];
-  /** A worker holds more retired generations than the release allows. */
-  crowded: [message: string, generation: number];
+  /** A worker has outgrown what the release allows: fresh ones should take over. */
+  outgrown: [reason: Outgrown, generation: number];
 }
 
 export interface Timings {
@@ -53,6 +60,8 @@ export interface Workers {
   readonly events: EventEmitter<WorkersEvents>;
   currentRelease(): RunnableRelease | null;
   generation(): number;
+  /** How many workers there are to be. */
+  wantedCount(): number;
   start(release: RunnableRelease): Promise<void>;
   swap(release: RunnableRelease): Promise<Timings>;
   handoff(release: RunnableRelease): Promise<Timings>;
@@ -62,6 +71,13 @@ export interface Workers {
   /** Back to the proved release. */
   goBack(): Promise<void>;
   checkHealth(): Promise<void>;
+  /** Starts or ends workers of the current release; null for as many as it asks for. Returns how many there are to be.
+   *  Errors: ERR_MIDFLIGHT_SCALE_REFUSED for a program that is not Node; why a worker could not start, with nothing changed. */
+  scale(count: number | null): Promise<number>;
+  /** How many the releases that are started from now on have; null for as many as they ask for. */
+  scaleNext(count: number | null): void;
+  /** The last worker that ended unasked. */
+  lastCrash(): CrashReport | null;
   status(): Promise<readonly WorkerReport[]>;
   stop(timeoutMs: number): Promise<void>;
 }
@@ -70,11 +86,20 @@ export interface Workers {
 export function createWorkers(env: WorkersEnv): Workers {
   const events = new EventEmitter<WorkersEvents>();
   const leaving = createLeaving(env.log);
-  const backOff = createBackOff();
+  const crashes = createCrashes();
   let current: Crew | null = null;
   let proved: Crew | null = null;
   let generationCount = 0;
   let isStopping = false;
+  let scaledTo: number | null = null;
+
+  const memory = watchMemory({
+    current: () => current && toWatched(current),
+    rssBytesOf: (pid) => env.rssBytesOf(pid),
+    now: () => env.now(),
+    onOutgrown: (message, generation) =>
+      void events.emit('outgrown', { code: 'MF2012', path: 'handoff', message }, generation),
+  });
 
   // --- one worker -----------------------------------------------------------------------------------------------
 
@@ -103,6 +128,7 @@ export function createWorkers(env: WorkersEnv): Workers {
   }
 
   function onEvent(worker: Worker, event: WorkerEvent): void {
+    if (event.type === 'crashed') crashes.announce(worker.pid, event.generation, event.error);
     if (event.type !== 'rolledBack') return;
     env.log(`worker ${worker.pid} went back from generation ${event.generation}: ${event.error.message}`);
     const { message, code, stack } = event.error;
@@ -113,52 +139,55 @@ export function createWorkers(env: WorkersEnv): Workers {
     const { crew, worker, state } = member;
     leaveCrew(member);
     if (crew === null || isStopping || state !== 'serving') return;
-    const how = describeExit(await worker.exited);
-    env.log(`worker ${worker.pid} of release ${crew.release.manifest.id} ended unasked (${how})`);
-    const error = new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [how, await worker.output()]);
-    if (crew === current) replace(crew, member, error);
-    else crew.lost.push({ member, error });
+    const exit = describeExit(await worker.exited);
+    const { pid } = worker;
+    const { release, generation } = crew;
+    const lifetimeMs = env.now() - member.startedAtMs;
+    const report = crashes.note({ pid, release: release.manifest.id, generation, exit, lifetimeMs });
+    env.log(describeCrash(report));
+    const error = new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [exit, await worker.output()]);
+    if (crew === current) replace(crew, report.delayMs, error);
+    else crew.lost.push({ delayMs: report.delayMs, error });
   }
 
-  function replace(crew: Crew, member: Member, error: Error): void {
+  function replace(crew: Crew, delayMs: number, error: Error): void {
     events.emit('fault', error, crew.generation);
-    comeBack(member);
+    comeBack(delayMs);
   }
 
   /** What happened to its workers between their commit and this moment happened to what is current now. */
   function makeCurrent(crew: Crew): void {
     current = crew;
-    for (const { member, error } of crew.lost.splice(0)) replace(crew, member, error);
+    for (const { delayMs, error } of crew.lost.splice(0)) replace(crew, delayMs, error);
   }
 
   /** Starts a worker in the place of one that has crashed, until one stays or the crew is no longer current. */
-  function comeBack(crashed: Member): void {
-    const delayMs = backOff.nextDelayMs(env.now() - crashed.startedAtMs);
+  function comeBack(delayMs: number): void {
     env.log(`a new worker starts in ${delayMs} ms`);
-    env.schedule(() => void revive(crashed), delayMs);
+    env.schedule(() => void revive(), delayMs);
   }
 
-  async function revive(crashed: Member): Promise<void> {
+  async function revive(): Promise<void> {
     const crew = current;
-    if (isStopping || crew === null || crew.members.size >= wantedCount(crew)) return;
+    if (isStopping || crew === null || crew.members.size >= crew.wanted) return;
     try {
       await commit(await launch(crew), crew, 0);
       env.log(`a new worker serves`);
     } catch (error) {
       env.log(`the new worker failed: ${String(error)}`);
-      if (crew === current) comeBack(crashed);
+      if (crew === current) comeBack(crashes.retry());
     }
   }
 
   // --- a crew ---------------------------------------------------------------------------------------------------
 
   function nextCrew(release: RunnableRelease): Crew {
-    return toCrew(release, ++generationCount);
+    return toCrew(release, ++generationCount, scaledTo);
   }
 
   /** All or none. */
   async function launchAll(crew: Crew): Promise<void> {
-    const wanted = Array.from({ length: wantedCount(crew) }, () => launch(crew));
+    const wanted = Array.from({ length: crew.wanted }, () => launch(crew));
     const failure = (await Promise.allSettled(wanted)).find((result) => result.status === 'rejected');
     if (failure === undefined) return;
     dismiss(crew);
@@ -176,8 +205,10 @@ export function createWorkers(env: WorkersEnv): Workers {
 
   /** As many workers as the release asks for. */
   async function fill(crew: Crew): Promise<void> {
-    const missing = Math.max(0, wantedCount(crew) - crew.members.size);
-    await Promise.all(Array.from({ length: missing }, async () => commit(await launch(crew), crew, 0)));
+    const missing = Math.max(0, crew.wanted - crew.members.size);
+    const started = Array.from({ length: missing }, async () => commit(await launch(crew), crew, 0));
+    const failure = (await Promise.allSettled(started)).find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
   }
 
   function requireCurrent(): Crew {
@@ -234,7 +265,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     // The new ones accept before the old ones stop: at no moment does nobody.
     await commitOrDismiss(crew, release.manifest.settings.probationMs);
     makeCurrent(crew);
-    await pauseAll(before);
+    await pauseAll(before.members);
     // Other programs can't be paused: theirs is the only way to stop accepting, to end gracefully on SIGTERM.
     if (before !== proved || before.release.manifest.kind === 'command') leaving.leave(before);
     return { prepareMs: preparedAtMs - startedAtMs, commitMs: env.now() - preparedAtMs };
@@ -243,7 +274,7 @@ export function createWorkers(env: WorkersEnv): Workers {
   async function restart(release: RunnableRelease): Promise<Timings> {
     const before = requireCurrent();
     const startedAtMs = env.now();
-    await pauseAll(before);
+    await pauseAll(before.members);
     const members = [...before.members];
     for (const member of members) leaveCrew(member);
     const { drainTimeoutMs } = before.release.manifest.settings;
@@ -276,7 +307,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     const { retainedCount } = (answer as ProveAnswer | null) ?? { retainedCount: 0 };
     if (retainedCount <= maxRetained) return;
     const message = `worker ${worker.pid} holds ${retainedCount} retired generations, more than policy.maxRetained (${maxRetained}) allows`;
-    events.emit('crowded', message, generation);
+    events.emit('outgrown', { code: 'MF2011', path: 'handoff', message }, generation);
   }
 
   async function goBack(): Promise<void> {
@@ -312,10 +343,36 @@ export function createWorkers(env: WorkersEnv): Workers {
 
   /** After a handoff: the old processes are still there. */
   async function handBack(failed: Crew, back: Crew): Promise<void> {
-    await resumeAll(back);
+    await resumeAll(back.members);
     makeCurrent(back);
-    await pauseAll(failed);
+    await pauseAll(failed.members);
     leaving.leave(failed);
+  }
+
+  /** As many workers as `count` says, or as the release asks for. All that are missing start, or none stays. */
+  async function scale(count: number | null): Promise<number> {
+    const crew = requireCurrent();
+    if (crew.release.manifest.kind === 'command') throw new MidflightError('ERR_MIDFLIGHT_SCALE_REFUSED', []);
+    const before = { scaledTo, wanted: crew.wanted };
+    scaledTo = count;
+    crew.wanted = count ?? crew.release.manifest.workers;
+    try {
+      await fill(crew);
+    } catch (error) {
+      scaledTo = before.scaledTo;
+      crew.wanted = before.wanted;
+      throw error;
+    } finally {
+      await shrink(crew);
+    }
+    return crew.wanted;
+  }
+
+  async function shrink(crew: Crew): Promise<void> {
+    const surplus = [...crew.members].slice(crew.wanted);
+    const { drainTimeoutMs } = crew.release.manifest.settings;
+    await pauseAll(surplus);
+    for (const member of surplus) leaving.end(member, drainTimeoutMs);
   }
 
   function everybody(): Set<Member> {
@@ -326,12 +383,16 @@ export function createWorkers(env: WorkersEnv): Workers {
     events,
     currentRelease: () => current?.release ?? null,
     generation: () => current?.generation ?? 0,
+    wantedCount: () => current?.wanted ?? 0,
     start,
     swap,
     handoff,
     restart,
     prove,
     goBack,
+    scale,
+    scaleNext: (count) => void (scaledTo = count),
+    lastCrash: () => crashes.last(),
     async checkHealth() {
       const crew = requireCurrent();
       const { health } = crew.release.manifest.settings;
@@ -343,9 +404,16 @@ export function createWorkers(env: WorkersEnv): Workers {
     status: async () => Promise.all([...everybody()].map(toWorkerReport)),
     async stop(timeoutMs) {
       isStopping = true;
+      memory.dispose();
       const members = [...everybody()];
       await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'pause' })));
       await Promise.allSettled(members.map((member) => drainQuickly(member, timeoutMs)));
     },
   };
+}
+
+function toWatched({ generation, members, release }: Crew): Watched {
+  const serving = [...members].filter(({ state }) => state === 'serving');
+  const pids = serving.map(({ worker }) => worker.pid);
+  return { generation, pids, maxRssMib: release.manifest.settings.policy.maxRssMib };
 }

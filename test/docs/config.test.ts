@@ -9,6 +9,8 @@ import { readTable, readText } from './markdown.ts';
 interface Property {
   readonly type: string;
   readonly enum?: readonly string[];
+  readonly const?: string;
+  readonly anyOf?: readonly Property[];
   readonly default?: unknown;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -48,11 +50,20 @@ function toRows({ properties = {}, required = [] }: Property, prefix: string): R
 }
 
 function toType(property: Property): string {
+  if (property.anyOf !== undefined) return property.anyOf.map(toType).join(' or ');
+  if (property.const !== undefined) return `\`"${property.const}"\``;
   if (property.enum !== undefined) return property.enum.map((value) => `\`"${value}"\``).join(' or ');
   return property.type === 'array' ? 'string[]' : property.type;
 }
 
-function toLimits({ minimum, maximum, minItems, pattern }: Property, isRequired: boolean): string {
+function toLimits(property: Property, isRequired: boolean): string {
+  return (property.anyOf ?? [property])
+    .map((each) => toOwnLimits(each, isRequired))
+    .filter((limits) => limits !== '')
+    .join('; ');
+}
+
+function toOwnLimits({ minimum, maximum, minItems, pattern }: Property, isRequired: boolean): string {
   const limits = [
     isRequired ? 'required' : null,
     pattern?.startsWith(String.raw`^\/`) === true ? 'starts with `/`' : null,

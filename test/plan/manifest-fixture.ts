@@ -97,7 +97,7 @@ const plain: Manifest = {
     envFile: null,
     keep: 10,
     shared: [],
-    policy: { maxRetained: 8 },
+    policy: { maxRetained: 8, maxRssMib: null },
   },
 };
 
