@@ -4,6 +4,9 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import path from 'node:path';
 
+/** What an old worker may take to end by itself. */
+const drainMs = Number(process.env['DRAIN_MS']);
+
 cluster.setupPrimary({ exec: path.resolve(process.argv[2] ?? '') });
 
 /** False when the worker ended before it listened. */
@@ -17,6 +20,8 @@ async function restart(): Promise<number> {
   for (const worker of old) {
     if (!(await fork())) return 1;
     worker.disconnect();
+    const timer = setTimeout(() => worker.process.kill('SIGKILL'), drainMs);
+    worker.once('exit', () => clearTimeout(timer));
   }
   return 0;
 }

@@ -1,23 +1,50 @@
 /** How results are written down: with the machine, the versions and the commit that they were measured on. */
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 export interface Claim {
   readonly title: string;
   /** What is measured and how, in a sentence or two. */
-  readonly method: string;
+  readonly method: string | ((sizes: Sizes) => string);
   /** Versions of the peers, by name. */
   readonly versions: Readonly<Record<string, string>>;
-  /** Returns a Markdown table. */
-  measure(log: (line: string) => void): Promise<string>;
+  /** What `--set name=number` can change. */
+  readonly sizes?: Sizes;
+  /** The sizes of `--smoke`: does the benchmark still work? */
+  readonly smokeSizes?: Sizes;
+  /** What `--only` can name, in the order of the table. */
+  readonly systems?: readonly string[];
+  /** Returns a Markdown table, or a result for each system. */
+  measure(log: (line: string) => void, run: Run): Promise<string | readonly Result[]>;
+}
+
+export type Sizes = Readonly<Record<string, number>>;
+
+export interface Run {
+  readonly sizes: Sizes;
+  isWanted(system: string): boolean;
+}
+
+/** What was measured of one system: a row of the table, and all else for those who look closer. */
+export interface Result {
+  readonly system: string;
+  readonly row: Row;
+  readonly detail: object;
 }
 
 export type Row = Readonly<Record<string, string | number>>;
 
+/** A result, and on what it was measured. */
+interface KeptResult extends Result {
+  readonly measuredOn: string;
+  readonly sizes: Sizes;
+}
+
 const file = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
+const resultsFolder = fileURLToPath(new URL('results', import.meta.url));
 
 /** A Markdown table; the columns are the keys of the first row. */
 export function toTable(rows: readonly Row[]): string {
@@ -30,17 +57,30 @@ export function toTable(rows: readonly Row[]): string {
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+export function toResultTable(results: readonly Result[]): string {
+  return toTable(results.map(({ system, row }) => ({ '': system, ...row })));
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 /** Replaces the section of a claim, or adds it. */
-export function writeSection(name: string, claim: Claim, results: string): void {
+export function writeSection(
+  name: string,
+  { claim, results, sizes }: { claim: Claim; results: string | readonly Result[]; sizes: Sizes },
+): void {
+  const measuredOn = describeMachine(claim.versions);
+  const [table, machines] =
+    typeof results === 'string'
+      ? [results, [measuredOn]]
+      : describeKept(keepResults(name, { claim, results, sizes, measuredOn }));
+  const method = typeof claim.method === 'string' ? claim.method : claim.method(sizes);
   const before = existsSync(file)
     ? readFileSync(file, 'utf8')
     : '# Benchmarks\n\nAs measured; run them yourself with `npm run bench -- <claim>`.\n';
-  const section = `<!-- ${name} -->\n## ${claim.title}\n\n${claim.method}\n\n${results}\n\n${describeMachine(claim.versions)}\n<!-- /${name} -->`;
+  const section = `<!-- ${name} -->\n## ${claim.title}\n\n${method}\n\n${table}\n\n${machines.join('\n\n')}\n<!-- /${name} -->`;
   const existing = new RegExp(`<!-- ${name} -->[\\s\\S]*<!-- /${name} -->`);
   const after = existing.test(before)
     ? before.replace(existing, () => section)
@@ -48,7 +88,33 @@ export function writeSection(name: string, claim: Claim, results: string): void 
   writeFileSync(file, after);
 }
 
-function describeMachine(versions: Claim['versions']): string {
+/** Puts the results beside those of other systems, measured by an earlier run with `--only`, in `bench/results/<claim>.json`. */
+function keepResults(
+  name: string,
+  run: { claim: Claim; results: readonly Result[]; sizes: Sizes; measuredOn: string },
+): readonly KeptResult[] {
+  const { claim, results, sizes, measuredOn } = run;
+  const kept = `${resultsFolder}/${name}.json`;
+  const before = existsSync(kept) ? (JSON.parse(readFileSync(kept, 'utf8')) as KeptResult[]) : [];
+  const bySystem = new Map(before.map((result) => [result.system, result]));
+  for (const result of results) bySystem.set(result.system, { ...result, sizes, measuredOn });
+  const all = (claim.systems ?? []).flatMap((system) => bySystem.get(system) ?? []);
+  mkdirSync(resultsFolder, { recursive: true });
+  writeFileSync(kept, `${JSON.stringify(all, null, 2)}\n`);
+  return all;
+}
+
+function describeKept(results: readonly KeptResult[]): [table: string, machines: readonly string[]] {
+  const machines = [...new Set(results.map(({ measuredOn }) => measuredOn))];
+  if (machines.length < 2) return [toResultTable(results), machines];
+  const toLine = (machine: string): string => {
+    const systems = results.filter(({ measuredOn }) => measuredOn === machine).map(({ system }) => system);
+    return `${systems.join(', ')}: ${machine}`;
+  };
+  return [toResultTable(results), machines.map(toLine)];
+}
+
+export function describeMachine(versions: Claim['versions']): string {
   const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
   const commit = `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', 'src') === '' ? '' : ' with changes'}`;
   const all = { node: process.version, ...versions };
@@ -71,4 +137,14 @@ export function versionOf(name: string): string {
       return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
   }
   return 'unknown';
+}
+
+/** The version that a command prints. */
+export function versionOfCommand(command: string, ...args: string[]): string {
+  try {
+    const printed = execFileSync('sh', ['-c', `${[command, ...args].join(' ')} 2>&1`], { encoding: 'utf8' });
+    return /\d+\.\d[\w.-]*/.exec(printed)?.[0] ?? 'unknown';
+  } catch {
+    return 'not installed';
+  }
 }

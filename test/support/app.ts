@@ -50,8 +50,8 @@ export interface TestAppOptions {
   readonly config?: Readonly<Record<string, unknown>> | ((port: number) => object);
   /** Copy this folder of the repository first. */
   readonly from?: string;
-  /** Let the app find the packages that this repository has installed. */
-  readonly linkPackages?: boolean;
+  /** Let the app find the packages that this repository has installed, or those of the named folder. */
+  readonly linkPackages?: boolean | string;
   readonly git?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
   /** Start in a process group of its own, as a shell does. */
@@ -119,8 +119,9 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
       filter: (file) => !/node_modules|\.midflight/.test(path.relative(repository, file)),
     });
   }
-  if (options.linkPackages === true)
-    symlinkSync(path.join(repository, 'node_modules'), path.join(directory, 'node_modules'));
+  const packages = options.linkPackages === true ? 'node_modules' : options.linkPackages;
+  if (typeof packages === 'string')
+    symlinkSync(path.join(repository, packages), path.join(directory, 'node_modules'));
   write(options.files);
   const { config } = options;
   if (config !== undefined) {

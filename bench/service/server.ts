@@ -1,0 +1,3 @@
+import { createService, listen } from './service.ts';
+
+listen(createService().server);

@@ -1,0 +1,30 @@
+import { readFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runToEnd } from './process.ts';
+import type { System } from './system.ts';
+
+const command = fileURLToPath(new URL('../node_modules/.bin/pm2', import.meta.url));
+
+/** Cluster mode. `entry` is a JavaScript file. */
+export function toPm2(entry: string): System {
+  return {
+    name: 'pm2 reload',
+    async start(app, { workers, drainMs }) {
+      const home = mkdtempSync(path.join(tmpdir(), 'midflight-pm2-'));
+      const env = { ...process.env, PM2_HOME: home, PORT: String(app.port) };
+      const pm2 = async (...args: string[]): Promise<number | null> =>
+        runToEnd(command, args, { cwd: app.directory, env });
+      await pm2('start', entry, '--name', 'app', '-i', String(workers), '--kill-timeout', String(drainMs));
+      return {
+        deploy: async () => pm2('reload', 'app'),
+        supervisorPid: async () => Number(readFileSync(path.join(home, 'pm2.pid'), 'utf8')),
+        async stop() {
+          await pm2('kill');
+          rmSync(home, { recursive: true, force: true });
+        },
+      };
+    },
+  };
+}
