@@ -1,5 +1,6 @@
 /** nginx before a Node process that stays: what is replaced are nginx's own workers, or nginx. */
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestApp } from '../../test/support/app.ts';
@@ -48,9 +49,11 @@ export function toNginx(way: Way): System {
     packages: ['nginx'],
     async start(app, settings) {
       const upstream = await startUpstream(app);
+      // nginx executes itself by the name that it was given.
+      const command = execFileSync('which', ['nginx'], { encoding: 'utf8' }).trim();
       const pidFile = path.join(app.directory, 'nginx.pid');
       const nginx = async (...args: string[]): Promise<number | null> =>
-        runToEnd('nginx', ['-p', app.directory, '-c', 'nginx.conf', ...args], { cwd: app.directory });
+        runToEnd(command, ['-p', app.directory, '-c', 'nginx.conf', ...args], { cwd: app.directory });
       const readPid = (file = pidFile): number => Number(readFileSync(file, 'utf8'));
       const configure = (version: string): void =>
         writeFileSync(
