@@ -72,6 +72,9 @@ export type WorkerRequest =
   | { readonly type: 'drain'; readonly timeoutMs: number }
   /** After `pause`, before SIGTERM: answered when no request is in flight; idle connections do not count. */
   | { readonly type: 'quiesce'; readonly timeoutMs: number }
+  /** Give live connections to whom the host routes them to: those that are idle now, the others when they become so.
+   *  Answered with a CarryReport when nothing is left that could be given, at the deadline, or at `resume`. */
+  | { readonly type: 'carry'; readonly timeoutMs: number }
   | { readonly type: 'resume' }
   | { readonly type: 'status' };
 
@@ -111,6 +114,52 @@ export interface DrainAnswer {
   readonly upgradedCount: number;
 }
 
+export interface CarryReport {
+  readonly carriedCount: number;
+  readonly refusedCount: number;
+  /** The longest that one of those connections was not read. */
+  readonly longestSilenceMs: number;
+}
+
+/** A live connection on its way to another worker, without its handle, which goes along with the message. */
+export interface CarriedConnection {
+  /** Who knows how to stop and revive it: `http`, `websocket`. */
+  readonly kind: string;
+  /** The listener by which it came, as `toAddressKey` names it. */
+  readonly address: string;
+  /** What was read from it and not used, in base64. */
+  readonly unread: string;
+  /** What its kind needs to go on: plain JSON. */
+  readonly detail: unknown;
+}
+
+/** Old worker → host → new worker. */
+export interface CarryMessage {
+  readonly cmd: typeof MESSAGE_COMMAND;
+  readonly carryId: number;
+  readonly carry: CarriedConnection;
+  /** By `monotonicMs`. The receiver refuses it from then on, and the sender takes it back a little later. */
+  readonly expiresAtMs: number;
+}
+
+/** New worker → host → old worker. Sent before the receiver reads; after it the sender owns nothing any more. */
+export interface CarryAnswer {
+  readonly cmd: typeof MESSAGE_COMMAND;
+  readonly carryId: number;
+  readonly carried: 'accepted' | 'refused';
+  readonly reason?: string;
+}
+
+/** A receiver takes nothing that is older than this. */
+export const CARRY_TIMEOUT_MS = 5_000;
+/** An answer that was given in time has arrived by then. */
+export const CARRY_GRACE_MS = 1_000;
+
+/** One clock for all processes of the machine (CLOCK_MONOTONIC). */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}
+
 /** Worker → supervisor, unasked. */
 export type WorkerEvent =
   | { readonly type: 'hello'; readonly protocol: number; readonly pid: number }
@@ -121,7 +170,9 @@ export type WorkerEvent =
 
 export type SupervisorMessage<Request = WorkerRequest> =
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly request: Request }
-  | { readonly cmd: typeof MESSAGE_COMMAND; readonly listenId: number; readonly errno: ErrnoReport | null };
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly listenId: number; readonly errno: ErrnoReport | null }
+  | CarryMessage
+  | CarryAnswer;
 
 export interface ErrnoReport {
   readonly code: string;
@@ -133,7 +184,9 @@ export type WorkerMessage<Event = WorkerEvent> =
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly done: unknown }
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly failed: ErrorReport }
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly listenId: number; readonly listen: ListenTarget }
-  | { readonly cmd: typeof MESSAGE_COMMAND; readonly event: Event };
+  | { readonly cmd: typeof MESSAGE_COMMAND; readonly event: Event }
+  | CarryMessage
+  | CarryAnswer;
 
 /** An error in the form that crosses processes. */
 export function toErrorReport(error: unknown): ErrorReport {

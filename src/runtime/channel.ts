@@ -17,11 +17,15 @@ import {
   type WorkerMessage,
   type WorkerRequest,
 } from '../protocol/messages.ts';
+import { createCarryChannel, type Give, type Take } from './carry-channel.ts';
+import type { ClientHandle } from './servers/node-internals.ts';
 
 export interface WorkerChannel<Event = WorkerEvent> {
   emit(event: Event): void;
   /** Asks for a bound listening handle; the answer is the raw handle, or what bind(2) said. */
   requestListener(target: ListenTarget): Promise<unknown>;
+  /** Gives a live connection to whom the host routes it to. */
+  readonly give: Give;
   /** Keeps the process alive until the returned function is called. */
   hold(): () => void;
 }
@@ -33,6 +37,8 @@ interface PendingListener {
 
 export interface ChannelOptions<Request = WorkerRequest> {
   onRequest(request: Request): Promise<unknown>;
+  /** A live connection of another worker. Without it all are refused. */
+  onCarry?: Take;
   /** The supervisor is gone. */
   onDisconnect(): void;
 }
@@ -40,6 +46,7 @@ export interface ChannelOptions<Request = WorkerRequest> {
 /** Takes over the IPC channel of this process. */
 export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
   onRequest,
+  onCarry = () => ({ status: 'refused', reason: 'this process takes none' }),
   onDisconnect,
 }: ChannelOptions<Request>): WorkerChannel<Event> {
   const send = process.send?.bind(process);
@@ -55,6 +62,10 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
       // A supervisor that has gone can't be told; the worker goes on serving.
     });
   };
+  const carrying = createCarryChannel({
+    take: onCarry,
+    post: (message, handle, onSent) => send(message, handle as never, undefined, onSent),
+  });
   const hold = (): (() => void) => {
     if (++holds === 1) ipc.ref();
     let isHeld = true;
@@ -66,6 +77,10 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
   process.on('internalMessage' as 'message', (raw: unknown, handle: unknown) => {
     const message = raw as SupervisorMessage<Request>;
     if (message.cmd !== MESSAGE_COMMAND) return;
+    if ('carryId' in message) {
+      carrying.onMessage(message, handle as ClientHandle | undefined);
+      return;
+    }
     if ('listenId' in message) {
       settleListener(pending, message.listenId, message.errno, handle);
       return;
@@ -75,10 +90,12 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
       (error: unknown) => post({ cmd: MESSAGE_COMMAND, id: message.id, failed: toErrorReport(error) }),
     );
   });
+  process.once('disconnect', carrying.close);
   process.once('disconnect', onDisconnect);
   ipc.unref();
   return {
     emit: (event) => post({ cmd: MESSAGE_COMMAND, event }),
+    give: carrying.give,
     hold,
     requestListener(listen) {
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();

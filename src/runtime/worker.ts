@@ -3,6 +3,7 @@
 import {
   PROTOCOL_VERSION,
   toErrorReport,
+  type CarryReport,
   type ProveAnswer,
   type WorkerRequest,
   type WorkerStatus,
@@ -18,6 +19,7 @@ process.argv.splice(1, 1);
 
 const channel = openChannel({
   onRequest,
+  onCarry: (carried, handle) => generations.servers.takeOver(carried, handle),
   onDisconnect: () => void endOrphaned(),
 });
 
@@ -98,8 +100,20 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       await generations.servers.resumeAccepting();
       releaseHold();
       return null;
+    case 'carry':
+      return giveAway(request.timeoutMs);
     case 'status':
       return toStatus();
+  }
+}
+
+/** A socket that is frozen keeps no process alive. */
+async function giveAway(timeoutMs: number): Promise<CarryReport> {
+  const release = channel.hold();
+  try {
+    return await generations.servers.giveAway({ give: channel.give, timeoutMs });
+  } finally {
+    release();
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type SupervisorMessage,
   type WorkerMessage,
 } from '../protocol/messages.ts';
+import { createCarryRelay, type CarryRelay, type RelayedHandle } from './carry-relay.ts';
 import { toTargetText, type Listeners } from './listeners.ts';
 import type { HostedProcess, ProcessEvents, ProcessExit, ProcessHost, ProcessSpec } from './process-host.ts';
 
@@ -30,17 +31,28 @@ export interface LocalHostOptions {
 
 /** Makes the host; nothing is started yet. */
 export function createLocalHost({ listeners, sinks }: LocalHostOptions): ProcessHost {
+  const children = new Map<number, ChildProcess>();
+  const relay = createCarryRelay((pid, message, handle, onError) => {
+    const child = children.get(pid);
+    if (child?.connected !== true) return onError(new Error('the process has no channel'));
+    child.send(message, handle as never, (error) => {
+      if (error !== null) onError(error);
+    });
+  });
   return {
     async spawn(spec, events) {
       const fds = await Promise.all(spec.listen.map((target) => acquire(listeners, target)));
       const child = start(spec, fds);
-      if (spec.hasChannel) serveChannel(child, listeners, events);
-      else endWithHost(child);
+      if (spec.hasChannel) {
+        serveChannel(child, listeners, events);
+        relayCarried(child, children, relay);
+      } else endWithHost(child);
       return toHostedProcess(child, sinks);
     },
     async addresses() {
       return listeners.addresses();
     },
+    route: relay.route,
   };
 }
 
@@ -67,7 +79,20 @@ function serveChannel(child: ChildProcess, listeners: Listeners, { onMessage }: 
   child.on('internalMessage', (message: WorkerMessage<unknown>) => {
     if (message.cmd !== MESSAGE_COMMAND) return;
     if ('listen' in message) void answerListen(child, listeners, message);
-    else onMessage(message);
+    else if (!('carryId' in message)) onMessage(message);
+  });
+}
+
+function relayCarried(child: ChildProcess, children: Map<number, ChildProcess>, relay: CarryRelay): void {
+  const { pid } = child;
+  if (pid === undefined) return;
+  children.set(pid, child);
+  child.on('internalMessage', (message: WorkerMessage<unknown>, handle: RelayedHandle | undefined) => {
+    if (message.cmd === MESSAGE_COMMAND && 'carryId' in message) relay.onMessage(pid, message, handle);
+  });
+  child.once('disconnect', () => {
+    children.delete(pid);
+    relay.onGone(pid);
   });
 }
 

@@ -48,7 +48,8 @@ export interface HostedProcess {
 }
 
 export interface ProcessEvents {
-  /** What a worker says over its channel, but for what the host answers itself: its wish to listen. */
+  /** What a worker says over its channel, but for what the host answers itself: its wish to
+   *  listen, and connections that it gives to another. */
   onMessage(message: unknown): void;
 }
 
@@ -57,6 +58,8 @@ export interface ProcessHost {
   spawn(spec: ProcessSpec, events: ProcessEvents): Promise<HostedProcess>;
   /** Of all listeners that are bound. */
   addresses(): Promise<readonly string[]>;
+  /** Live connections that a process gives away go to these, in turn; to nobody after an empty list. */
+  route(fromPid: number, toPids: readonly number[]): void;
 }
 
 /** `exit code 1` or `signal SIGKILL`. */

@@ -12,6 +12,7 @@ import type { EventEmitter } from 'node:events';
 import type { CallingLine } from '../calling-line.ts';
 import { type GenerationScope, runInScope } from '../generation-scope.ts';
 import { currentOrigin, type Origin } from '../origin.ts';
+import type { CarryGiver } from './carry-giver.ts';
 import type { Hub } from './hub.ts';
 import {
   type ClientHandle,
@@ -31,6 +32,8 @@ export type ServerKind = (typeof serverKinds)[number];
 /** What all servers of a worker share. */
 export interface Service {
   status: 'serving' | 'draining';
+  /** Gives connections to another process at this time. Those are not asked to leave. */
+  giver: CarryGiver | null;
   onClosing(server: AdoptedServer): void;
   onClosed(server: AdoptedServer): void;
 }
@@ -164,7 +167,8 @@ export class AdoptedServer {
     for (const socket of httpSockets(this.server)) {
       const pipelined = this.#lastPipelined.get(socket);
       const response = pipelined && !pipelined.writableFinished ? pipelined : socket._httpMessage;
-      if (response && !response.headersSent) response.shouldKeepAlive = false;
+      if (!response || this.#service.giver?.follow(this, socket, response)) continue;
+      if (!response.headersSent) response.shouldKeepAlive = false;
     }
   }
 
@@ -223,7 +227,7 @@ export class AdoptedServer {
     const { server } = adopted;
     const emit = adopted.#emit;
     return function (event, value) {
-      if (event === 'connection') adopted.#keep(value as EventEmitter);
+      if (event === 'connection') adopted.keep(value as EventEmitter);
       else if (event === 'close') adopted.#onClose();
       return Reflect.apply(emit, server, arguments) as boolean;
     };
@@ -320,7 +324,7 @@ export class AdoptedServer {
 
   #takeOver(event: 'stream' | 'upgrade' | 'connect', values: unknown[]): boolean {
     if (event === 'stream') return this.#answerStream(values);
-    this.#keep(values[1] as EventEmitter);
+    this.keep(values[1] as EventEmitter);
     return this.#emit.call(this.server, event, ...values);
   }
 
@@ -342,7 +346,8 @@ export class AdoptedServer {
     this.#service.onClosed(this);
   }
 
-  #keep(socket: EventEmitter): void {
+  /** Counts a socket as upgraded until it closes. */
+  keep(socket: EventEmitter): void {
     this.kept.add(socket);
     socket.once('close', () => this.kept.delete(socket));
   }
@@ -375,6 +380,7 @@ export class AdoptedServer {
 
   /** A response that closes would cut off those that wait behind it: with pipelining the connection is left to end later. */
   #sayClose(socket: InternalSocket, response: AnyResponse, isPipelined: boolean): void {
+    if (this.#service.giver?.follow(this, socket, response)) return;
     if (!isPipelined) {
       response.shouldKeepAlive = false;
       return;

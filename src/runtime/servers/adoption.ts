@@ -12,11 +12,15 @@ import type { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { constants } from 'node:os';
 
+import type { CarryReport } from '../../protocol/messages.ts';
 import { captureCallingLine } from '../calling-line.ts';
+import type { Give, Take } from '../carry-channel.ts';
 import { currentScope, type GenerationScope } from '../generation-scope.ts';
 import { currentOrigin, type ModuleOrigin } from '../origin.ts';
 import type { Pin } from '../retained.ts';
 import { AdoptedServer, type Service } from './adopted-server.ts';
+import { CarryGiver } from './carry-giver.ts';
+import { decideTakeover } from './carry-taker.ts';
 import {
   drainServers,
   type DrainOptions,
@@ -51,6 +55,7 @@ class Adoption implements ServerAdoption {
   readonly #watchers = new Set<() => void>();
   readonly #service: Service = {
     status: 'serving',
+    giver: null,
     onClosing: (server) => this.#detach(server),
     onClosed: (server) => this.#onClosed(server),
   };
@@ -126,8 +131,27 @@ class Adoption implements ServerAdoption {
 
   undrain(): void {
     this.#service.status = 'serving';
+    this.#service.giver?.stop();
     for (const server of this.#servers) server.unlame();
   }
+
+  async giveAway({ give, timeoutMs }: { give: Give; timeoutMs: number }): Promise<CarryReport> {
+    this.#service.giver?.stop();
+    const isLast = (): boolean => this.#acceptance === 'stopped';
+    const giver = new CarryGiver({ servers: this.#servers, give, timeoutMs, isLast });
+    this.#service.giver = giver;
+    const report = await giver.ended;
+    if (this.#service.giver === giver) this.#service.giver = null;
+    // What could not be given is asked to leave like everything else.
+    if (this.#service.status === 'draining') for (const server of this.#servers) server.lame();
+    return report;
+  }
+
+  readonly takeOver: Take = (carried, handle) => {
+    const hub = this.#hubs.get(carried.address);
+    const isOpen = this.#service.status === 'serving' && hub?.status === 'accepting';
+    return decideTakeover(isOpen ? hub.current : null, carried, handle);
+  };
 
   counts(): WorkCounts {
     const scopes = new Set<GenerationScope>();

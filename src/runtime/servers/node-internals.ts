@@ -17,6 +17,11 @@ export interface SocketName {
 export interface ClientHandle {
   close(): void;
   asyncReset?(resource: object): void;
+  /** What net.Socket takes it to be doing. */
+  reading?: boolean;
+  readStart(): number;
+  readStop(): number;
+  readonly writeQueueSize: number;
 }
 
 export type OnConnection = (this: object, errno: number, client: ClientHandle) => void;
@@ -63,6 +68,8 @@ export interface InternalServer extends net.Server {
     fd: undefined,
     flags: number,
   ): void;
+  keepAliveTimeout?: number;
+  keepAliveTimeoutBuffer?: number;
   closeIdleConnections?(): void;
   closeAllConnections?(): void;
 }
@@ -73,6 +80,17 @@ export interface InternalSocket extends net.Socket {
   _server?: InternalServer | null;
   _parent?: InternalSocket | null;
   _handle: ClientHandle | null;
+  /** http's, or that of the net.Server that accepted it. */
+  server?: InternalServer;
+  parser?: HttpParser | null;
+}
+
+/** http's parser, as much of it as `endMessage` needs. */
+export interface HttpParser {
+  readonly constructor: { readonly kOnHeadersComplete: number; readonly kOnMessageComplete: number };
+  readonly socket: InternalSocket | null;
+  execute(chunk: Buffer): number | Error;
+  [callback: number]: unknown;
 }
 
 /** The part of http.ServerResponse that a lame duck changes. */
@@ -83,7 +101,8 @@ export interface InternalResponse extends EventEmitter {
 }
 
 interface ConnectionsList {
-  all(): { readonly socket: InternalSocket | null }[];
+  all(): HttpParser[];
+  idle(): HttpParser[];
 }
 
 interface InternalNet {
@@ -104,10 +123,41 @@ export const TCP_IPV6_ONLY = 1;
 
 /** The sockets that http's parser holds now; those that were upgraded are not among them. */
 export function httpSockets(server: InternalServer): InternalSocket[] {
-  const list = valueOfSymbol(server, 'http.server.connections') as ConnectionsList | undefined;
-  const sockets: InternalSocket[] = [];
-  for (const parser of list?.all() ?? []) if (parser.socket) sockets.push(parser.socket);
-  return sockets;
+  return toSockets(connectionsOf(server)?.all());
+}
+
+/** Those on which no message has begun since the last one ended. On Node 26 also those that never had one. */
+export function idleHttpSockets(server: InternalServer): InternalSocket[] {
+  return toSockets(connectionsOf(server)?.idle());
+}
+
+function connectionsOf(server: InternalServer): ConnectionsList | undefined {
+  return valueOfSymbol(server, 'http.server.connections') as ConnectionsList | undefined;
+}
+
+function toSockets(parsers: readonly HttpParser[] = []): InternalSocket[] {
+  return parsers.map(({ socket }) => socket).filter((socket) => socket !== null);
+}
+
+/** The net.Socket that was made of a raw handle. */
+export function socketOf(handle: ClientHandle): InternalSocket | undefined {
+  return valueOfSymbol(handle, 'owner_symbol') as InternalSocket | undefined;
+}
+
+const anyMessage = Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+
+/**
+ * Makes a new parser believe that a message has just ended, as it has on the connection of which it gets the rest: to
+ * `idle()` and `expired()` the connection is one that waits for its next request, not one that has never sent any.
+ */
+export function endMessage(parser: HttpParser): void {
+  const { kOnHeadersComplete, kOnMessageComplete } = parser.constructor;
+  const { [kOnHeadersComplete]: onHeadersComplete, [kOnMessageComplete]: onMessageComplete } = parser;
+  parser[kOnHeadersComplete] = () => 0;
+  parser[kOnMessageComplete] = () => undefined;
+  parser.execute(anyMessage);
+  parser[kOnHeadersComplete] = onHeadersComplete;
+  parser[kOnMessageComplete] = onMessageComplete;
 }
 
 /** Stops the interval by which http looks for connections that are too slow. It would hold the server until the process ends. */

@@ -1,5 +1,7 @@
 /** What the runtime asks of adopted servers. */
 
+import type { CarryReport } from '../../protocol/messages.ts';
+import type { Give, Take } from '../carry-channel.ts';
 import type { GenerationScope } from '../generation-scope.ts';
 import type { ModuleOrigin } from '../origin.ts';
 import type { Pin } from '../retained.ts';
@@ -30,6 +32,11 @@ export interface ServerAdoption {
   drain(options: DrainOptions): Promise<DrainReport>;
   /** Ends being a lame duck. */
   undrain(): void;
+  /** Gives live connections to another process: idle ones now, others when they become so. Until the deadline, `undrain`,
+   *  or, once nothing is accepted any more, the last that could be given. */
+  giveAway(options: { give: Give; timeoutMs: number }): Promise<CarryReport>;
+  /** Decides about a live connection of another process. */
+  readonly takeOver: Take;
   counts(): WorkCounts;
   /** Resolves when a generation answers no request any more. Its upgraded sockets are counted, not waited for. */
   whenQuiet(scope: GenerationScope, options: { timeoutMs: number }): Promise<QuietReport>;

@@ -1,0 +1,116 @@
+/**
+ * Live connections on the way from one worker to another, over the channels of their host. Owns what was given away
+ * and not answered yet.
+ *
+ * 1. Whoever gives a connection has stopped reading it, and keeps its copy of the handle until the outcome.
+ * 2. Every gift has one outcome. `accepted` means that the receiver has it; on `refused` nobody has, and the giver goes on.
+ * 3. `accepted` is written before the receiver reads; where it can't be written, the receiver lets go of the connection.
+ * 4. A receiver refuses what has expired, and a giver waits for its answer a little longer than that. So a message that
+ *    is lost, or a process that hangs, costs time but no connection.
+ */
+
+import {
+  CARRY_GRACE_MS,
+  CARRY_TIMEOUT_MS,
+  type CarriedConnection,
+  type CarryAnswer,
+  type CarryMessage,
+  MESSAGE_COMMAND,
+  monotonicMs,
+} from '../protocol/messages.ts';
+import type { ClientHandle } from './servers/node-internals.ts';
+
+export type CarryOutcome =
+  | { readonly status: 'accepted' }
+  | { readonly status: 'refused'; readonly reason: string };
+
+/** A receiver's decision. `start` is called once the giver can't take it back any more. */
+export type CarryDecision =
+  | { readonly status: 'accepted'; start(): void }
+  | { readonly status: 'refused'; readonly reason: string };
+
+export type Give = (carry: CarriedConnection, handle: ClientHandle) => Promise<CarryOutcome>;
+export type Take = (carry: CarriedConnection, handle: ClientHandle) => CarryDecision;
+
+/** `onSent` gets the error, or null when the message is written. */
+type Post = (
+  message: CarryMessage | CarryAnswer,
+  handle: ClientHandle | undefined,
+  onSent: (error: Error | null) => void,
+) => void;
+
+export interface CarryChannel {
+  readonly give: Give;
+  onMessage(message: CarryMessage | CarryAnswer, handle: ClientHandle | undefined): void;
+  /** Nobody can answer any more. */
+  close(): void;
+}
+
+/** Makes it; `post` writes to the host. */
+export function createCarryChannel({ post, take }: { post: Post; take: Take }): CarryChannel {
+  const pending = new Map<number, (outcome: CarryOutcome) => void>();
+  let lastId = 0;
+
+  const settle = (id: number, outcome: CarryOutcome): void => {
+    const resolve = pending.get(id);
+    pending.delete(id);
+    resolve?.(outcome);
+  };
+
+  const answer = (carryId: number, decision: CarryDecision, handle: ClientHandle | undefined): void => {
+    if (decision.status === 'refused') {
+      handle?.close();
+      const { reason } = decision;
+      post({ cmd: MESSAGE_COMMAND, carryId, carried: 'refused', reason }, undefined, () => {
+        // A giver that is not told finds out by the time.
+      });
+      return;
+    }
+    post({ cmd: MESSAGE_COMMAND, carryId, carried: 'accepted' }, undefined, (error) => {
+      if (error === null) decision.start();
+      else handle?.close();
+    });
+  };
+
+  return {
+    give(carry, handle) {
+      const { promise, resolve } = Promise.withResolvers<CarryOutcome>();
+      const carryId = ++lastId;
+      pending.set(carryId, resolve);
+      const refuse = (reason: string): void => settle(carryId, { status: 'refused', reason });
+      const timer = setTimeout(refuse, CARRY_TIMEOUT_MS + CARRY_GRACE_MS, 'no answer in time');
+      const message = {
+        cmd: MESSAGE_COMMAND,
+        carryId,
+        carry,
+        expiresAtMs: monotonicMs() + CARRY_TIMEOUT_MS,
+      } as const;
+      try {
+        post(message, handle, (error) => {
+          if (error !== null) refuse(error.message);
+        });
+      } catch (error) {
+        refuse(String(error));
+      }
+      return promise.finally(() => clearTimeout(timer));
+    },
+    onMessage(message, handle) {
+      if ('carry' in message) answer(message.carryId, decide(message, handle, take), handle);
+      else if (message.carried === 'accepted') settle(message.carryId, { status: 'accepted' });
+      else settle(message.carryId, { status: 'refused', reason: message.reason ?? 'no reason given' });
+    },
+    close() {
+      for (const id of pending.keys()) settle(id, { status: 'refused', reason: 'the channel is closed' });
+    },
+  };
+}
+
+function decide(
+  { carry, expiresAtMs }: CarryMessage,
+  handle: ClientHandle | undefined,
+  take: Take,
+): CarryDecision {
+  if (handle === undefined) return { status: 'refused', reason: 'its handle did not arrive' };
+  if (monotonicMs() >= expiresAtMs) return { status: 'refused', reason: 'it came too late' };
+  return take(carry, handle);
+}

@@ -1,0 +1,77 @@
+/** HTTP/1 connections between two requests: when they are so, and how one goes on in another process. */
+
+import type { CarriedConnection } from '../../protocol/messages.ts';
+import type { AdoptedServer } from './adopted-server.ts';
+import { deliver } from './hub.ts';
+import {
+  type ClientHandle,
+  endMessage,
+  idleHttpSockets,
+  type InternalServer,
+  type InternalSocket,
+  socketOf,
+} from './node-internals.ts';
+
+/** Says no more than whether the connection has had a request yet. */
+export interface HttpDetail {
+  readonly isFresh: boolean;
+}
+
+/** http's own default of `server.keepAliveTimeoutBuffer`. */
+const KEEP_ALIVE_BUFFER_MS = 1_000;
+
+/** Revived between two requests, and nothing read since. */
+const waiting = new WeakSet<InternalSocket>();
+
+/** Not TLS, whose keys can't be passed, and not HTTP/2. */
+export function isPlainHttp({ kind, server }: AdoptedServer): boolean {
+  return kind === 'http' && !('setSecureContext' in server);
+}
+
+/** Finds out which sockets are idle, for as long as nothing else runs. */
+export function createIdleTest(): (socket: InternalSocket) => boolean {
+  const byServer = new Map<InternalServer, Set<InternalSocket>>();
+  return (socket) => {
+    const { server } = socket;
+    if (server === undefined || !isQuiet(socket)) return false;
+    // Nothing was read, so nothing has begun.
+    if (socket.bytesRead === 0) return true;
+    let idle = byServer.get(server);
+    if (idle === undefined) byServer.set(server, (idle = new Set(idleHttpSockets(server))));
+    return idle.has(socket);
+  };
+}
+
+/** Open both ways, being read by http, and with nothing to write. */
+function isQuiet(socket: InternalSocket): boolean {
+  const { _handle: handle, parser, _httpMessage: response } = socket;
+  if (!handle || !parser || response || socket.destroyed || handle.reading !== true) return false;
+  if (socket.readableEnded || !socket.readable || !socket.writable) return false;
+  return socket.writableLength === 0 && handle.writeQueueSize === 0 && socket.readableLength === 0;
+}
+
+/** What the next process has to know of an idle connection. */
+export function toHttpDetail(socket: InternalSocket): HttpDetail {
+  return { isFresh: socket.bytesRead === 0 && !waiting.has(socket) };
+}
+
+/** Gives the connection to a server as if it had just been accepted, but for what has happened on it before. */
+export function reviveHttp(server: AdoptedServer, handle: ClientHandle, carried: CarriedConnection): void {
+  deliver(server, 0, handle);
+  const socket = socketOf(handle);
+  // The app's `connection` listener may have done away with it.
+  if (!socket?.parser || socket.destroyed) return;
+  if (!(carried.detail as HttpDetail).isFresh) awaitRequest(server.server, socket);
+}
+
+function awaitRequest(server: InternalServer, socket: InternalSocket): void {
+  if (!socket.parser) return;
+  endMessage(socket.parser);
+  waiting.add(socket);
+  const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = KEEP_ALIVE_BUFFER_MS } = server;
+  if (keepAliveTimeout === 0) return;
+  // Not socket.setTimeout: http takes its own keep-alive timeout back when a request comes, and does not know of this one.
+  setTimeout(() => {
+    if (socket.bytesRead === 0 && !socket.destroyed) socket.emit('timeout');
+  }, keepAliveTimeout + keepAliveTimeoutBuffer).unref();
+}

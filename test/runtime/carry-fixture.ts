@@ -1,0 +1,165 @@
+/** Real processes under a real host, between which connections are carried. */
+
+import { fileURLToPath } from 'node:url';
+import net from 'node:net';
+import { once } from 'node:events';
+import type { CarryReport } from '../../src/protocol/messages.ts';
+import { createListeners } from '../../src/supervisor/listeners.ts';
+import { createLocalHost } from '../../src/supervisor/local-host.ts';
+import type { HostedProcess } from '../../src/supervisor/process-host.ts';
+import type { CarryRequest, ServerSettings } from './carry-process.ts';
+
+export interface CarryProcess {
+  readonly hosted: HostedProcess;
+  readonly pid: number;
+  ask(request: CarryRequest): Promise<unknown>;
+}
+
+export interface CarryWorld extends AsyncDisposable {
+  start(): Promise<CarryProcess>;
+  route(from: CarryProcess, to: readonly CarryProcess[]): void;
+  /** `giver` gives until nothing is left; `taker` accepts already. */
+  carry(giver: CarryProcess, taker: CarryProcess, timeoutMs?: number): Promise<CarryReport>;
+}
+
+export interface CarryWorldOptions {
+  readonly mainFile?: string;
+  readonly settings?: ServerSettings;
+  /** A Unix socket to listen on. */
+  readonly path?: string;
+  readonly execPath?: string;
+}
+
+const kMainFile = fileURLToPath(new URL('carry-process.ts', import.meta.url));
+
+export function createCarryWorld(options: CarryWorldOptions = {}): CarryWorld & { port(): number } {
+  const listeners = createListeners();
+  const host = createLocalHost({ listeners, sinks: [process.stderr] });
+  const processes: CarryProcess[] = [];
+  let port = 0;
+
+  return {
+    port: () => port,
+    async start() {
+      const pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+      let lastId = 0;
+      const hosted = await host.spawn(
+        {
+          label: null,
+          file: options.execPath ?? process.execPath,
+          args: [options.mainFile ?? kMainFile],
+          cwd: process.cwd(),
+          env: process.env,
+          hasChannel: true,
+          listen: [],
+        },
+        {
+          onMessage(raw) {
+            const message = raw as { id?: number; done?: unknown; failed?: { message: string } };
+            const waiting = pending.get(message.id ?? 0);
+            if (message.failed === undefined) waiting?.resolve(message.done);
+            else waiting?.reject(new Error(message.failed.message));
+          },
+        },
+      );
+      const started: CarryProcess = {
+        hosted,
+        pid: hosted.pid,
+        ask(request) {
+          const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+          pending.set(++lastId, { resolve, reject });
+          hosted.send({ cmd: 'NODE_MIDFLIGHT', id: lastId, request });
+          void hosted.exited.then(() => reject(new Error(`process ${hosted.pid} has ended`)));
+          return promise;
+        },
+      };
+      processes.push(started);
+      const serve = { type: 'serve', path: options.path ?? null, settings: options.settings ?? {} } as const;
+      port = (await started.ask(serve)) as number;
+      return started;
+    },
+    route: (from, to) =>
+      host.route(
+        from.pid,
+        to.map(({ pid }) => pid),
+      ),
+    async carry(giver, taker, timeoutMs = 10_000) {
+      host.route(giver.pid, [taker.pid]);
+      const carried = giver.ask({ type: 'carry', timeoutMs });
+      await giver.ask({ type: 'pause' });
+      return (await carried) as CarryReport;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const { hosted } of processes) hosted.kill('SIGKILL');
+      await Promise.all(processes.map(({ hosted }) => hosted.exited));
+      listeners.close();
+    },
+  };
+}
+
+/** One HTTP/1.1 connection, written to and read from by hand. It never connects again. */
+export class RawClient {
+  readonly socket: net.Socket;
+  #text = '';
+
+  private constructor(socket: net.Socket) {
+    this.socket = socket;
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk: string) => (this.#text += chunk));
+  }
+
+  static async connect(port: number, path?: string): Promise<RawClient> {
+    const socket = path === undefined ? net.connect(port, '127.0.0.1') : net.connect(path);
+    await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  write(text: string): void {
+    this.socket.write(text, 'latin1');
+  }
+
+  /** The next whole answer. Rejects when the connection ends before. */
+  async answer(): Promise<RawAnswer> {
+    for (;;) {
+      const answer = this.#take();
+      if (answer !== null) return answer;
+      if (this.socket.readableEnded || this.socket.destroyed) throw new Error(`cut off: ${this.#text}`);
+      const ended = new AbortController();
+      const { signal } = ended;
+      await Promise.race([
+        once(this.socket, 'data', { signal }),
+        once(this.socket, 'end', { signal }),
+        once(this.socket, 'close', { signal }),
+      ]);
+      ended.abort();
+    }
+  }
+
+  async get(path: string): Promise<RawAnswer> {
+    this.write(toGet(path));
+    return this.answer();
+  }
+
+  #take(): RawAnswer | null {
+    const headEnd = this.#text.indexOf('\r\n\r\n');
+    if (headEnd === -1) return null;
+    const head = this.#text.slice(0, headEnd);
+    const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
+    if (this.#text.length < headEnd + 4 + length) return null;
+    const body = this.#text.slice(headEnd + 4, headEnd + 4 + length);
+    this.#text = this.#text.slice(headEnd + 4 + length);
+    const pid = Number(/^x-pid: (\d+)/im.exec(head)?.[1]);
+    return { status: Number(head.split(' ')[1]), pid, isClosing: /^connection: close/im.test(head), body };
+  }
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly pid: number;
+  readonly isClosing: boolean;
+  readonly body: string;
+}
+
+export function toGet(path: string): string {
+  return `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+}
