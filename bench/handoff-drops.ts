@@ -5,7 +5,8 @@ import type { ClientKind } from '../scripts/load/load.ts';
 import { CLOSED_WHILE_IDLE } from '../scripts/load/clients.ts';
 import type { Failure, Latency } from '../scripts/load/tally.ts';
 import { startLoadProcess, type LoadOutcome } from './load-process.ts';
-import { versionOf, versionOfCommand, type Claim, type Result, type Row, type Sizes } from './report.ts';
+import type { Claim, Result, Row, Sizes } from './report.ts';
+import { peerVersions } from './systems/peer-versions.ts';
 import { deployRepeatedly, startServiceApp, type ServiceApp } from './systems/service-app.ts';
 import { serviceSystems } from './systems/service-systems.ts';
 import type { System } from './systems/system.ts';
@@ -67,14 +68,7 @@ ${toSeconds(size['steadyMs'])} s before the first handoff, and for ${toSeconds(s
 nginx and HAProxy stand before a Node process that stays: what is replaced is the proxy. nginx 1.27.4 and later know \`keepalive_min_timeout\`, this one does not.
 The three libraries end processes that share a socket; the benchmark starts the new ones, waits until they listen, then sends SIGTERM to the old. pm2 and
 node:cluster replace one worker after the other; the pm2 app closes its server on SIGINT, as the documentation of pm2 has it.`,
-  versions: {
-    pm2: versionOf('pm2'),
-    'close-with-grace': versionOf('close-with-grace'),
-    'http-terminator': versionOf('http-terminator'),
-    '@godaddy/terminus': versionOf('@godaddy/terminus'),
-    nginx: versionOfCommand('nginx', '-v'),
-    haproxy: versionOfCommand('haproxy', '-v'),
-  },
+  versions: peerVersions,
   sizes,
   smokeSizes,
   systems: serviceSystems.map(({ name }) => name),

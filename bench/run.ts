@@ -17,6 +17,7 @@ import { describeMachine, toResultTable, writeSection, type Claim, type Sizes } 
 const claims: Readonly<Record<string, () => Promise<{ readonly claim: Claim }>>> = {
   drops: () => import('./drops.ts'),
   'handoff-drops': () => import('./handoff-drops.ts'),
+  takeover: () => import('./takeover.ts'),
   overhead: () => import('./overhead.ts'),
   boot: () => import('./boot.ts'),
   'call-cost': () => import('./call-cost.ts'),
