@@ -13,6 +13,7 @@ import { MidflightError } from '../errors.ts';
 import type { ListenTarget } from '../protocol/messages.ts';
 import { createLocalListenerSource, type ListenerHandle } from '../runtime/servers/listener-source.ts';
 import { toAddressKey } from '../runtime/servers/listen-address.ts';
+import { findInherited, type InheritedSocket } from './inherited-sockets.ts';
 
 export interface Listeners {
   /** The bound handle of an address, bound now when it is not yet. Rejects with bind(2)'s error. */
@@ -20,6 +21,8 @@ export interface Listeners {
   /** The same, already listening, for programs that expect it so. */
   acquireListening(target: ListenTarget): Promise<ListenerHandle>;
   addresses(): readonly string[];
+  /** The addresses of sockets that were passed in and that nobody has asked for. */
+  unused(): readonly string[];
   close(): void;
 }
 
@@ -29,15 +32,16 @@ interface Listener {
   isListening: boolean;
 }
 
-/** Makes the registry; nothing is bound yet. */
-export function createListeners(): Listeners {
+/** Makes the registry; nothing is bound yet but what was passed in. */
+export function createListeners(inherited: readonly InheritedSocket[] = []): Listeners {
   const source = createLocalListenerSource();
   const bound = new Map<string, Promise<Listener>>();
   const settled = new Map<string, Listener>();
 
   async function bind(target: ListenTarget): Promise<Listener> {
-    const handle = await source.acquire(target);
-    return { target, handle, isListening: false };
+    const known = await findInherited(inherited, target);
+    if (known !== undefined) return { ...known, isListening: true };
+    return { target, handle: await source.acquire(target), isListening: false };
   }
 
   async function find(target: ListenTarget): Promise<Listener> {
@@ -66,9 +70,14 @@ export function createListeners(): Listeners {
       listener.isListening = true;
       return listener.handle;
     },
-    addresses: () => [...settled.values()].map(({ handle, target }) => toAddressText(handle, target)),
+    addresses: () => toAddressTexts(settled.values()),
+    unused() {
+      const used = new Set([...settled.values()].map(({ handle }) => handle));
+      return toAddressTexts(inherited.filter(({ handle }) => !used.has(handle)));
+    },
     close() {
-      for (const { handle } of settled.values()) handle.close();
+      for (const handle of new Set([...settled.values(), ...inherited].map((listener) => listener.handle)))
+        handle.close();
       settled.clear();
       bound.clear();
     },
@@ -87,7 +96,7 @@ export function parseListenTarget(text: string, ordinal: number): ListenTarget {
 
 /** What `parseListenTarget` was given, more or less. */
 export function toTargetText(target: ListenTarget): string {
-  if (target.kind === 'unix') return `unix:${target.path}`;
+  if (target.kind === 'unix') return `unix:${target.path.replace(/^\0/, '@')}`;
   return toHostAndPort(target.host ?? '', target.port);
 }
 
@@ -102,8 +111,13 @@ async function startListening(handle: ListenerHandle): Promise<void> {
     throw new MidflightError('ERR_MIDFLIGHT_LISTEN_FAILED', [`fd ${handle.fd}`, String(exitCode)]);
 }
 
+/** One socket may serve several addresses, such as all of IPv6 and all of IPv4. */
+function toAddressTexts(listeners: Iterable<InheritedSocket>): readonly string[] {
+  return [...new Set([...listeners].map(({ handle, target }) => toAddressText(handle, target)))];
+}
+
 function toAddressText(handle: ListenerHandle, target: ListenTarget): string {
-  if (target.kind === 'unix') return `unix:${target.path}`;
+  if (target.kind === 'unix') return toTargetText(target);
   const name: { address?: string; port?: number } = {};
   handle.getsockname?.(name);
   return toHostAndPort(name.address ?? target.host ?? '', name.port ?? target.port);

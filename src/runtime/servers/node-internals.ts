@@ -35,6 +35,7 @@ export interface ListenerHandle {
   ref(): void;
   unref(): void;
   getsockname?(out: SocketName): number;
+  getpeername?(out: SocketName): number;
   fchmod?(mode: number): number;
 }
 
