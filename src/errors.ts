@@ -100,7 +100,8 @@ export const catalog = {
     2,
   ),
   ERR_MIDFLIGHT_DEPLOY_LOCKED: row(
-    (release) => `Another deploy is under way (${release}); wait for its end`,
+    (holder, waited = '') =>
+      `Another deploy is under way (${holder})${waited === '' ? '' : `, still after ${waited}`}; try again later, or wait for its end with "--wait"`,
     4,
   ),
   ERR_MIDFLIGHT_WORKER_NOT_READY: row(

@@ -1,9 +1,11 @@
 import { Option, type Command } from 'commander';
+import { MidflightError } from '../errors.ts';
 import { followDeploy } from './follow-deploy.ts';
 
 interface DeployOptions {
   readonly dirty: boolean;
   readonly detach: boolean;
+  readonly wait?: string | true;
   readonly json: boolean;
   readonly path: 'auto' | 'swap' | 'handoff' | 'restart';
 }
@@ -20,8 +22,20 @@ export function addDeploy(program: Command): void {
         .default('auto'),
     )
     .option('--detach', 'return at commit, before probation has passed', false)
+    .option('--wait [seconds]', 'wait for the end of another deploy, up to an hour')
     .option('--json', 'one JSON object at the end', false)
-    .action(async (ref: string, { dirty, detach, path, json }: DeployOptions) => {
-      await followDeploy('/deploy', { ref, isDirty: dirty, path, detach }, json);
+    .action(async (ref: string, { dirty, detach, path, wait, json }: DeployOptions) => {
+      await followDeploy('/deploy', { ref, isDirty: dirty, path, detach, waitMs: toWaitMs(wait) }, json);
     });
+}
+
+const WAIT_SECONDS_MAX = 3_600;
+
+function toWaitMs(wait: string | true | undefined): number {
+  if (wait === undefined) return 0;
+  const seconds = wait === true ? WAIT_SECONDS_MAX : Number(wait);
+  if (seconds >= 0 && seconds <= WAIT_SECONDS_MAX) return Math.round(seconds * 1_000);
+  throw new MidflightError('ERR_MIDFLIGHT_USAGE', [
+    `--wait is given "${wait}", and takes a number of seconds up to ${WAIT_SECONDS_MAX}; write --wait=60, or the ref before --wait`,
+  ]);
 }

@@ -1,7 +1,7 @@
 /** Follows a deploy or rollback to its end, for a person or for a program. */
 
 import { callControl } from '../console/control-client.ts';
-import type { DeployReport, Progress } from '../deploy/deploy.ts';
+import type { DeployReport, Progress } from '../deploy/deploy-request.ts';
 import { MidflightError, type Failure } from '../errors.ts';
 import { toHome } from '../release/home.ts';
 import { paint, print, printFailure, printJson, toDurationText } from './output.ts';

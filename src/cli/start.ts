@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { leaveInitToShell } from '../supervisor/init-process.ts';
 import { logJson, logLine } from './output.ts';
 
 interface StartOptions {
@@ -16,12 +17,23 @@ export function addStart(program: Command): void {
     .option('--dirty', 'the tree as it stands instead of a commit', false)
     .option('--json', 'its own lines as JSON objects', false)
     .action(async (ref: string, { dirty, json }: StartOptions) => {
+      const log = json ? logJson : logLine;
+      leaveInitToShell(log);
+      outliveReaders();
       const { startApp } = await import('../console/start-app.ts');
-      await startApp({
+      const exitCode = await startApp({
         appDirectory: process.cwd(),
-        request: { ref, isDirty: dirty, path: 'auto', detach: false },
-        log: json ? logJson : logLine,
+        request: { ref, isDirty: dirty, path: 'auto', detach: false, waitMs: 0 },
+        log,
       });
-      process.exit(0);
+      process.exit(exitCode);
     });
+}
+
+/** Who read the output may go, or the terminal: that is no reason to end what serves. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
+    stream.on('error', () => {});
+  }
 }

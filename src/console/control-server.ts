@@ -8,7 +8,9 @@ import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { z } from 'zod';
 import { MidflightError, toFailure } from '../errors.ts';
-import type { Deployer, DeployReport, Progress } from '../deploy/deploy.ts';
+import type { Deployer } from '../deploy/deploy.ts';
+import type { DeployCaller, DeployReport, Progress } from '../deploy/deploy-request.ts';
+import { TIMEOUT_MS_MAX } from '../release/config.ts';
 import type { History } from '../deploy/history.ts';
 import { WORKERS_MAX } from '../release/config.ts';
 import type { ProcessHost } from '../supervisor/process-host.ts';
@@ -22,6 +24,7 @@ const deploySchema = z.strictObject({
   isDirty: z.boolean().default(false),
   path: z.enum(['auto', 'swap', 'handoff', 'restart']).default('auto'),
   detach: z.boolean().default(false),
+  waitMs: z.number().int().min(0).max(TIMEOUT_MS_MAX).default(0),
 });
 const limitSchema = z.coerce.number().int().min(1).max(10_000).default(20);
 const scaleSchema = z.strictObject({ workers: z.number().int().min(1).max(WORKERS_MAX).nullable() });
@@ -81,7 +84,9 @@ function toRoutes({ appName, deployer, workers, history, host, onStop }: Control
   app.get('/history', (context) => context.json(history.list(limitSchema.parse(context.req.query('limit')))));
   app.post('/deploy', async (context) => {
     const request = deploySchema.parse(await context.req.json());
-    return streamSSE(context, (stream) => follow(stream, deployer, () => deployer.deploy(request)));
+    return streamSSE(context, (stream) =>
+      follow(stream, deployer, (caller) => deployer.deploy(request, caller)),
+    );
   });
   app.post('/rollback', async (context) => {
     const request = rollbackSchema.parse(await context.req.json());
@@ -100,20 +105,35 @@ function toRoutes({ appName, deployer, workers, history, host, onStop }: Control
 
 interface EventStream {
   writeSSE(message: { event: string; data: string }): Promise<void>;
+  onAbort(act: () => void): void;
 }
 
-/** Progress as it comes, then one `report` or `error`. A client that goes away does not end the deploy. */
+/** Progress as it comes, then one `report` or `error`. A client that goes away ends the wait for a turn, but not a deploy. */
 async function follow(
   stream: EventStream,
   deployer: Deployer,
-  act: () => Promise<DeployReport>,
+  act: (caller: DeployCaller) => Promise<DeployReport>,
 ): Promise<void> {
   const send = (event: string, data: unknown): Promise<void> =>
     stream.writeSSE({ event, data: JSON.stringify(data) });
-  const onProgress = (progress: Progress): void => void send('progress', progress);
+  const gone = new AbortController();
+  stream.onAbort(() => gone.abort());
+  let isWaiting = false;
+  const onProgress = (progress: Progress): void => {
+    // That of another deploy is not for who waits for it.
+    if (!isWaiting) void send('progress', progress);
+  };
+  const caller: DeployCaller = {
+    signal: gone.signal,
+    onWait(holder) {
+      onProgress({ step: 'wait', message: `for its turn: ${holder}` });
+      isWaiting = true;
+    },
+    onBegin: () => void (isWaiting = false),
+  };
   deployer.events.on('progress', onProgress);
   try {
-    await send('report', await act());
+    await send('report', await act(caller));
   } catch (error) {
     await send('error', toFailure(error));
   } finally {

@@ -10,44 +10,20 @@
  */
 
 import { EventEmitter } from 'node:events';
-import { MidflightError, toFailure, type Failure } from '../errors.ts';
+import { MidflightError } from '../errors.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import { toPlan, type Plan, type Policy } from '../plan/plan.ts';
-import type { DeployPath, Reason } from '../plan/reason.ts';
 import { toModuleVersion } from '../protocol/manifest.ts';
 import { buildRelease, removeStaging } from '../release/build.ts';
 import { toReleaseIdOfRoot, toReleaseLocation, type Home } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import type { Outgrown, Workers } from '../supervisor/workers.ts';
+import type { DeployCaller, DeployReport, DeployRequest, DeployWish, Progress } from './deploy-request.ts';
+import { describeWork, toReport, toSourceText, type DeployRun } from './deploy-run.ts';
 import type { DeployResult, History } from './history.ts';
 import { createJudge } from './probation.ts';
 import { pruneReleases, readRelease } from './releases.ts';
-
-export interface DeployRequest {
-  readonly ref: string;
-  readonly isDirty: boolean;
-  readonly path: Policy['path'];
-  /** Answer at commit and leave probation to itself. */
-  readonly detach: boolean;
-}
-
-export interface DeployReport {
-  readonly release: string | null;
-  readonly previous: string | null;
-  readonly path: DeployPath;
-  readonly result: DeployResult;
-  readonly reasons: readonly Reason[];
-  readonly generation: number;
-  readonly workers: number;
-  readonly timings: Readonly<Record<string, number>>;
-  /** What failed, with the end of its output; null where nothing did. */
-  readonly error: Failure | null;
-}
-
-export interface Progress {
-  readonly step: string;
-  readonly message: string;
-}
+import { createTurns } from './turns.ts';
 
 export interface DeployerOptions {
   readonly home: Home;
@@ -61,7 +37,7 @@ export interface Deployer {
   status(): { readonly stage: 'working' | 'probation'; readonly release: string | null } | null;
   /** Starts the proved release, or makes one from the source where there is none. */
   bootstrap(request: DeployRequest): Promise<void>;
-  deploy(request: DeployRequest): Promise<DeployReport>;
+  deploy(request: DeployRequest, caller?: DeployCaller): Promise<DeployReport>;
   rollback(release: string | null): Promise<DeployReport>;
   /** Another count of workers, which lasts over deploys and starts; null for what the release says. Returns the count.
    *  Errors: ERR_MIDFLIGHT_DEPLOY_LOCKED, also in probation; ERR_MIDFLIGHT_SCALE_REFUSED. */
@@ -70,19 +46,11 @@ export interface Deployer {
 
 type Candidate = { readonly release: RunnableRelease; readonly problems: readonly MidflightError[] };
 
-/** The run of one deploy: what is filled in as it goes. */
-interface Run {
-  readonly id: number;
-  readonly timings: Record<string, number>;
-  previous: RunnableRelease | null;
-  release: string | null;
-  path: DeployPath;
-  reasons: readonly Reason[];
-}
+const kAtOnce = { detach: false, waitMs: 0 };
 
 /** The release that has been committed last, until it has passed. */
 interface Probation {
-  readonly run: Run;
+  readonly run: DeployRun;
   readonly superseded: AbortController;
   readonly ended: Promise<DeployReport>;
 }
@@ -91,7 +59,8 @@ interface Probation {
 export function createDeployer({ home, workers, history }: DeployerOptions): Deployer {
   const events = new EventEmitter<{ progress: [Progress] }>();
   const judge = createJudge(workers);
-  let working: Run | 'start' | 'scale' | null = null;
+  const turns = createTurns(() => describeWork(working));
+  let working: DeployRun | 'start' | 'scale' | null = null;
   let probation: Probation | null = null;
 
   workers.events.on('outgrown', (reason, generation) => {
@@ -101,6 +70,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   const tell = (step: string, message: string): void => void events.emit('progress', { step, message });
 
   async function bootstrap(request: DeployRequest): Promise<void> {
+    const giveBack = await turns.take({ waitMs: 0 });
     working = 'start';
     workers.scaleNext(history.scaledTo());
     try {
@@ -111,6 +81,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       else await startAgain(release);
     } finally {
       working = null;
+      giveBack();
     }
   }
 
@@ -121,7 +92,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   }
 
   async function startFirst(request: DeployRequest): Promise<void> {
-    const run = begin();
+    const run = begin(`first release, of ${toSourceText(request)}`);
     try {
       const candidate = await build(run, request);
       const plan = makePlan(run, candidate, 'auto');
@@ -137,14 +108,24 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     }
   }
 
-  function begin(): Run {
+  function begin(what: string): DeployRun {
     const previous = workers.currentRelease();
     const id = history.begin(previous?.manifest.id ?? null);
-    return { id, previous, timings: {}, release: null, path: 'none', reasons: [] };
+    return {
+      id,
+      what,
+      startedAt: performance.now(),
+      previous,
+      timings: {},
+      release: null,
+      path: 'none',
+      reasons: [],
+    };
   }
 
-  async function deploy(request: DeployRequest): Promise<DeployReport> {
-    return exclusively(request.detach, async (run) => {
+  async function deploy(request: DeployRequest, caller?: DeployCaller): Promise<DeployReport> {
+    const wish = { ...request, ...caller, what: `deploy of ${toSourceText(request)}` };
+    return exclusively(wish, async (run) => {
       const candidate = await build(run, request);
       return apply(run, candidate, request.path);
     });
@@ -155,9 +136,9 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     // It is told as soon as a deploy has passed, which may be before that has come to its end.
     await probation?.ended.catch(() => null);
     const release = workers.currentRelease();
-    if (working !== null || probation !== null || release === null || workers.generation() !== generation)
+    if (turns.isTaken() || probation !== null || release === null || workers.generation() !== generation)
       return;
-    await exclusively(false, async (run) => {
+    await exclusively({ ...kAtOnce, what: 'handoff of retired generations' }, async (run) => {
       run.release = release.manifest.id;
       run.path = reason.path;
       run.reasons = [reason];
@@ -169,8 +150,9 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   }
 
   async function scale(count: number | null): Promise<number> {
-    const other = working ?? probation?.run ?? null;
-    if (other !== null) throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [describeWork(other)]);
+    if (probation !== null)
+      throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [describeWork(probation.run), '']);
+    const giveBack = await turns.take({ waitMs: 0 });
     working = 'scale';
     try {
       const wanted = await workers.scale(count);
@@ -178,11 +160,12 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       return wanted;
     } finally {
       working = null;
+      giveBack();
     }
   }
 
   async function rollback(id: string | null): Promise<DeployReport> {
-    return exclusively(false, async (run) => {
+    return exclusively({ ...kAtOnce, what: 'rollback' }, async (run) => {
       const current = run.previous?.manifest.id ?? '';
       const wanted = id ?? history.servedBefore(current);
       if (wanted === null) throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', ['before this one']);
@@ -192,13 +175,14 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     });
   }
 
-  /** Takes the lock, turns whatever is thrown into a rejection, and leaves what was committed to its probation. */
+  /** Takes its turn, makes whatever is thrown a rejection, and leaves what was committed to its probation. */
   async function exclusively(
-    detach: boolean,
-    work: (run: Run) => Promise<DeployReport | null>,
+    { what, detach, waitMs, signal, onWait, onBegin }: DeployWish,
+    work: (run: DeployRun) => Promise<DeployReport | null>,
   ): Promise<DeployReport> {
-    if (working !== null) throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [describeWork(working)]);
-    const run = begin();
+    const giveBack = await turns.take({ waitMs, signal, onWait });
+    onBegin?.();
+    const run = begin(what);
     working = run;
     try {
       const ended = await work(run);
@@ -209,11 +193,12 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       return finish(run, 'rejected', error);
     } finally {
       working = null;
+      giveBack();
     }
-    return detach ? toReport(run, 'committed', null) : probation.ended;
+    return detach ? toReport(run, workers, { result: 'committed', error: null }) : probation.ended;
   }
 
-  async function build(run: Run, request: DeployRequest): Promise<Candidate> {
+  async function build(run: DeployRun, request: DeployRequest): Promise<Candidate> {
     let startedAt = performance.now();
     let step: string | null = null;
     const close = (): void => {
@@ -228,7 +213,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
         onStep(next) {
           close();
           step = next;
-          tell(next, next === 'fetch' ? (request.isDirty ? 'the working tree' : request.ref) : '');
+          tell(next, next === 'fetch' ? toSourceText(request) : '');
         },
       });
       run.release = manifest.id;
@@ -239,7 +224,11 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   }
 
   /** Returns a report where the deploy has ended, null where probation is to follow. */
-  async function apply(run: Run, candidate: Candidate, path: Policy['path']): Promise<DeployReport | null> {
+  async function apply(
+    run: DeployRun,
+    candidate: Candidate,
+    path: Policy['path'],
+  ): Promise<DeployReport | null> {
     const { release, problems } = candidate;
     const plan = await settlePlan(run, candidate, path);
     switch (plan.path) {
@@ -262,7 +251,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   }
 
   /** The plan against what runs once no probation does. One that changes nothing lets a probation go on. */
-  async function settlePlan(run: Run, candidate: Candidate, path: Policy['path']): Promise<Plan> {
+  async function settlePlan(run: DeployRun, candidate: Candidate, path: Policy['path']): Promise<Plan> {
     for (;;) {
       const current = workers.currentRelease();
       const plan = makePlan(run, candidate, path);
@@ -278,7 +267,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     }
   }
 
-  function makePlan(run: Run, { release, problems }: Candidate, path: Policy['path']): Plan {
+  function makePlan(run: DeployRun, { release, problems }: Candidate, path: Policy['path']): Plan {
     const startedAt = performance.now();
     run.previous = workers.currentRelease();
     const plan = toPlan({
@@ -294,7 +283,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   }
 
   async function applyTimed(
-    run: Run,
+    run: DeployRun,
     act: () => Promise<{ prepareMs: number; commitMs: number }>,
   ): Promise<void> {
     const { prepareMs, commitMs } = await act();
@@ -302,7 +291,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     run.timings['commitMs'] = commitMs;
   }
 
-  async function swapOrHandoff(run: Run, release: RunnableRelease): Promise<void> {
+  async function swapOrHandoff(run: DeployRun, release: RunnableRelease): Promise<void> {
     try {
       await applyTimed(run, () => workers.swap(release));
     } catch (error) {
@@ -318,7 +307,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     }
   }
 
-  async function restartOrComeBack(run: Run, release: RunnableRelease): Promise<void> {
+  async function restartOrComeBack(run: DeployRun, release: RunnableRelease): Promise<void> {
     try {
       await applyTimed(run, () => workers.restart(release));
     } catch (error) {
@@ -328,7 +317,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   }
 
   /** Begins at once: nothing may happen between commit and probation that nobody sees. */
-  function startProbation(run: Run): Probation {
+  function startProbation(run: DeployRun): Probation {
     const superseded = new AbortController();
     const ended = watch(run, superseded.signal);
     const started = { run, superseded, ended };
@@ -339,7 +328,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     return started;
   }
 
-  async function watch(run: Run, superseded: AbortSignal): Promise<DeployReport> {
+  async function watch(run: DeployRun, superseded: AbortSignal): Promise<DeployReport> {
     const release = workers.currentRelease();
     const { probationMs = 0, health = null } = release?.manifest.settings ?? {};
     const healthIntervalMs = health?.intervalMs ?? null;
@@ -354,7 +343,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     return finish(run, 'committed', null);
   }
 
-  async function revert(run: Run, fault: Error): Promise<DeployReport> {
+  async function revert(run: DeployRun, fault: Error): Promise<DeployReport> {
     tell('rollback', fault.message);
     await workers.goBack();
     const back = workers.currentRelease();
@@ -382,7 +371,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     await pruneReleases(home, keep, new Set([id, ...(before === null ? [] : [before]), ...inUse]));
   }
 
-  async function timed<Result>(run: Run, name: string, act: () => Promise<Result>): Promise<Result> {
+  async function timed<Result>(run: DeployRun, name: string, act: () => Promise<Result>): Promise<Result> {
     const startedAt = performance.now();
     try {
       return await act();
@@ -391,26 +380,12 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     }
   }
 
-  function finish(run: Run, result: DeployResult, error: unknown): DeployReport {
+  function finish(run: DeployRun, result: DeployResult, error: unknown): DeployReport {
     if (result === 'rejected' && run.path === 'none') run.path = 'rejected';
-    const report = toReport(run, result, error);
+    const report = toReport(run, workers, { result, error });
     const evidence = error === null ? null : toErrorReport(error).stack;
     history.end(run.id, { ...report, evidence });
     return report;
-  }
-
-  function toReport(run: Run, result: DeployResult, error: unknown): DeployReport {
-    return {
-      release: run.release,
-      previous: run.previous?.manifest.id ?? null,
-      path: run.path,
-      result,
-      reasons: run.reasons,
-      generation: workers.generation(),
-      workers: workers.wantedCount(),
-      timings: run.timings,
-      error: error === null ? null : toFailure(error),
-    };
   }
 
   return {
@@ -427,18 +402,12 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   };
 }
 
-function describeWork(working: Run | 'start' | 'scale'): string {
-  if (working === 'start') return 'the start of the app';
-  if (working === 'scale') return 'workers are started or ended';
-  return working.release ?? 'a release is being made';
-}
-
-/** The module that could not be evaluated; null where it was not that. */
 /** A fresh process would take the release, and begin with fresh state: what the migration was there to prevent. */
 function isAboutState(error: unknown): boolean {
   return error instanceof MidflightError && error.code.startsWith('ERR_MIDFLIGHT_STATE_');
 }
 
+/** The module that could not be evaluated; null where it was not that. */
 function failedModule(error: unknown): string | null {
   if (!(error instanceof MidflightError) || error.code !== 'ERR_MIDFLIGHT_EVALUATION_FAILED') return null;
   return error.details[1] ?? null;

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { MidflightError } from '../errors.ts';
 
 /** Longest time that any single wait may be given. */
-const TIMEOUT_MS_MAX = 3_600_000;
+export const TIMEOUT_MS_MAX = 3_600_000;
 export const WORKERS_MAX = 256;
 const RETAINED_MAX = 1_000;
 /** Less than a Node process has that does nothing. */

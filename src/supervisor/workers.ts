@@ -79,7 +79,10 @@ export interface Workers {
   /** The last worker that ended unasked. */
   lastCrash(): CrashReport | null;
   status(): Promise<readonly WorkerReport[]>;
+  /** Lets what is in flight end, for `timeoutMs` at most, and then the workers. */
   stop(timeoutMs: number): Promise<void>;
+  /** Ends all of them at once. */
+  cut(): void;
 }
 
 /** Makes the set of workers; none is started yet. */
@@ -408,6 +411,10 @@ export function createWorkers(env: WorkersEnv): Workers {
       const members = [...everybody()];
       await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'pause' })));
       await Promise.allSettled(members.map((member) => drainQuickly(member, timeoutMs)));
+    },
+    cut() {
+      isStopping = true;
+      for (const { worker } of everybody()) worker.kill('SIGKILL');
     },
   };
 }

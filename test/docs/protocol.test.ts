@@ -25,7 +25,7 @@ test('the reference of protocols has each step that progress tells', () => {
   const sources = readText('src/deploy/deploy.ts') + readText('src/release/build.ts');
   const told = [...sources.matchAll(/tell\('(\w+)'/g)].map(([, step = '']) => step);
   const built = /buildSteps = \[([^\]]*)\]/.exec(sources)?.[1]?.match(/\w+/g) ?? [];
-  const steps = new Set([...told, ...built, 'passed', 'superseded']);
+  const steps = new Set([...told, ...built, 'wait', 'passed', 'superseded']);
   assert.deepEqual(cellsOf('step', 'message').toSorted(), [...steps].toSorted());
 });
 

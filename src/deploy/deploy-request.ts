@@ -1,0 +1,50 @@
+/** What is asked of a deployer, and what it answers. */
+
+import type { Failure } from '../errors.ts';
+import type { Policy } from '../plan/plan.ts';
+import type { DeployPath, Reason } from '../plan/reason.ts';
+import type { DeployResult } from './history.ts';
+
+export interface DeployRequest {
+  readonly ref: string;
+  readonly isDirty: boolean;
+  readonly path: Policy['path'];
+  /** Answer at commit and leave probation to itself. */
+  readonly detach: boolean;
+  /** How long to wait for the end of another deploy that is at work; 0 is not at all. */
+  readonly waitMs: number;
+}
+
+/** Of whoever asks for a deploy. */
+export interface DeployCaller {
+  /** Nobody wants it any more, if it has not begun yet. */
+  readonly signal?: AbortSignal;
+  /** Called where it has to wait, with what is at work. */
+  onWait?(holder: string): void;
+  onBegin?(): void;
+}
+
+export interface DeployReport {
+  readonly release: string | null;
+  readonly previous: string | null;
+  readonly path: DeployPath;
+  readonly result: DeployResult;
+  readonly reasons: readonly Reason[];
+  readonly generation: number;
+  readonly workers: number;
+  readonly timings: Readonly<Record<string, number>>;
+  /** What failed, with the end of its output; null where nothing did. */
+  readonly error: Failure | null;
+}
+
+export interface Progress {
+  readonly step: string;
+  readonly message: string;
+}
+
+/** Who wants to change something, and how. */
+export interface DeployWish extends DeployCaller {
+  readonly what: string;
+  readonly detach: boolean;
+  readonly waitMs: number;
+}

@@ -1,0 +1,53 @@
+/** The run of one deploy: what is filled in as it goes. */
+
+import { toFailure } from '../errors.ts';
+import type { DeployPath, Reason } from '../plan/reason.ts';
+import type { RunnableRelease } from '../supervisor/process-host.ts';
+import type { Workers } from '../supervisor/workers.ts';
+import type { DeployReport } from './deploy-request.ts';
+import type { DeployResult } from './history.ts';
+
+export interface DeployRun {
+  readonly id: number;
+  /** For whoever has to wait for it. */
+  readonly what: string;
+  readonly startedAt: number;
+  readonly timings: Record<string, number>;
+  previous: RunnableRelease | null;
+  release: string | null;
+  path: DeployPath;
+  reasons: readonly Reason[];
+}
+
+/** `deploy of main, for 12 s, release 20261121-…`. */
+export function describeWork(working: DeployRun | 'start' | 'scale' | null): string {
+  if (working === null || working === 'start') return 'the start of the app';
+  if (working === 'scale') return 'the change of the count of workers';
+  const { what, startedAt, release } = working;
+  const seconds = Math.round((performance.now() - startedAt) / 1_000);
+  return `${what}, for ${seconds} s${release === null ? '' : `, release ${release}`}`;
+}
+
+/** What a release is made of, in words. */
+export function toSourceText({ ref, isDirty }: { readonly ref: string; readonly isDirty: boolean }): string {
+  return isDirty ? 'the working tree' : ref;
+}
+
+/** What the run has come to. */
+export function toReport(
+  run: DeployRun,
+  workers: Workers,
+  { result, error }: { readonly result: DeployResult; readonly error: unknown },
+): DeployReport {
+  return {
+    release: run.release,
+    previous: run.previous?.manifest.id ?? null,
+    path: run.path,
+    result,
+    reasons: run.reasons,
+    generation: workers.generation(),
+    workers: workers.wantedCount(),
+    timings: run.timings,
+    error: error === null ? null : toFailure(error),
+  };
+}
