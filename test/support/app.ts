@@ -54,6 +54,8 @@ export interface TestAppOptions {
   readonly linkPackages?: boolean | string;
   readonly git?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
+  /** What runs `midflight start`; nothing where it is not said. */
+  readonly launcher?: readonly string[];
   /** Start in a process group of its own, as a shell does. */
   readonly ownGroup?: boolean;
   /** Gets all that `start` and the app print, as it comes. */
@@ -97,7 +99,8 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
   };
 
   const spawnStart = (...args: string[]): ChildProcess => {
-    const child = spawn(process.execPath, [commandLine, 'start', ...args], {
+    const [file, ...words] = [...(options.launcher ?? []), process.execPath, commandLine, 'start', ...args];
+    const child = spawn(file ?? '', words, {
       cwd: directory,
       env: environment,
       detached: options.ownGroup === true,
