@@ -116,6 +116,7 @@ class Adoption implements ServerAdoption {
   async stopAccepting(): Promise<void> {
     this.#acceptance = 'stopped';
     await Promise.all([...this.#hubs.values()].map((hub) => hub.close()));
+    this.#service.giver?.rescan();
   }
 
   async resumeAccepting(): Promise<void> {

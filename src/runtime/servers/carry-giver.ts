@@ -6,7 +6,7 @@
  * 3. Each frozen one is let go of when it was accepted, and read again when it was refused. Refused ones are not offered again.
  *
  * connection  | event                          | next    | function
- * busy, read  | its response ends; a rescan    | ready   | follow, #rescan
+ * busy, read  | its response ends; a rescan    | ready   | follow, rescan
  * ready       | a place in the window, idle    | frozen  | #offer
  * ready       | a place in the window, busy    | busy    | #offer
  * frozen      | accepted                       | gone    | #settle
@@ -17,13 +17,13 @@ import type { EventEmitter } from 'node:events';
 import type { CarriedConnection, CarryReport } from '../../protocol/messages.ts';
 import type { CarryOutcome, Give } from '../carry-channel.ts';
 import type { AdoptedServer } from './adopted-server.ts';
-import { createIdleTest, isPlainHttp, toHttpDetail } from './carry-http.ts';
+import { IdleTest, isPlainHttp, toHttpDetail } from './carry-http.ts';
 import { carryKinds, type CarryKind } from './carry-kind.ts';
 import { toAddressKey } from './listen-address.ts';
 import { type ClientHandle, httpSockets, type InternalSocket } from './node-internals.ts';
 
-/** Enough to keep both channels busy; more makes each connection wait longer. */
-const WINDOW_COUNT = 16;
+/** Enough to keep both channels busy: more makes each connection silent for longer, and the whole no faster. */
+const WINDOW_COUNT = 4;
 /** For what becomes idle without a response that ends, and for kinds that said: not now. */
 const RESCAN_INTERVAL_MS = 100;
 /** A message is one write on a channel that other things wait for. */
@@ -47,6 +47,7 @@ export class CarryGiver {
   readonly #ready = new Map<InternalSocket, AdoptedServer>();
   readonly #frozen = new Set<InternalSocket>();
   readonly #refused = new WeakSet<InternalSocket>();
+  readonly #idleTest = new IdleTest();
   readonly #ended = Promise.withResolvers<CarryReport>();
   readonly #timers: readonly NodeJS.Timeout[];
   #status: 'giving' | 'ending' | 'ended' = 'giving';
@@ -58,10 +59,10 @@ export class CarryGiver {
   constructor(options: GiverOptions) {
     this.#options = options;
     this.#timers = [
-      setInterval(() => this.#rescan(), RESCAN_INTERVAL_MS),
+      setInterval(() => this.rescan(), RESCAN_INTERVAL_MS),
       setTimeout(() => this.stop(), options.timeoutMs),
     ];
-    this.#rescan();
+    this.rescan();
   }
 
   /** Resolves when there is nothing left to give, or it was stopped, and every offer has its outcome. */
@@ -79,6 +80,16 @@ export class CarryGiver {
   /** True when this upgraded socket will be offered. */
   willGive(socket: InternalSocket): boolean {
     return this.#status === 'giving' && !this.#refused.has(socket) && toKind(socket) !== null;
+  }
+
+  /** Looks for what can be given, and whether anything is left. */
+  rescan(): void {
+    let isEmpty = this.#frozen.size === 0;
+    for (const { server, socket } of this.#candidates()) {
+      isEmpty = false;
+      this.#look(server, socket);
+    }
+    if (isEmpty && this.#options.isLast()) this.stop();
   }
 
   /** Offers nothing more. */
@@ -103,11 +114,6 @@ export class CarryGiver {
     this.#turn ??= setImmediate(() => this.#takeTurn());
   }
 
-  #rescan(): void {
-    for (const { server, socket } of this.#candidates()) this.#look(server, socket);
-    if (this.#options.isLast() && this.#ready.size + this.#frozen.size === 0) this.stop();
-  }
-
   *#candidates(): Generator<Candidate> {
     for (const server of this.#options.servers) {
       if (server.hub === null) continue;
@@ -121,22 +127,18 @@ export class CarryGiver {
 
   #takeTurn(): void {
     this.#turn = null;
-    const isIdle = createIdleTest();
+    this.#idleTest.startTurn();
     for (const [socket, server] of this.#ready) {
       if (this.#frozen.size >= WINDOW_COUNT) return;
       this.#ready.delete(socket);
-      if (socket.parser) this.#offerHttp(server, socket, isIdle);
+      if (socket.parser) this.#offerHttp(server, socket);
       else void this.#offerUpgraded(server, socket);
     }
   }
 
-  #offerHttp(
-    server: AdoptedServer,
-    socket: InternalSocket,
-    isIdle: (socket: InternalSocket) => boolean,
-  ): void {
+  #offerHttp(server: AdoptedServer, socket: InternalSocket): void {
     const handle = socket._handle;
-    if (handle === null || !isIdle(socket)) return;
+    if (handle === null || !this.#idleTest.isIdle(socket)) return;
     handle.readStop();
     this.#frozen.add(socket);
     const carried = toCarried(server, 'http', { detail: toHttpDetail(socket), unread: Buffer.alloc(0) });
@@ -183,6 +185,7 @@ export class CarryGiver {
       this.#thaw(socket, handle);
     }
     if (this.#ready.size > 0) this.#turn ??= setImmediate(() => this.#takeTurn());
+    else if (this.#status === 'giving' && this.#frozen.size === 0) this.rescan();
     this.#endIfDone();
   }
 

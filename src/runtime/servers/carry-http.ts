@@ -28,18 +28,30 @@ export function isPlainHttp({ kind, server }: AdoptedServer): boolean {
   return kind === 'http' && !('setSecureContext' in server);
 }
 
-/** Finds out which sockets are idle, for as long as nothing else runs. */
-export function createIdleTest(): (socket: InternalSocket) => boolean {
-  const byServer = new Map<InternalServer, Set<InternalSocket>>();
-  return (socket) => {
+/**
+ * Tells which connections are idle. Asking http costs time for every connection that it has, so what it said is kept: a
+ * connection from which nothing was read since is as it was.
+ */
+export class IdleTest {
+  /** What had been read from those that were idle. */
+  readonly #bytesRead = new WeakMap<InternalSocket, number>();
+  readonly #asked = new Set<InternalServer>();
+
+  /** Something may have been read since the last call of `isIdle`. */
+  startTurn(): void {
+    this.#asked.clear();
+  }
+
+  isIdle(socket: InternalSocket): boolean {
     const { server } = socket;
     if (server === undefined || !isQuiet(socket)) return false;
     // Nothing was read, so nothing has begun.
-    if (socket.bytesRead === 0) return true;
-    let idle = byServer.get(server);
-    if (idle === undefined) byServer.set(server, (idle = new Set(idleHttpSockets(server))));
-    return idle.has(socket);
-  };
+    if (socket.bytesRead === 0 || this.#bytesRead.get(socket) === socket.bytesRead) return true;
+    if (this.#asked.has(server)) return false;
+    this.#asked.add(server);
+    for (const idle of idleHttpSockets(server)) this.#bytesRead.set(idle, idle.bytesRead);
+    return this.#bytesRead.get(socket) === socket.bytesRead;
+  }
 }
 
 /** Open both ways, being read by http, and with nothing to write. */
