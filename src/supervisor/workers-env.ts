@@ -12,6 +12,8 @@ export interface WorkersEnv {
     readonly generation: number;
     onEvent(worker: Worker, event: WorkerEvent): void;
   }): Promise<Worker>;
+  /** Live connections that a worker gives away go to these, in turn. */
+  route(fromPid: number, toPids: readonly number[]): void;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
   schedule(act: () => void, delayMs: number): void;
@@ -30,6 +32,7 @@ export interface WorkersEnvOptions {
 export function createWorkersEnv({ host, appDirectory, log }: WorkersEnvOptions): WorkersEnv {
   return {
     spawn: async (wanted) => spawnWorker({ host, appDirectory, ...wanted }),
+    route: (fromPid, toPids) => host.route(fromPid, toPids),
     now: () => performance.now(),
     schedule: (act, delayMs) => void setTimeout(act, delayMs),
     rssBytesOf: readRssBytes,

@@ -30,6 +30,7 @@ import {
   type Member,
 } from './crew.ts';
 import { createCrashes, describeCrash, type CrashReport } from './crashes.ts';
+import { handConnections } from './hand-connections.ts';
 import { createLeaving, drainQuickly } from './leaving.ts';
 import { watchMemory, type Watched } from './memory-watch.ts';
 import { describeExit, STOP_TIMEOUT_MS, type RunnableRelease } from './process-host.ts';
@@ -214,6 +215,13 @@ export function createWorkers(env: WorkersEnv): Workers {
     if (failure !== undefined) throw failure.reason;
   }
 
+  /** The old ones stay through probation at most, and then as long as they may drain. */
+  async function hand(from: Crew, to: Crew): Promise<void> {
+    const timeoutMs =
+      to.release.manifest.settings.probationMs + from.release.manifest.settings.drainTimeoutMs;
+    await handConnections(env, { from: from.members, to: to.members, timeoutMs });
+  }
+
   function requireCurrent(): Crew {
     if (current === null) throw new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', ['No release runs yet']);
     return current;
@@ -268,7 +276,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     // The new ones accept before the old ones stop: at no moment does nobody.
     await commitOrDismiss(crew, release.manifest.settings.probationMs);
     makeCurrent(crew);
-    await pauseAll(before.members);
+    await hand(before, crew);
     // Other programs can't be paused: theirs is the only way to stop accepting, to end gracefully on SIGTERM.
     if (before !== proved || before.release.manifest.kind === 'command') leaving.leave(before);
     return { prepareMs: preparedAtMs - startedAtMs, commitMs: env.now() - preparedAtMs };
@@ -348,7 +356,7 @@ export function createWorkers(env: WorkersEnv): Workers {
   async function handBack(failed: Crew, back: Crew): Promise<void> {
     await resumeAll(back.members);
     makeCurrent(back);
-    await pauseAll(failed.members);
+    await hand(failed, back);
     leaving.leave(failed);
   }
 
@@ -372,9 +380,10 @@ export function createWorkers(env: WorkersEnv): Workers {
   }
 
   async function shrink(crew: Crew): Promise<void> {
-    const surplus = [...crew.members].slice(crew.wanted);
+    const members = [...crew.members];
+    const [to, surplus] = [members.slice(0, crew.wanted), members.slice(crew.wanted)];
     const { drainTimeoutMs } = crew.release.manifest.settings;
-    await pauseAll(surplus);
+    await handConnections(env, { from: surplus, to, timeoutMs: drainTimeoutMs });
     for (const member of surplus) leaving.end(member, drainTimeoutMs);
   }
 

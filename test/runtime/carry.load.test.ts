@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 
-import { type CarryProcess, createCarryWorld, RawClient, toGet } from './carry-fixture.ts';
+import { RawClient, toGet } from '../support/raw-client.ts';
+import { type CarryProcess, createCarryWorld } from './carry-fixture.ts';
 
 const MOVE_COUNT = Number(process.env.MOVE_COUNT ?? 40);
 

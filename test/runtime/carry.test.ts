@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { createCarryWorld, RawClient } from './carry-fixture.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { createCarryWorld } from './carry-fixture.ts';
 
 test('an idle connection goes on in the next process, and its client sees nothing of it', async () => {
   await using world = createCarryWorld();

@@ -1,0 +1,98 @@
+/** Handoffs under clients that keep their connections: no request fails, and no connection is ever closed. */
+
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { test } from 'node:test';
+import { createTestApp } from '../support/app.ts';
+import { RawClient } from '../support/raw-client.ts';
+
+const toApp = (version: string, extra = ''): Record<string, string> => ({
+  'app.js': `
+    const http = require('node:http');
+    ${extra}
+    http
+      .createServer((request, response) => {
+        response.setHeader('x-pid', process.pid);
+        const [path, ms = 0] = request.url.split('?');
+        if (path === '/health' && globalThis.isIll) response.statusCode = 500;
+        setTimeout(() => response.end('${version}'), Number(ms));
+      })
+      .listen(process.env.PORT, process.env.HOST);
+  `,
+});
+
+const config = { entry: 'app.js', probationMs: 300, drainTimeoutMs: 5_000 };
+
+interface Asked {
+  readonly versions: Set<string>;
+  count: number;
+}
+
+/** Think times up to a second, some answers take 100 ms. An answer that closes the connection is a failure. */
+async function ask(client: RawClient, { versions, ...asked }: Asked, signal: AbortSignal): Promise<number> {
+  while (!signal.aborted) {
+    const answer = await client.get(Math.random() < 0.2 ? '/?100' : '/');
+    assert.deepEqual([answer.status, answer.isClosing], [200, false]);
+    versions.add(answer.body);
+    asked.count++;
+    await sleep(Math.random() ** 2 * 1_000, null, { signal }).catch(() => null);
+  }
+  return asked.count;
+}
+
+test('over four handoffs 50 strict clients keep the connections that they opened, and none of their requests fails', async (t) => {
+  const app = await createTestApp({ files: toApp('v0'), config: { ...config, workers: 2 } });
+  t.after(() => app.dispose());
+  await app.start();
+  const clients = await Promise.all(Array.from({ length: 50 }, () => RawClient.connect(app.port)));
+  const ports = clients.map(({ socket }) => socket.localPort);
+  const versions = new Set<string>();
+  const stop = new AbortController();
+  const asking = Promise.all(clients.map((client) => ask(client, { versions, count: 0 }, stop.signal)));
+  asking.catch(() => stop.abort());
+  for (const version of ['v1', 'v2', 'v3', 'v4']) {
+    app.commit(toApp(version));
+    const { json } = await app.midflight('deploy', '--json', '--path', 'handoff');
+    assert.equal(json.result, 'committed');
+  }
+  stop.abort();
+  const counts = await asking;
+  t.diagnostic(`${counts.reduce((sum, count) => sum + count, 0)} requests`);
+  assert.deepEqual([...versions].toSorted(), ['v0', 'v1', 'v2', 'v3', 'v4']);
+  const last = await Promise.all(clients.map((client) => client.get('/')));
+  assert.ok(last.every(({ body, isClosing }) => body === 'v4' && !isClosing));
+  assert.deepEqual(
+    clients.map(({ socket }) => socket.localPort),
+    ports,
+  );
+  const { workers } = await app.status();
+  const serving = new Set(last.map(({ pid }) => pid));
+  assert.deepEqual([...serving].toSorted(), workers.map(({ pid }) => pid).toSorted());
+  for (const { socket } of clients) socket.destroy();
+});
+
+test('a release that falls ill in probation gives back the connections that it was given', async (t) => {
+  const app = await createTestApp({
+    files: toApp('v0'),
+    config: { ...config, probationMs: 20_000, health: { path: '/health', intervalMs: 50 } },
+  });
+  t.after(() => app.dispose());
+  await app.start();
+  const idle = await RawClient.connect(app.port);
+  const { pid } = await idle.get('/');
+  const busy = await RawClient.connect(app.port);
+  await busy.get('/');
+  app.commit(toApp('v1', `process.on('SIGUSR2', () => (globalThis.isIll = true));`));
+  const deployed = app.midflight('deploy', '--json', '--path', 'handoff');
+  let given = await busy.get('/');
+  while (given.pid === pid) given = await busy.get('/');
+  const slow = busy.get('/?300');
+  process.kill(given.pid, 'SIGUSR2');
+  const { json } = await deployed;
+  assert.equal(json.result, 'rolled-back');
+  assert.deepEqual(await slow, { status: 200, pid: given.pid, isClosing: false, body: 'v1' });
+  for (const client of [idle, busy]) {
+    assert.deepEqual(await client.get('/'), { status: 200, pid, isClosing: false, body: 'v0' });
+    client.socket.destroy();
+  }
+});
