@@ -145,7 +145,7 @@ export const catalog = {
     (name, from, to, step) =>
       Number(from) < Number(to)
         ? `The state "${name}" has version ${from} and the new code wants ${to}, with no way up to ${step}; give state() a migrate that has it, or keep the version`
-        : `The state "${name}" has version ${from} and the code to go to knows ${to}, but the code that runs says no way down from ${step}; deploy that once more with a "down" in its step ${step}, or go with "deploy --path handoff", which begins with fresh state`,
+        : `The state "${name}" has version ${from} and the code to go to knows ${to}, but the code that runs says no way down from ${step}; deploy that once more with a "down" in its step ${step}, or go with "deploy --path restart", which begins with fresh state`,
     3,
   ),
   ERR_MIDFLIGHT_STATE_MIGRATION_FAILED: row(
@@ -156,6 +156,11 @@ export const catalog = {
   ERR_MIDFLIGHT_STATE_UNENCODABLE: row(
     (name, problem) =>
       `The state "${name}" can't be copied: ${problem}; give state() encode and decode, and deploy that at the same version first`,
+    3,
+  ),
+  ERR_MIDFLIGHT_STATE_TRANSFER_FAILED: row(
+    (problem) =>
+      `The states could not be passed to the new process: ${problem}; they are as they were, and the old process serves on`,
     3,
   ),
   ERR_MIDFLIGHT_STATE_CONFLICT: row(

@@ -76,7 +76,52 @@ export type WorkerRequest =
    *  Answered with a CarryReport when nothing is left that could be given, at the deadline, or at `resume`. */
   | { readonly type: 'carry'; readonly timeoutMs: number }
   | { readonly type: 'resume' }
-  | { readonly type: 'status' };
+  | { readonly type: 'status' }
+  /** Answered by the names of its states; by null where it knows no states. */
+  | { readonly type: 'states' }
+  /** Opens a Unix socket for the states of another worker; answered when it listens. */
+  | {
+      readonly type: 'receiveState';
+      readonly path: string;
+      readonly mode: StatePassing;
+      readonly timeoutMs: number;
+    }
+  /** Sends its states there; answered when they have been taken over. But for `early` it has stopped accepting and reading
+   *  then, until it is told to `pause` or `resume`. */
+  | {
+      readonly type: 'sendState';
+      readonly path: string;
+      readonly mode: StatePassing;
+      readonly quiesceTimeoutMs: number;
+      readonly timeoutMs: number;
+    }
+  /** After `sendState` and `pause`: reads again from the connections that are still here. */
+  | { readonly type: 'unhold' };
+
+/** Why states are passed. `early`: a copy, for new code to be evaluated with, while the old process serves. `handoff`: all of
+ *  them or none, for good. `back`: to the process that had them before; what can't be passed stays there as it was. */
+export type StatePassing = 'early' | 'handoff' | 'back';
+
+export interface StateFailure {
+  readonly name: string;
+  readonly error: ErrorReport;
+}
+
+/** The answer to `sendState`. */
+export interface StateReport {
+  readonly states: readonly {
+    readonly name: string;
+    readonly byteCount: number;
+    readonly durationMs: number;
+  }[];
+  /** What was not passed; only where that is no reason to refuse all. */
+  readonly failures: readonly StateFailure[];
+  /** From the order to stop until nothing was in flight, or it was time. */
+  readonly quiesceMs: number;
+  readonly stateMs: number;
+  /** Requests that still ran; what they write is lost. */
+  readonly inFlightCount: number;
+}
 
 export interface RetainedGeneration {
   readonly generation: number;
@@ -166,7 +211,9 @@ export type WorkerEvent =
   /** The worker itself has gone back to the generation before, because the new one failed in probation. */
   | { readonly type: 'rolledBack'; readonly generation: number; readonly error: ErrorReport }
   /** An uncaught error of this generation's code is about to end the process. */
-  | { readonly type: 'crashed'; readonly generation: number; readonly error: ErrorReport };
+  | { readonly type: 'crashed'; readonly generation: number; readonly error: ErrorReport }
+  /** These states were written to after they had been passed to another process, which has not got that. */
+  | { readonly type: 'stateLost'; readonly generation: number; readonly names: readonly string[] };
 
 export type SupervisorMessage<Request = WorkerRequest> =
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly request: Request }

@@ -48,7 +48,7 @@ import { adoptServers, type ServerAdoption } from './servers/adoption.ts';
 import { toAddressKey } from './servers/listen-address.ts';
 import type { ListenerSource } from './servers/listener-source.ts';
 import { unmapStackTraces } from './stack-traces.ts';
-import { createStateRegistry } from './state.ts';
+import { createStateRegistry, type StateRegistry } from './state.ts';
 
 /** How long work in flight may hold a generation that no longer counts. */
 const RETIRE_TIMEOUT_MS = 600_000;
@@ -71,11 +71,14 @@ export interface PrepareOptions extends Omit<PrepareMessage, 'release'> {
 
 export interface Generations {
   readonly servers: ServerAdoption;
+  readonly states: StateRegistry;
   /** What `import.meta.hot.on` hears. */
   readonly hotEvents: HotEvents;
   /** Loads, links, evaluates and checks a release beside the current generation.
    *  Errors: whatever its code threw; nothing has changed then. */
   prepare(options: PrepareOptions): Promise<PrepareAnswer>;
+  /** Evaluates what is being prepared once more. */
+  prepareAgain(): Promise<PrepareAnswer>;
   /** Makes the prepared generation current, in one synchronous step. It is waited for only where a module that was replaced in
    *  place can't be made use of after all, and what imports it is evaluated again.
    *  Errors: what a callback of `import.meta.hot.accept` threw, or a state's migration; nothing has changed then. */
@@ -122,7 +125,7 @@ class ProcessGenerations implements Generations {
     this.#current === null ? act() : runInScope(this.#current.scope, act),
   );
   readonly #options: GenerationsOptions;
-  readonly #states = createStateRegistry({ modulesOf: (scope) => this.#originsOf(scope) });
+  readonly states: StateRegistry = createStateRegistry({ modulesOf: (scope) => this.#originsOf(scope) });
   readonly #retirement: Retirement;
   readonly #restores: readonly (() => void)[];
   /** Modules that said, by `import.meta.hot.invalidate`, that they can't be replaced in place. */
@@ -151,7 +154,7 @@ class ProcessGenerations implements Generations {
         onFault: (scope, error) => this.#contain(scope, error),
         onCrash: ({ generation }, error) => options.onCrash?.(generation, error),
       }),
-      () => this.#states.dispose(),
+      () => this.states.dispose(),
       () => this.servers.restore(),
       () => this.#retirement.dispose(),
       unmapStackTraces,
@@ -180,7 +183,7 @@ class ProcessGenerations implements Generations {
     try {
       await Promise.race([failed.promise, evaluateGeneration(generation)]);
       const listening = await Promise.race([failed.promise, this.#becomeReady(generation, options)]);
-      if (this.#invalidated.size > 0) return await this.#prepareAgain();
+      if (this.#invalidated.size > 0) return await this.prepareAgain();
       const reevaluated = [...generation.graph.changed];
       return { prepareMs: performance.now() - startedAt, reevaluated, listening };
     } catch (error) {
@@ -219,7 +222,7 @@ class ProcessGenerations implements Generations {
   }
 
   /** With what has been invalidated since. */
-  async #prepareAgain(): Promise<PrepareAnswer> {
+  async prepareAgain(): Promise<PrepareAnswer> {
     const preparing = this.#preparing;
     if (preparing === null) throw invalid('Nothing is being prepared');
     this.#drop(preparing.generation.scope.generation);
@@ -290,13 +293,13 @@ class ProcessGenerations implements Generations {
       throw preparing.fault;
     }
     if (next.graph.isOutrun()) {
-      await this.#prepareAgain();
+      await this.prepareAgain();
       return this.commit(number, options);
     }
     const payload = { type: 'update', updates: toUpdates(next) } as const;
     if (before !== null) this.hotEvents.emit('vite:beforeUpdate', payload);
     try {
-      this.#states.commit(next.scope);
+      this.states.commit(next.scope);
       this.#point(next);
       if (before !== null) this.#notify(next, before);
     } catch (error) {
@@ -306,7 +309,7 @@ class ProcessGenerations implements Generations {
     }
     if (this.#invalidated.size > 0) {
       this.#comeBack(before);
-      await this.#prepareAgain();
+      await this.prepareAgain();
       return this.commit(number, options);
     }
     this.#preparing = null;
@@ -319,7 +322,7 @@ class ProcessGenerations implements Generations {
     if (provisional && this.#proved !== null) return;
     const proved = this.#proved;
     this.#proved = next;
-    this.#states.settle();
+    this.states.settle();
     if (proved !== null) void this.#retirement.retire(proved, RETIRE_TIMEOUT_MS);
   }
 
@@ -335,7 +338,7 @@ class ProcessGenerations implements Generations {
   /** Undoes a commit that did not come to its end. */
   #comeBack(before: Generation | null): void {
     if (before === null) return;
-    this.#states.goBack(before.scope);
+    this.states.goBack(before.scope);
     if (this.#current !== before) this.#point(before);
   }
 
@@ -353,7 +356,7 @@ class ProcessGenerations implements Generations {
     this.#preparing = null;
     preparing.fail(invalid(`Generation ${number} was aborted`));
     void this.#retirement.end(generation, 'aborted', this.#current);
-    this.#states.abort(generation.scope);
+    this.states.abort(generation.scope);
     this.servers.abort(generation.scope);
     return true;
   }
@@ -370,7 +373,7 @@ class ProcessGenerations implements Generations {
     if (this.#current?.scope.generation !== number) return;
     const before = this.#proved;
     this.#proved = this.#current;
-    this.#states.settle();
+    this.states.settle();
     if (before !== null && before !== this.#proved) await this.#retirement.retire(before, drainTimeoutMs);
   }
 
@@ -476,7 +479,7 @@ class ProcessGenerations implements Generations {
     // What was invalidated in it need not be evaluated again.
     this.#drop(failed.scope.generation);
     this.#invalidated.clear();
-    this.#states.goBack(this.#proved.scope);
+    this.states.goBack(this.#proved.scope);
     this.#point(this.#proved);
     void this.#retirement.retire(failed, RETIRE_TIMEOUT_MS);
     return true;

@@ -15,9 +15,11 @@ export interface Entry {
 }
 
 /** One state on its way to another process. */
-export interface EncodedEntry {
+export interface EncodedState {
+  readonly name: string;
   readonly version: number;
-  readonly data: unknown;
+  /** Its data, by `v8.Serializer`. */
+  readonly bytes: Uint8Array;
 }
 
 /** A copy of an entry, in the shape that `options` want.
@@ -48,14 +50,21 @@ interface Filling {
 /** Into the very object that the new code holds; a number or a string it has already, for good. */
 export function fillEntry({ name, staged, value, from }: Filling): void {
   if (typeof staged.value !== 'object' || staged.value === null) return;
-  const wanted = isTransparent(staged.value) ? null : v8.serialize(toData(name, { ...staged, value }));
-  const isDone =
-    replaceContents(staged.value, value) &&
-    (wanted === null || wanted.equals(v8.serialize(toData(name, staged))));
-  if (isDone) return;
+  if (isTransparent(staged.value) ? replaceContents(staged.value, value) : fillClass(name, staged, value))
+    return;
   const problem =
     'what was written while the new code was prepared can not be put into the object that it holds already (another size or class, frozen, or with private fields); keep the data in a plain object, a Map or an array';
   throw new MidflightError('ERR_MIDFLIGHT_STATE_MIGRATION_FAILED', [name, from, staged.version, problem]);
+}
+
+/** What a class keeps to itself is not filled: then nothing is. */
+function fillClass(name: string, staged: Entry, value: unknown): boolean {
+  const wanted = v8.serialize(toData(name, { ...staged, value }));
+  const before = toData(name, staged);
+  if (replaceContents(staged.value, value) && wanted.equals(v8.serialize(toData(name, staged)))) return true;
+  const { version: from, options } = staged;
+  replaceContents(staged.value, fromData({ name, data: before, from, options }));
+  return false;
 }
 
 /** A copy of what a state is made of.
@@ -64,9 +73,46 @@ export function toData(name: string, { value, options }: Entry): unknown {
   try {
     return copyData(options.encode ? options.encode(value) : value);
   } catch (cause) {
-    const problem = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
-    throw new MidflightError('ERR_MIDFLIGHT_STATE_UNENCODABLE', [name, problem], { cause });
+    throw unencodable(name, cause);
   }
+}
+
+/** A state for another process; led down where that wants an older version.
+ *  Errors: ERR_MIDFLIGHT_STATE_UNENCODABLE, …_UNMIGRATED, …_MIGRATION_FAILED. */
+export function encodeEntry(name: string, entry: Entry, wanted = entry.version): EncodedState {
+  const { version: from, options } = entry;
+  const data = toData(name, entry);
+  if (wanted >= from) return { name, version: from, bytes: serialize(name, data) };
+  const lower = migrateData({ name, data, from, to: wanted, migrate: options.migrate });
+  return { name, version: wanted, bytes: serialize(name, lower) };
+}
+
+/** Errors: ERR_MIDFLIGHT_STATE_UNMIGRATED, …_MIGRATION_FAILED. */
+export function decodeEntry({ name, version, bytes }: EncodedState, options: AnyStateOptions): unknown {
+  return fromData({ name, data: deserialize(bytes), from: version, options });
+}
+
+/** Not `v8.serialize`: what that makes of typed arrays is a view of the bytes when it is read again. */
+function serialize(name: string, data: unknown): Uint8Array {
+  const serializer = new v8.Serializer();
+  serializer.writeHeader();
+  try {
+    serializer.writeValue(data);
+  } catch (cause) {
+    throw unencodable(name, cause);
+  }
+  return serializer.releaseBuffer();
+}
+
+function deserialize(bytes: Uint8Array): unknown {
+  const deserializer = new v8.Deserializer(bytes);
+  deserializer.readHeader();
+  return deserializer.readValue();
+}
+
+function unencodable(name: string, cause: unknown): MidflightError {
+  const problem = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
+  return new MidflightError('ERR_MIDFLIGHT_STATE_UNENCODABLE', [name, problem], { cause });
 }
 
 interface Received {

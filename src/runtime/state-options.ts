@@ -26,12 +26,15 @@ export interface StateOptions<T, Version extends number = number> {
   readonly version?: Version;
   /** What leads here from versions before, by steps or by one function. */
   readonly migrate?: StateUp<T> | StateSteps<T, Version>;
+  /** It belongs to the process, as a connection does: a handoff makes it anew by `init`. */
+  readonly local?: boolean;
 }
 
 /** The same for a state that structured clone can't copy: it says what its data is, and migrations work on that. */
 export interface EncodedStateOptions<T, Data, Version extends number = number> {
   readonly version?: Version;
   readonly migrate?: StateUp<Data> | StateSteps<Data, Version>;
+  readonly local?: boolean;
   /** The data of a state: something that structured clone can copy. */
   encode(value: T): Data;
   /** A state from its data. */
@@ -42,6 +45,7 @@ export interface EncodedStateOptions<T, Data, Version extends number = number> {
 export interface AnyStateOptions {
   readonly version?: number;
   readonly migrate?: StateUp<unknown> | { readonly [step: number]: StateStep };
+  readonly local?: boolean;
   encode?(value: unknown): unknown;
   decode?(data: unknown): unknown;
 }

@@ -10,12 +10,17 @@
  * 5. An entry refers to the code that declared it last, and to no code before: that of replaced releases can be collected.
  */
 
-import v8 from 'node:v8';
-
 import { MidflightError } from '../errors.ts';
 import { currentScope, type GenerationScope } from './generation-scope.ts';
 import { currentOrigin, type ModuleOrigin } from './origin.ts';
-import { convertEntry, fillEntry, fromData, toData, type EncodedEntry, type Entry } from './state-entry.ts';
+import {
+  convertEntry,
+  decodeEntry,
+  encodeEntry,
+  fillEntry,
+  type EncodedState,
+  type Entry,
+} from './state-entry.ts';
 import {
   checkStateOptions,
   type AnyStateOptions,
@@ -34,14 +39,32 @@ export interface StateRegistry {
   goBack(scope: GenerationScope): void;
   /** The current generation has proved itself: what it and those before it replaced is let go. */
   settle(): void;
-  /** All states, for another process. */
-  encode(): Uint8Array;
-  /** Takes over the states of another process; also into states that were declared already. */
-  restore(encoded: Uint8Array): void;
-  /** Names of the declared states. */
+  /** What the code of this process asks for, also code that is being prepared. */
+  wanted(): WantedStates;
+  /** The states for another process, copied as they are asked for; those it wants in an older version are led down. */
+  encode(wanted: WantedStates): Iterable<StateEncoding>;
+  /** Takes over states of another process, also into objects that modules hold already. Those that are `early` come once
+   *  more: new code may ask for an older version than that of what has come until then.
+   *  Shape: what could not be taken over, and is as it was. */
+  receive(states: readonly EncodedState[], options: { isEarly: boolean }): readonly StateProblem[];
+  /** Names of the declared states, and of those that came from another process and were not asked for yet. */
   names(): readonly string[];
   /** `state()` knows this registry no longer. */
   dispose(): void;
+}
+
+/** The version that code has of a state; null where it is of the process alone. */
+export type WantedStates = ReadonlyMap<string, number | null>;
+
+export interface StateProblem {
+  readonly name: string;
+  readonly error: unknown;
+}
+
+export interface StateEncoding {
+  readonly name: string;
+  /** Errors: ERR_MIDFLIGHT_STATE_UNENCODABLE, …_UNMIGRATED, …_MIGRATION_FAILED. */
+  encode(): EncodedState;
 }
 
 export interface StateRegistryOptions {
@@ -101,7 +124,8 @@ class Registry implements StateRegistry {
   /** What a committed generation replaced; null for a name that was new. */
   readonly #replaced = new Map<GenerationScope, Map<string, Entry | null>>();
   /** States of another process that nobody has declared here yet. */
-  readonly #received = new Map<string, EncodedEntry>();
+  readonly #received = new Map<string, EncodedState>();
+  readonly #early = new Set<string>();
   readonly #askings = new WeakMap<GenerationScope | ModuleOrigin, Map<string, Asking>>();
   readonly #epochs = new WeakMap<GenerationScope, Epoch>();
   #epoch: Epoch = { left: new Map(), next: null };
@@ -168,25 +192,48 @@ class Registry implements StateRegistry {
     this.#replaced.clear();
   }
 
-  encode(): Uint8Array {
-    const encoded: Record<string, EncodedEntry> = Object.fromEntries(this.#received);
-    for (const [name, entry] of this.#entries) {
-      encoded[name] = { version: entry.version, data: toData(name, entry) };
-    }
-    return v8.serialize(encoded);
+  wanted(): WantedStates {
+    const entries = [this.#entries, ...this.#staged.values()].flatMap((each) => [...each]);
+    return new Map(entries.map(([name, { version, options }]) => [name, options.local ? null : version]));
   }
 
-  restore(encoded: Uint8Array): void {
-    const received = v8.deserialize(encoded) as Record<string, EncodedEntry>;
-    for (const [name, each] of Object.entries(received)) {
-      const owners = [this.#entries, ...this.#staged.values()].filter((entries) => entries.has(name));
-      if (owners.length === 0) this.#received.set(name, each);
-      for (const entries of owners) receiveInto(name, entries, each);
+  *encode(wanted: WantedStates): Iterable<StateEncoding> {
+    for (const [name, received] of this.#received) {
+      if (wanted.get(name) === null) continue;
+      yield { name, encode: () => requireReachable(received, wanted.get(name) ?? received.version) };
     }
+    for (const [name, entry] of this.#entries) {
+      const version = wanted.get(name);
+      if (version === null || (version === undefined && entry.options.local === true)) continue;
+      yield { name, encode: () => encodeEntry(name, entry, version) };
+    }
+  }
+
+  receive(states: readonly EncodedState[], { isEarly }: { isEarly: boolean }): readonly StateProblem[] {
+    for (const name of this.#early) this.#received.delete(name);
+    this.#early.clear();
+    return states.flatMap((each) => {
+      try {
+        this.#receive(each, isEarly);
+        return [];
+      } catch (error) {
+        return [{ name: each.name, error }];
+      }
+    });
+  }
+
+  #receive(each: EncodedState, isEarly: boolean): void {
+    const { name } = each;
+    if (!this.#entries.has(name)) {
+      // Kept until it is declared for good: what is being prepared may be evaluated once more.
+      this.#received.set(name, each);
+      if (isEarly) this.#early.add(name);
+    }
+    for (const entries of [this.#entries, ...this.#staged.values()]) receiveInto(entries, each);
   }
 
   names(): readonly string[] {
-    return [...this.#entries.keys()];
+    return [...this.#received.keys(), ...this.#entries.keys()];
   }
 
   dispose(): void {
@@ -224,10 +271,10 @@ class Registry implements StateRegistry {
 
   #first(name: string, init: unknown, options: AnyStateOptions): Entry {
     const { version = 0 } = options;
-    const received = this.#received.get(name);
-    const value = received
-      ? fromData({ name, data: structuredClone(received.data), from: received.version, options })
-      : initialize(init);
+    const received = options.local ? undefined : this.#received.get(name);
+    // It comes again, led down by the process that knows how.
+    const isAhead = received !== undefined && this.#early.has(name) && received.version > version;
+    const value = received && !isAhead ? decodeEntry(received, options) : initialize(init);
     return { value, version, options };
   }
 
@@ -298,17 +345,25 @@ function toLeft({ value, version }: Entry): Left {
 }
 
 /** True for a declaration that says nothing but its version. */
-function isBare({ migrate: by, encode }: AnyStateOptions): boolean {
-  return by === undefined && encode === undefined;
+function isBare({ migrate: by, encode, local }: AnyStateOptions): boolean {
+  return by === undefined && encode === undefined && local === undefined;
 }
 
 /** Into the object that modules hold already, where there is one; else for those that ask from now on. */
-function receiveInto(name: string, entries: Map<string, Entry>, { version, data }: EncodedEntry): void {
+function receiveInto(entries: Map<string, Entry>, encoded: EncodedState): void {
+  const { name, version } = encoded;
   const entry = entries.get(name);
-  if (entry === undefined) return;
-  const value = fromData({ name, data: structuredClone(data), from: version, options: entry.options });
+  if (entry === undefined || entry.options.local === true) return;
+  const value = decodeEntry(encoded, entry.options);
   if (typeof entry.value !== 'object' || entry.value === null) entries.set(name, { ...entry, value });
   else fillEntry({ name, staged: entry, value, from: version });
+}
+
+/** Nobody has asked for it in this process, so nobody here knows of its versions. */
+function requireReachable(received: EncodedState, wanted: number): EncodedState {
+  const { name, version } = received;
+  if (wanted >= version) return received;
+  throw new MidflightError('ERR_MIDFLIGHT_STATE_UNMIGRATED', [name, version, wanted, version]);
 }
 
 function conflict(name: string, one: Asking, other: Asking): MidflightError {

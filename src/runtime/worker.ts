@@ -4,6 +4,7 @@ import {
   PROTOCOL_VERSION,
   toErrorReport,
   type CarryReport,
+  type DrainAnswer,
   type ProveAnswer,
   type WorkerRequest,
   type WorkerStatus,
@@ -13,6 +14,7 @@ import { createGenerations } from './generations.ts';
 import { silenceIntervals } from './lifetime.ts';
 import { readRelease } from './loaded-release.ts';
 import type { ListenerHandle } from './servers/listener-source.ts';
+import { createStatePassing } from './state-passing.ts';
 
 // The app finds its entry where it is used to.
 process.argv.splice(1, 1);
@@ -64,6 +66,15 @@ const generations = createGenerations({
   onCrash: (generation, error) => channel.emit({ type: 'crashed', generation, error: toErrorReport(error) }),
 });
 
+const passing = createStatePassing({
+  servers: generations.servers,
+  states: generations.states,
+  prepareAgain: () => generations.prepareAgain(),
+  keepAlive: () => channel.hold(),
+  onLost: (names) =>
+    channel.emit({ type: 'stateLost', generation: generations.current()?.generation ?? 0, names }),
+});
+
 async function onRequest(request: WorkerRequest): Promise<unknown> {
   switch (request.type) {
     case 'prepare':
@@ -86,24 +97,31 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       generations.hotEvents.emit('vite:beforeFullReload', { type: 'full-reload' });
       holdAnew();
       silenceIntervals(true);
+      passing.pause();
       await generations.servers.stopAccepting();
       return generations.servers.drain({ timeoutMs: 0 });
     case 'drain':
       generations.leave();
-      return generations.servers.drain({ timeoutMs: request.timeoutMs });
+      return drain(request.timeoutMs);
     case 'quiesce':
       generations.leave();
       return generations.quiesce(request.timeoutMs);
     case 'resume':
-      silenceIntervals(false);
-      generations.servers.undrain();
-      await generations.servers.resumeAccepting();
+      await passing.resume();
       releaseHold();
       return null;
     case 'carry':
       return giveAway(request.timeoutMs);
     case 'status':
       return toStatus();
+    case 'states':
+      return generations.states.names();
+    case 'receiveState':
+      return passing.receive(request);
+    case 'sendState':
+      return passing.send(request);
+    case 'unhold':
+      return passing.unhold();
   }
 }
 
@@ -115,6 +133,12 @@ async function giveAway(timeoutMs: number): Promise<CarryReport> {
   } finally {
     release();
   }
+}
+
+async function drain(timeoutMs: number): Promise<DrainAnswer> {
+  const left = await generations.servers.drain({ timeoutMs });
+  passing.noteLost();
+  return left;
 }
 
 function toStatus(): WorkerStatus {

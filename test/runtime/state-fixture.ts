@@ -2,7 +2,8 @@
 
 import { runInScope, type GenerationScope } from '../../src/runtime/generation-scope.ts';
 import { runAsModule, type ModuleOrigin } from '../../src/runtime/origin.ts';
-import { createStateRegistry, type StateRegistry } from '../../src/runtime/state.ts';
+import type { EncodedState } from '../../src/runtime/state-entry.ts';
+import { createStateRegistry, type StateRegistry, type WantedStates } from '../../src/runtime/state.ts';
 
 export interface Deploys {
   readonly registry: StateRegistry;
@@ -67,3 +68,11 @@ export function createDeploys(): Deploys {
     },
   };
 }
+
+/** All states of a process, for one that wants them so. */
+export function encodeAll(registry: StateRegistry, wanted: WantedStates = new Map()): EncodedState[] {
+  return Array.from(registry.encode(wanted), ({ encode }) => encode());
+}
+
+/** They will not come once more. */
+export const isFinal = { isEarly: false };

@@ -4,6 +4,7 @@ import { beforeEach, test } from 'node:test';
 import { state, type EncodedStateOptions, type StateOptions } from '../../src/index.ts';
 import { type GenerationScope, runInScope } from '../../src/runtime/generation-scope.ts';
 import { createStateRegistry, type StateRegistry } from '../../src/runtime/state.ts';
+import { encodeAll, isFinal } from './state-fixture.ts';
 
 let registry: StateRegistry;
 beforeEach(() => {
@@ -140,11 +141,11 @@ test('state passes to another process, before or after its modules have declared
   const scope = createScope(1, 'current');
   users(scope).set('a', 'Ann');
   runInScope(scope, () => state('hits', { count: 3 }));
-  const encoded = registry.encode();
+  const encoded = encodeAll(registry);
   const other = createStateRegistry();
   const declared = users(createScope(1));
   declared.set('z', 'gone');
-  other.restore(encoded);
+  other.receive(encoded, isFinal);
   assert.deepEqual([...declared], [['a', 'Ann']]);
   assert.deepEqual(
     state('hits', () => ({ count: 0 })),
@@ -155,14 +156,14 @@ test('state passes to another process, before or after its modules have declared
 test('what nobody has declared is passed on all the same', () => {
   users(createScope(1, 'current')).set('a', 'Ann');
   const second = createStateRegistry();
-  second.restore(registry.encode());
-  createStateRegistry().restore(second.encode());
+  second.receive(encodeAll(registry), isFinal);
+  createStateRegistry().receive(encodeAll(second), isFinal);
   assert.deepEqual([...users(createScope(1))], [['a', 'Ann']]);
 });
 
 test('a received state of another version is migrated', () => {
   users(createScope(1, 'current')).set('a', 'Ann');
-  createStateRegistry().restore(registry.encode());
+  createStateRegistry().receive(encodeAll(registry), isFinal);
   assert.deepEqual([...users(createScope(1), byUser)], [['a', { name: 'Ann' }]]);
 });
 
@@ -190,11 +191,14 @@ test('encode and decode stand in for what can not be cloned, also in a migration
   registry.commit(one);
   const migrate = (count: number) => count * 10;
   assert.equal(runInScope(createScope(2), () => declare({ ...coding, version: 1, migrate })).count, 10);
-  createStateRegistry().restore(registry.encode());
+  createStateRegistry().receive(encodeAll(registry), isFinal);
   assert.equal(runInScope(createScope(1), () => declare(coding)).count, 1);
 });
 
 test('a state that can not be cloned is named in the error', () => {
   runInScope(createScope(1, 'current'), () => state('handlers', { run: () => undefined }));
-  assert.throws(() => registry.encode(), { code: 'ERR_MIDFLIGHT_STATE_UNENCODABLE', message: /"handlers"/ });
+  assert.throws(() => encodeAll(registry), {
+    code: 'ERR_MIDFLIGHT_STATE_UNENCODABLE',
+    message: /"handlers"/,
+  });
 });

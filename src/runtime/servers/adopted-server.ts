@@ -8,11 +8,13 @@
  */
 
 import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 
 import type { CallingLine } from '../calling-line.ts';
 import { type GenerationScope, runInScope } from '../generation-scope.ts';
 import { currentOrigin, type Origin } from '../origin.ts';
 import type { CarryGiver } from './carry-giver.ts';
+import type { ConnectionHold } from './connection-hold.ts';
 import type { Hub } from './hub.ts';
 import {
   type ClientHandle,
@@ -34,11 +36,17 @@ export interface Service {
   status: 'serving' | 'draining';
   /** Gives connections to another process at this time. Those are not asked to leave. */
   giver: CarryGiver | null;
+  /** While idle connections are not read from. */
+  hold: ConnectionHold | null;
   onClosing(server: AdoptedServer): void;
   onClosed(server: AdoptedServer): void;
 }
 
-interface Http2Session extends EventEmitter {
+export interface Http2Session extends EventEmitter {
+  readonly socket?: Socket;
+  readonly destroyed: boolean;
+  readonly timeout?: number;
+  setTimeout(idleTimeoutMs: number): unknown;
   close(): void;
 }
 
@@ -150,9 +158,13 @@ export class AdoptedServer {
 
   /** The responses that have begun or wait, of HTTP/1. */
   *openResponses(): Generator<AnyResponse> {
+    for (const { response } of this.openExchanges()) yield response;
+  }
+
+  *openExchanges(): Generator<{ readonly socket: InternalSocket; readonly response: AnyResponse }> {
     for (const socket of httpSockets(this.server)) {
       const responses = new Set([socket._httpMessage, this.#lastPipelined.get(socket)]);
-      for (const response of responses) if (response) yield response as AnyResponse;
+      for (const response of responses) if (response) yield { socket, response: response as AnyResponse };
     }
   }
 
@@ -283,6 +295,7 @@ export class AdoptedServer {
       if (this.#isLame()) this.#sayClose(request.socket, response, isPipelined);
       if (isPipelined) this.#countPipelined(request.socket, response);
       else response.on('close', this.#onWorkEnd);
+      this.#service.hold?.onResponse(request.socket, response);
     }
     return this.#emit.call(this.server, event, request, response) || this.#isUnanswered(response);
   }
@@ -329,6 +342,15 @@ export class AdoptedServer {
   }
 
   #onPassedOn(event: string, values: unknown[]): boolean {
+    try {
+      return this.#passOn(event, values);
+    } finally {
+      // Its handshake has ended since.
+      if (event === 'secureConnection') this.#service.hold?.onConnection(values[0] as InternalSocket);
+    }
+  }
+
+  #passOn(event: string, values: unknown[]): boolean {
     const heir = this.#heir();
     if (heir === this || heir.server.listenerCount(event) === 0)
       return this.#emit.call(this.server, event, ...values);
@@ -359,6 +381,7 @@ export class AdoptedServer {
     const [method, url] = [headers[':method'], headers[':path']];
     this.streams.set(stream, { scope: this.scope, sinceS: secondsNow(), method, url });
     stream.once('close', () => this.streams.delete(stream));
+    this.#service.hold?.onStream(this, stream);
     if (this.#isLame()) stream.session?.close();
     if (this.#emit.call(this.server, 'stream', ...values) || !this.#isGone()) return true;
     stream.respond({ ':status': 503 }, { endStream: true });

@@ -11,6 +11,7 @@ import dns from 'node:dns';
 import type { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { CarryReport } from '../../protocol/messages.ts';
 import { captureCallingLine } from '../calling-line.ts';
@@ -21,6 +22,7 @@ import type { Pin } from '../retained.ts';
 import { AdoptedServer, type Service } from './adopted-server.ts';
 import { CarryGiver } from './carry-giver.ts';
 import { decideTakeover } from './carry-taker.ts';
+import { ConnectionHold } from './connection-hold.ts';
 import {
   drainServers,
   type DrainOptions,
@@ -46,6 +48,9 @@ export function adoptServers(options: { source: ListenerSource }): ServerAdoptio
   return new Adoption(options.source);
 }
 
+/** Clients wait meanwhile. */
+const RELEASE_INTERVAL_MS = 10;
+
 class Adoption implements ServerAdoption {
   readonly #source: ListenerSource;
   readonly #hubs = new Map<string, Hub>();
@@ -56,6 +61,7 @@ class Adoption implements ServerAdoption {
   readonly #service: Service = {
     status: 'serving',
     giver: null,
+    hold: null,
     onClosing: (server) => this.#detach(server),
     onClosed: (server) => this.#onClosed(server),
   };
@@ -123,6 +129,26 @@ class Adoption implements ServerAdoption {
     this.#acceptance = 'accepting';
     const hubs = [...this.#hubs.values()].filter((hub) => hub.current !== null);
     await Promise.all(hubs.map((hub) => this.#reopen(hub)));
+  }
+
+  async hold(): Promise<void> {
+    const hold = (this.#service.hold ??= new ConnectionHold());
+    hold.hold(this.#servers);
+    await this.stopAccepting();
+    // What was accepted until then.
+    hold.hold(this.#servers);
+  }
+
+  holdKept(): void {
+    this.#service.hold?.holdKept(this.#servers);
+  }
+
+  async unhold(): Promise<void> {
+    const { hold } = this.#service;
+    this.#service.hold = null;
+    const isLeaving = (connection: object): boolean => this.#service.giver?.isLeaving(connection) ?? false;
+    // The giver has a deadline of its own, and then nothing is leaving.
+    while (hold?.release(isLeaving) === false) await sleep(RELEASE_INTERVAL_MS);
   }
 
   async drain(options: DrainOptions): Promise<DrainReport> {

@@ -77,6 +77,11 @@ export class CarryGiver {
     return true;
   }
 
+  /** True while the connection waits to be offered, or is. */
+  isLeaving(connection: object): boolean {
+    return this.#ready.has(connection as InternalSocket) || this.#frozen.has(connection as InternalSocket);
+  }
+
   /** True when this upgraded socket will be offered. */
   willGive(socket: InternalSocket): boolean {
     return this.#status === 'giving' && !this.#refused.has(socket) && toKind(socket) !== null;

@@ -45,12 +45,15 @@ export async function drainServers(
 }
 
 /** Waits until something holds, the time is over or the signal says to stop. */
-export async function waitUntil(holds: () => boolean, { timeoutMs, signal }: DrainOptions): Promise<void> {
+export async function waitUntil(
+  holds: () => boolean,
+  { timeoutMs, signal, checkIntervalMs = CHECK_INTERVAL_MS }: DrainOptions & { checkIntervalMs?: number },
+): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs;
   while (!holds() && !signal?.aborted) {
     const leftMs = deadlineMs - performance.now();
     if (leftMs <= 0) return;
-    await new Promise((resolve) => setTimeout(resolve, Math.min(CHECK_INTERVAL_MS, leftMs)));
+    await new Promise((resolve) => setTimeout(resolve, Math.min(checkIntervalMs, leftMs)));
   }
 }
 

@@ -28,6 +28,13 @@ export interface ServerAdoption {
   stopAccepting(): Promise<void>;
   /** Acquires and listens again after `stopAccepting`. */
   resumeAccepting(): Promise<void>;
+  /** Stops accepting, and reading from connections on which nothing is being answered: what clients send waits in the kernel. */
+  hold(): Promise<void>;
+  /** The same for upgraded sockets and those of net servers, after `hold`. */
+  holdKept(): void;
+  /** Reads again from the connections that are held. Resolves when all have been, or are gone: those that `giveAway` is about
+   *  to give stay held until their turn. */
+  unhold(): Promise<void>;
   /** Serves on as a lame duck until every connection has ended or the deadline has passed. */
   drain(options: DrainOptions): Promise<DrainReport>;
   /** Ends being a lame duck. */
