@@ -48,8 +48,8 @@ function printProgress({ step, message }: Progress): void {
 
 function printReport({ result, release, previous, path, generation, timings, error }: DeployReport): void {
   const isGood = result === 'committed' || result === 'unchanged';
-  const times = Object.entries(timings).map(
-    ([name, ms]) => `${name.replace(/Ms$/, '')} ${toDurationText(ms)}`,
+  const times = Object.entries(timings).map(([name, value]) =>
+    name === 'stateBytes' ? `${value} bytes of state` : `${name.replace(/Ms$/, '')} ${toDurationText(value)}`,
   );
   const how = result === 'committed' ? `by ${path}, generation ${generation}` : '';
   print(`${paint(isGood ? 'green' : 'red', result)} ${release ?? ''} ${how}`.trimEnd());

@@ -367,6 +367,7 @@ function toManifest({
       ready: 'load',
       readyTimeoutMs: 0,
       drainTimeoutMs: 0,
+      quiesceTimeoutMs: 0,
       probationMs: 0,
       health: null,
       envFile: null,

@@ -17,7 +17,7 @@ import { toModuleVersion } from '../protocol/manifest.ts';
 import { buildRelease, removeStaging } from '../release/build.ts';
 import { toReleaseIdOfRoot, toReleaseLocation, type Home } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
-import type { Outgrown, Workers } from '../supervisor/workers.ts';
+import type { Outgrown, Timings, Workers } from '../supervisor/workers.ts';
 import type { DeployCaller, DeployReport, DeployRequest, DeployWish, Progress } from './deploy-request.ts';
 import { describeWork, toReport, toSourceText, type DeployRun } from './deploy-run.ts';
 import type { DeployResult, History } from './history.ts';
@@ -65,6 +65,13 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
 
   workers.events.on('outgrown', (reason, generation) => {
     relieve(reason, generation).catch((error: unknown) => tell('rejected', String(error)));
+  });
+
+  // An old process says so while its successor is in probation, or after that, when only the log can tell.
+  workers.events.on('stateLost', (message) => {
+    const run = probation?.run;
+    if (run !== undefined) run.reasons = [...run.reasons, { code: 'MF2013', path: 'handoff', message }];
+    tell('state', message);
   });
 
   const tell = (step: string, message: string): void => void events.emit('progress', { step, message });
@@ -282,13 +289,10 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     return plan;
   }
 
-  async function applyTimed(
-    run: DeployRun,
-    act: () => Promise<{ prepareMs: number; commitMs: number }>,
-  ): Promise<void> {
-    const { prepareMs, commitMs } = await act();
+  async function applyTimed(run: DeployRun, act: () => Promise<Timings>): Promise<void> {
+    const { prepareMs, ...others } = await act();
     run.timings['prepareMs'] = (run.timings['prepareMs'] ?? 0) + prepareMs;
-    run.timings['commitMs'] = commitMs;
+    Object.assign(run.timings, others);
   }
 
   async function swapOrHandoff(run: DeployRun, release: RunnableRelease): Promise<void> {
@@ -402,7 +406,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   };
 }
 
-/** A fresh process would take the release, and begin with fresh state: what the migration was there to prevent. */
+/** A handoff would fail on the same, after clients have waited for it. */
 function isAboutState(error: unknown): boolean {
   return error instanceof MidflightError && error.code.startsWith('ERR_MIDFLIGHT_STATE_');
 }

@@ -90,7 +90,16 @@ interface ReleaseParts {
 }
 
 function toRelease({ root, config, start, nodeOptions }: ReleaseParts): RunnableRelease {
-  const { ready, readyTimeoutMs, drainTimeoutMs, envFile = null, keep, shared, policy } = config;
+  const {
+    ready,
+    readyTimeoutMs,
+    drainTimeoutMs,
+    quiesceTimeoutMs,
+    envFile = null,
+    keep,
+    shared,
+    policy,
+  } = config;
   return {
     location: { id: 'dev', root, manifestFile: '', store: '' },
     manifest: {
@@ -116,6 +125,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
         ready,
         readyTimeoutMs,
         drainTimeoutMs,
+        quiesceTimeoutMs,
         probationMs: 0,
         health: null,
         envFile,

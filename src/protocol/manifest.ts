@@ -175,6 +175,7 @@ export interface ReleaseSettings {
   readonly ready: 'listen' | 'load';
   readonly readyTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  readonly quiesceTimeoutMs: number;
   readonly probationMs: number;
   readonly health: { readonly path: string; readonly timeoutMs: number; readonly intervalMs: number } | null;
   readonly envFile: string | null;

@@ -178,6 +178,7 @@ async function describe(described: Description): Promise<Manifest> {
       ready: config.ready,
       readyTimeoutMs: config.readyTimeoutMs,
       drainTimeoutMs: config.drainTimeoutMs,
+      quiesceTimeoutMs: config.quiesceTimeoutMs,
       probationMs: config.probationMs,
       health: config.health ?? null,
       envFile: config.envFile ?? null,

@@ -50,6 +50,8 @@ export const configSchema = z.strictObject({
   ready: z.enum(['listen', 'load']).default('listen'),
   readyTimeoutMs: timeoutMs(30_000),
   drainTimeoutMs: timeoutMs(30_000),
+  /** Requests in flight are waited for that long before states are passed to another process. */
+  quiesceTimeoutMs: timeoutMs(2_000),
   probationMs: timeoutMs(5_000),
   buildTimeoutMs: timeoutMs(600_000),
   keep: z.number().int().min(2).max(1_000).default(10),

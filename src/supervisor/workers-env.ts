@@ -1,5 +1,6 @@
 /** All that the decisions about workers need of the outside, so that a test can put another world in its place. */
 
+import path from 'node:path';
 import type { WorkerEvent } from '../protocol/messages.ts';
 import { readRssBytes } from './memory-watch.ts';
 import type { ProcessHost, RunnableRelease } from './process-host.ts';
@@ -19,6 +20,8 @@ export interface WorkersEnv {
   schedule(act: () => void, delayMs: number): void;
   /** Resident memory of a process; null when it has ended. */
   rssBytesOf(pid: number): Promise<number | null>;
+  /** Where a worker listens for the states of another. */
+  stateSocketOf(pid: number): string;
   log(message: string): void;
 }
 
@@ -36,6 +39,7 @@ export function createWorkersEnv({ host, appDirectory, log }: WorkersEnvOptions)
     now: () => performance.now(),
     schedule: (act, delayMs) => void setTimeout(act, delayMs),
     rssBytesOf: readRssBytes,
+    stateSocketOf: (pid) => path.join(appDirectory, '.midflight', `state-${pid}.sock`),
     log,
   };
 }

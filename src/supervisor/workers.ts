@@ -7,7 +7,7 @@
  * 3. The processes of `proved` are not ended before `current` has passed probation.
  *
  *   event            | swap                                  | handoff
- *   apply            | prepare in all, commit in all         | start all, commit in all, old ones pause
+ *   apply            | prepare in all, commit in all         | start all, pass the states, commit in all, old ones pause
  *   probation passed | prove in all                          | drain the old ones, end them
  *   probation failed | all point back                        | old ones accept again, new ones drain and end
  */
@@ -35,6 +35,7 @@ import { createLeaving, drainQuickly } from './leaving.ts';
 import { watchMemory, type Watched } from './memory-watch.ts';
 import { describeExit, STOP_TIMEOUT_MS, type RunnableRelease } from './process-host.ts';
 import { toWorkerReport, type WorkerReport } from './worker-report.ts';
+import { createStateHandover, type StateTimings, type Succession } from './state-handover.ts';
 import { ask, type Worker } from './worker.ts';
 import type { WorkersEnv } from './workers-env.ts';
 
@@ -50,9 +51,11 @@ export interface WorkersEvents {
   fault: [error: Error, generation: number];
   /** A worker has outgrown what the release allows: fresh ones should take over. */
   outgrown: [reason: Outgrown, generation: number];
+  /** Work that still ran in an old process has written to states that had been passed already. */
+  stateLost: [message: string];
 }
 
-export interface Timings {
+export interface Timings extends Partial<StateTimings> {
   readonly prepareMs: number;
   readonly commitMs: number;
 }
@@ -90,9 +93,12 @@ export interface Workers {
 export function createWorkers(env: WorkersEnv): Workers {
   const events = new EventEmitter<WorkersEvents>();
   const leaving = createLeaving(env.log);
+  const states = createStateHandover(env);
   const crashes = createCrashes();
   let current: Crew | null = null;
   let proved: Crew | null = null;
+  /** Of the last handoff. */
+  let successions: readonly Succession[] = [];
   let generationCount = 0;
   let isStopping = false;
   let scaledTo: number | null = null;
@@ -107,12 +113,13 @@ export function createWorkers(env: WorkersEnv): Workers {
 
   // --- one worker -----------------------------------------------------------------------------------------------
 
-  async function launch(crew: Crew): Promise<Member> {
+  async function launch(crew: Crew, predecessor?: Member): Promise<Member> {
     const { release, generation } = crew;
     const worker = await env.spawn({ release, generation, onEvent });
     const member = toMember(crew, worker);
     if (worker.kind === 'command') return member;
     try {
+      if (predecessor !== undefined) await states.early({ from: predecessor, to: member });
       await prepare(member, crew);
     } catch (error) {
       leaveCrew(member);
@@ -132,11 +139,18 @@ export function createWorkers(env: WorkersEnv): Workers {
   }
 
   function onEvent(worker: Worker, event: WorkerEvent): void {
+    if (event.type === 'stateLost') noteLost(worker, event.names);
     if (event.type === 'crashed') crashes.announce(worker.pid, event.generation, event.error);
     if (event.type !== 'rolledBack') return;
     env.log(`worker ${worker.pid} went back from generation ${event.generation}: ${event.error.message}`);
     const { message, code, stack } = event.error;
     events.emit('fault', Object.assign(new Error(message), { code, stack }), event.generation);
+  }
+
+  function noteLost({ pid }: Worker, names: readonly string[]): void {
+    const message = `what worker ${pid} wrote after its states had been passed is lost: ${names.join(', ')}`;
+    env.log(message);
+    events.emit('stateLost', message);
   }
 
   async function onExit(member: Member): Promise<void> {
@@ -189,13 +203,20 @@ export function createWorkers(env: WorkersEnv): Workers {
     return toCrew(release, ++generationCount, scaledTo);
   }
 
-  /** All or none. */
-  async function launchAll(crew: Crew): Promise<void> {
-    const wanted = Array.from({ length: crew.wanted }, () => launch(crew));
-    const failure = (await Promise.allSettled(wanted)).find((result) => result.status === 'rejected');
-    if (failure === undefined) return;
-    dismiss(crew);
-    throw failure.reason;
+  /** All or none. The first one comes after the first of those before, and so on. */
+  async function launchAll(crew: Crew, before: readonly Member[] = []): Promise<Succession[]> {
+    const wanted = Array.from({ length: crew.wanted }, (_, index) => launch(crew, before[index]));
+    const results = await Promise.allSettled(wanted);
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) {
+      dismiss(crew);
+      throw failure.reason;
+    }
+    const members = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    return members.flatMap((to, index) => {
+      const from = before[index];
+      return from === undefined ? [] : [{ from, to }];
+    });
   }
 
   async function commitOrDismiss(crew: Crew, probationMs: number): Promise<void> {
@@ -220,6 +241,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     const timeoutMs =
       to.release.manifest.settings.probationMs + from.release.manifest.settings.drainTimeoutMs;
     await handConnections(env, { from: from.members, to: to.members, timeoutMs });
+    states.unhold(from.members);
   }
 
   function requireCurrent(): Crew {
@@ -271,15 +293,31 @@ export function createWorkers(env: WorkersEnv): Workers {
     const before = requireCurrent();
     const crew = nextCrew(release);
     const startedAtMs = env.now();
-    await launchAll(crew);
+    const serving = [...before.members].filter(({ state }) => state === 'serving');
+    successions = await launchAll(crew, serving);
     const preparedAtMs = env.now();
-    // The new ones accept before the old ones stop: at no moment does nobody.
-    await commitOrDismiss(crew, release.manifest.settings.probationMs);
+    const stateTimings = await passAndCommit(crew, before);
     makeCurrent(crew);
     await hand(before, crew);
+    void states.noteAbandoned(serving.slice(successions.length));
     // Other programs can't be paused: theirs is the only way to stop accepting, to end gracefully on SIGTERM.
     if (before !== proved || before.release.manifest.kind === 'command') leaving.leave(before);
-    return { prepareMs: preparedAtMs - startedAtMs, commitMs: env.now() - preparedAtMs };
+    return { prepareMs: preparedAtMs - startedAtMs, commitMs: env.now() - preparedAtMs, ...stateTimings };
+  }
+
+  /** Without states the new ones accept before the old ones stop: at no moment does nobody. With states there is one, in which
+   *  connections wait in the kernel. */
+  async function passAndCommit(crew: Crew, before: Crew): Promise<StateTimings | null> {
+    const { quiesceTimeoutMs, probationMs } = crew.release.manifest.settings;
+    try {
+      const timings = await states.pass(successions, quiesceTimeoutMs);
+      await commitAll(crew, probationMs);
+      return timings;
+    } catch (error) {
+      dismiss(crew);
+      await resumeAll(before.members);
+      throw error;
+    }
   }
 
   async function restart(release: RunnableRelease): Promise<Timings> {
@@ -354,6 +392,8 @@ export function createWorkers(env: WorkersEnv): Workers {
 
   /** After a handoff: the old processes are still there. */
   async function handBack(failed: Crew, back: Crew): Promise<void> {
+    const { quiesceTimeoutMs } = failed.release.manifest.settings;
+    await states.giveBack(returnsOf(failed, back), quiesceTimeoutMs);
     await resumeAll(back.members);
     makeCurrent(back);
     await hand(failed, back);
@@ -384,7 +424,14 @@ export function createWorkers(env: WorkersEnv): Workers {
     const [to, surplus] = [members.slice(0, crew.wanted), members.slice(crew.wanted)];
     const { drainTimeoutMs } = crew.release.manifest.settings;
     await handConnections(env, { from: surplus, to, timeoutMs: drainTimeoutMs });
+    void states.noteAbandoned(surplus);
     for (const member of surplus) leaving.end(member, drainTimeoutMs);
+  }
+
+  /** Who had the states before whom. */
+  function returnsOf(failed: Crew, back: Crew): Succession[] {
+    const returns = successions.map(({ from, to }) => ({ from: to, to: from }));
+    return returns.filter(({ from, to }) => from.crew === failed && to.crew === back);
   }
 
   function everybody(): Set<Member> {

@@ -92,6 +92,7 @@ const plain: Manifest = {
     ready: 'listen',
     readyTimeoutMs: 30_000,
     drainTimeoutMs: 30_000,
+    quiesceTimeoutMs: 2_000,
     probationMs: 5_000,
     health: null,
     envFile: null,

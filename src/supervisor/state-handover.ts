@@ -1,0 +1,153 @@
+/**
+ * The states of workers that give place to others: which worker passes its own to which, and what becomes of those that can't be
+ * passed. The states themselves go from worker to worker.
+ */
+
+import type { StatePassing, StateReport } from '../protocol/messages.ts';
+import type { Member } from './crew.ts';
+import { ask } from './worker.ts';
+import type { WorkersEnv } from './workers-env.ts';
+
+/** Clients wait for it. 100 MB take about a second. */
+const STATE_TIMEOUT_MS = 30_000;
+
+/** One worker, and the one that comes after it. */
+export interface Succession {
+  readonly from: Member;
+  readonly to: Member;
+}
+
+export interface StateTimings {
+  readonly stateBytes: number;
+  /** Of the slowest worker, as they do it at the same time. */
+  readonly stateMs: number;
+  readonly quiesceMs: number;
+}
+
+export interface StateHandover {
+  /** A copy for code that is about to be evaluated, while the old process serves. */
+  early(succession: Succession): Promise<void>;
+  /** All states of all, for good: those who had them accept and read no more. Null where there are none.
+   *  Errors: the first that comes; all serve on then. */
+  pass(successions: readonly Succession[], quiesceTimeoutMs: number): Promise<StateTimings | null>;
+  /** Back to those who had them before; what can't be passed is there as it was. */
+  giveBack(successions: readonly Succession[], quiesceTimeoutMs: number): Promise<void>;
+  /** The connections that have not been carried may be read again. */
+  unhold(members: Iterable<Member>): void;
+  /** They have no successor: says what is lost with them. */
+  noteAbandoned(members: readonly Member[]): Promise<void>;
+}
+
+/** Makes it; `env` says where the sockets are. */
+export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf'>): StateHandover {
+  async function send(
+    { from, to }: Succession,
+    mode: StatePassing,
+    quiesceTimeoutMs: number,
+  ): Promise<StateReport | null> {
+    if ((await namesOf(from)).length === 0) return null;
+    const path = env.stateSocketOf(to.worker.pid);
+    const timeoutMs = STATE_TIMEOUT_MS;
+    // It listens for as long as the other one may take until it comes.
+    await ask(to.worker, { type: 'receiveState', path, mode, timeoutMs: timeoutMs + quiesceTimeoutMs });
+    const sending = ask(from.worker, { type: 'sendState', path, mode, quiesceTimeoutMs, timeoutMs });
+    return (await sending) as StateReport;
+  }
+
+  async function early(succession: Succession): Promise<void> {
+    const { from } = succession;
+    try {
+      await send(succession, 'early', 0);
+    } catch (error) {
+      // What has crashed has no states any more.
+      if (!from.worker.hasExited()) throw error;
+      env.log(`worker ${from.worker.pid} ended before its states could be passed`);
+    }
+  }
+
+  async function pass(
+    successions: readonly Succession[],
+    quiesceTimeoutMs: number,
+  ): Promise<StateTimings | null> {
+    const sent = successions.map((each) => send(each, 'handoff', quiesceTimeoutMs));
+    const results = await Promise.allSettled(sent);
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
+    const reports = results.map((result) => (result.status === 'fulfilled' ? result.value : null));
+    for (const [index, { from, to }] of successions.entries()) {
+      const report = reports[index];
+      if (report)
+        env.log(`states passed from worker ${from.worker.pid} to ${to.worker.pid}: ${describe(report)}`);
+    }
+    return toTimings(reports.filter((report) => report !== null));
+  }
+
+  async function giveBack(successions: readonly Succession[], quiesceTimeoutMs: number): Promise<void> {
+    await Promise.all(
+      successions.map(async (each) => {
+        const { pid } = each.to.worker;
+        try {
+          const report = await send(each, 'back', quiesceTimeoutMs);
+          if (report !== null) env.log(`states passed back to worker ${pid}: ${describe(report)}`);
+          for (const { name, error } of report?.failures ?? [])
+            env.log(`the state "${name}" of worker ${pid} is as it was before the handoff: ${error.message}`);
+        } catch (error) {
+          const names = await namesOf(each.to);
+          if (names.length === 0) return;
+          env.log(
+            `the states of worker ${pid} are as they were before the handoff (${String(error)}): ${quote(names)}`,
+          );
+        }
+      }),
+    );
+  }
+
+  return {
+    early,
+    pass,
+    giveBack,
+    unhold(members) {
+      for (const { worker } of members) {
+        ask(worker, { type: 'unhold' }).catch(() => {
+          // It has ended, and with it what it held.
+        });
+      }
+    },
+    async noteAbandoned(members) {
+      for (const member of members) {
+        const names = await namesOf(member);
+        if (names.length > 0)
+          env.log(`worker ${member.worker.pid} has no successor, so its states are lost: ${quote(names)}`);
+      }
+    },
+  };
+}
+
+/** One that does not know the question has none, as well as one that has ended. */
+async function namesOf({ worker }: Member): Promise<readonly string[]> {
+  return ((await ask(worker, { type: 'states' }).catch(() => null)) as readonly string[] | null) ?? [];
+}
+
+function toTimings(reports: readonly StateReport[]): StateTimings | null {
+  if (reports.length === 0) return null;
+  return {
+    stateBytes: reports.reduce(
+      (sum, { states }) => sum + states.reduce((all, each) => all + each.byteCount, 0),
+      0,
+    ),
+    stateMs: Math.max(...reports.map(({ stateMs }) => stateMs)),
+    quiesceMs: Math.max(...reports.map(({ quiesceMs }) => quiesceMs)),
+  };
+}
+
+function describe({ states, quiesceMs, inFlightCount }: StateReport): string {
+  const each = states.map(
+    ({ name, byteCount, durationMs }) => `"${name}" ${byteCount} bytes in ${Math.round(durationMs)} ms`,
+  );
+  const still = inFlightCount === 0 ? '' : ` with ${inFlightCount} requests still in flight`;
+  return `${each.join(', ') || 'none'}; quiet after ${Math.round(quiesceMs)} ms${still}`;
+}
+
+function quote(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ');
+}
