@@ -73,6 +73,6 @@ function toUsage({ registeredArguments }: Command): string {
 }
 
 function toDefault(option: Option): string {
-  const value = option.defaultValue as string | boolean | undefined;
-  return value === false || option.negate || value === undefined ? 'off' : String(value);
+  const value: unknown = option.defaultValue;
+  return option.negate || value === undefined || value === false ? 'off' : String(value as string | number);
 }

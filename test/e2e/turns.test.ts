@@ -17,7 +17,7 @@ const toServer = (greeting: string): Files => ({
 interface Gated {
   readonly app: TestApp;
   readonly supervisor: ChildProcess;
-  /** Resolves when the next build is at the gate, and lets it pass. */
+  /** Resolves when a build is at the gate, and lets it pass. Only after the one before has ended: else that takes this one, too. */
   pass(): Promise<void>;
   waitForLines(pattern: RegExp, count: number): Promise<void>;
 }
@@ -97,6 +97,7 @@ test('a hundred SIGHUPs during a deploy come to exactly one more, also when they
   app.commit(toServer('four'));
   storm();
   await pass();
+  await waitForLines(/build$/, 4);
   await pass();
   await waitForLines(/commit: /, 3);
   assert.equal(await app.get(), 'four');
