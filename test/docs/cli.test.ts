@@ -74,5 +74,5 @@ function toUsage({ registeredArguments }: Command): string {
 
 function toDefault(option: Option): string {
   const value: unknown = option.defaultValue;
-  return option.negate || value === undefined || value === false ? 'off' : String(value as string | number);
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : 'off';
 }
