@@ -17,6 +17,7 @@ import { addScale } from './scale.ts';
 import { addStart } from './start.ts';
 import { addStatus } from './status.ts';
 import { addStop } from './stop.ts';
+import { addSystemd } from './systemd.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -41,6 +42,7 @@ for (const add of [
   addHistory,
   addStop,
   addInit,
+  addSystemd,
 ])
   add(program);
 

@@ -1,7 +1,8 @@
 /**
  * Tells a service manager how the service is, by sd_notify(3): datagrams to the Unix socket NOTIFY_SOCKET. Node has no datagram
- * sockets of that kind, so a small program in Perl, which is on every Debian, sends what it reads from its input. It lives as long
- * as this, as systemd looks up who has sent a message by the pid.
+ * sockets of that kind, so a small program in Perl, which is on every Debian, sends what it reads from its input; or systemd-notify
+ * does, once for each message, where systemd is and Perl is not. The helper lives as long as this, as systemd looks up by the pid
+ * who has sent a message.
  */
 
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -47,7 +48,7 @@ export const silentNotifier: ServiceNotifier = {
 
 /** One line of input is one message, in which a unit separator stands for the end of a line. */
 const SEPARATOR = '\u001F';
-const script = String.raw`
+const perlProgram = String.raw`
 use strict; use warnings; use Socket;
 my ($path) = @ARGV;
 $path =~ s/^@/\0/;
@@ -58,6 +59,13 @@ while (my $message = <STDIN>) {
   $message =~ tr/\x1f/\n/;
   defined send($socket, $message, 0, $address) or print STDERR "$!\n";
 }
+`;
+const helperScript = `
+command -v perl >/dev/null && exec perl -e "$1" "$NOTIFY_SOCKET"
+command -v systemd-notify >/dev/null || { echo "neither perl nor systemd-notify is installed" >&2; exit 127; }
+set -f
+IFS=$2
+while read -r message; do systemd-notify $message; done
 `;
 
 /** Starts the helper; nothing is sent yet. Where it can't run, that is logged once and the rest goes on without. */
@@ -108,16 +116,16 @@ export function createServiceNotifier(options: ServiceNotifierOptions): ServiceN
 }
 
 function spawnHelper(socket: string, log: (message: string) => void): ChildProcess {
-  const helper = spawn('perl', ['-e', script, socket], {
+  const helper = spawn('/bin/sh', ['-c', helperScript, 'sh', perlProgram, SEPARATOR], {
     stdio: ['pipe', 'ignore', 'pipe'],
     // Ctrl-C at a terminal is not for it.
     detached: true,
+    env: { ...process.env, NOTIFY_SOCKET: socket },
   });
-  helper.on('error', (error: NodeJS.ErrnoException) => {
-    const reason = error.code === 'ENOENT' ? 'perl is not installed' : error.message;
-    log(`the service manager at ${socket} is told nothing: ${reason}`);
-  });
-  helper.stderr?.on('data', (chunk: Buffer) => log(`notify ${socket}: ${chunk.toString().trim()}`));
+  const complain = (reason: string): void =>
+    log(`the service manager is not told all, at ${socket}: ${reason}`);
+  helper.on('error', (error) => complain(error.message));
+  helper.stderr?.on('data', (chunk: Buffer) => complain(chunk.toString().trim()));
   // It has ended; that was logged.
   helper.stdin?.on('error', () => {});
   helper.unref();

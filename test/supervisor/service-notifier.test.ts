@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -69,18 +69,38 @@ test('signs of life are given once it is ready, and only while all is well', asy
   await notifier.close();
 });
 
-test('without perl one line is logged and nothing else happens', async () => {
-  const logged = Promise.withResolvers<string>();
-  const { PATH = '' } = process.env;
-  process.env['PATH'] = '/nowhere';
-  const notifier = createServiceNotifier(toOptions({ socket: '/run/notify', log: logged.resolve }));
-  process.env['PATH'] = PATH;
-  notifier.ready('one');
-  assert.equal(
-    await logged.promise,
-    'the service manager at /run/notify is told nothing: perl is not installed',
-  );
+function withPath<Result>(value: string, act: () => Result): Result {
+  const { PATH } = process.env;
+  process.env['PATH'] = value;
+  try {
+    return act();
+  } finally {
+    process.env['PATH'] = PATH;
+  }
+}
+
+test('without perl, systemd-notify sends the messages', async (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'midflight-notify-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  symlinkSync('/usr/bin/systemd-notify', path.join(directory, 'systemd-notify'));
+  const socket = `@midflight-test-fallback-${process.pid}`;
+  const receiver = await createNotifyReceiver(t, socket);
+  const notifier = withPath(directory, () => createServiceNotifier(toOptions({ socket, mainPid: 4711 })));
+  notifier.ready('release * serves');
+  assert.equal(await receiver.waitFor(/READY/), 'READY=1 STATUS=release * serves MAINPID=4711');
   await notifier.close();
+});
+
+test('with neither, one line is logged and nothing else happens', async () => {
+  const logged: string[] = [];
+  const options = toOptions({ socket: '/run/notify', log: (message) => logged.push(message) });
+  const notifier = withPath('/nowhere', () => createServiceNotifier(options));
+  notifier.ready('one');
+  notifier.stopping();
+  await notifier.close();
+  assert.deepEqual(logged, [
+    'the service manager is not told all, at /run/notify: neither perl nor systemd-notify is installed',
+  ]);
 });
 
 test('a socket where nobody listens is logged and nothing else happens', async () => {
@@ -88,7 +108,7 @@ test('a socket where nobody listens is logged and nothing else happens', async (
   const socket = `@midflight-test-nobody-${process.pid}`;
   const notifier = createServiceNotifier(toOptions({ socket, log: logged.resolve }));
   notifier.ready('one');
-  assert.equal(await logged.promise, `notify ${socket}: Connection refused`);
+  assert.equal(await logged.promise, `the service manager is not told all, at ${socket}: Connection refused`);
   await notifier.close();
 });
 
