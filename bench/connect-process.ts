@@ -29,7 +29,7 @@ const TICK_LATE_MS = 10;
 const TIMEOUT_MS = 10_000;
 const file = fileURLToPath(import.meta.url);
 
-export function startConnectProcess(options: ConnectOptions): Generator<ConnectOutcome> {
+export async function startConnectProcess(options: ConnectOptions): Promise<Generator<ConnectOutcome>> {
   return startGenerator(file, options);
 }
 

@@ -12,17 +12,24 @@ export interface Generator<Outcome> {
   stop(windows: Windows): Promise<Outcome>;
 }
 
-/** `file` calls `serveGenerator`. */
-export function startGenerator<Outcome extends object>(file: string, options: object): Generator<Outcome> {
+/** `file` calls `serveGenerator`. Resolves when it has started. */
+export async function startGenerator<Outcome extends object>(
+  file: string,
+  options: object,
+): Promise<Generator<Outcome>> {
   const child = fork(file, { serialization: 'advanced' });
   const endWithParent = (): void => void child.kill('SIGKILL');
   process.once('exit', endWithParent);
-  child.send(options);
+  const ask = async (message: object): Promise<object> => {
+    child.send(message);
+    const [answer] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [unknown];
+    if (typeof answer !== 'object' || answer === null) throw new Error('the load generator has ended');
+    return answer;
+  };
+  await ask(options);
   return {
     async stop(windows) {
-      child.send(windows);
-      const [outcome] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [unknown];
-      if (typeof outcome !== 'object' || outcome === null) throw new Error('the load generator has ended');
+      const outcome = await ask(windows);
       endWithParent();
       process.off('exit', endWithParent);
       return outcome as Outcome;
@@ -34,6 +41,7 @@ export function startGenerator<Outcome extends object>(file: string, options: ob
 export async function serveGenerator<Outcome>(start: (options: never) => Generator<Outcome>): Promise<void> {
   const [options] = (await once(process, 'message')) as [never];
   const generator = start(options);
+  process.send?.({});
   const [windows] = (await once(process, 'message')) as [Windows];
   process.send?.(await generator.stop(windows));
 }

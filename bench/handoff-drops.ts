@@ -100,7 +100,7 @@ async function measureHandoffs(
   service: ServiceApp,
   { log, sizes: size }: Measuring,
 ): Promise<Omit<Result, 'system'>> {
-  const load = startLoadProcess({
+  const load = await startLoadProcess({
     origin: service.app.origin,
     uploadPauseMs: UPLOAD_PAUSE_MS,
     eventsPath: `/events?ms=${EVENT_PAUSE_MS}`,

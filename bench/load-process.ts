@@ -11,7 +11,7 @@ export interface LoadOutcome extends LoadReport {
 
 const file = fileURLToPath(import.meta.url);
 
-export function startLoadProcess(options: LoadOptions): Generator<LoadOutcome> {
+export async function startLoadProcess(options: LoadOptions): Promise<Generator<LoadOutcome>> {
   return startGenerator(file, options);
 }
 

@@ -18,6 +18,7 @@ const claims: Readonly<Record<string, () => Promise<{ readonly claim: Claim }>>>
   drops: () => import('./drops.ts'),
   'handoff-drops': () => import('./handoff-drops.ts'),
   takeover: () => import('./takeover.ts'),
+  recovery: () => import('./recovery.ts'),
   overhead: () => import('./overhead.ts'),
   boot: () => import('./boot.ts'),
   'call-cost': () => import('./call-cost.ts'),

@@ -52,7 +52,7 @@ async function measureSystem(
 ): Promise<Result> {
   const service = await startServiceApp(system, size);
   try {
-    const load = startConnectProcess({ port: service.app.port, perSecond: size.perSecond });
+    const load = await startConnectProcess({ port: service.app.port, perSecond: size.perSecond });
     await sleep(WARM_UP_MS);
     const steadyAt = Date.now();
     await sleep(size.steadyMs);

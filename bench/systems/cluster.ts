@@ -25,6 +25,7 @@ export function toCluster(entry: string): System {
       await once(child, 'message');
       return {
         async deploy() {
+          if (!child.connected) return 1;
           child.send('restart');
           const [exitCode] = (await once(child, 'message')) as [number];
           return exitCode;

@@ -24,5 +24,8 @@ export interface RunningSystem {
   deploy(version: string): Promise<number | null>;
   /** The process without which nobody could deploy. */
   supervisorPid(): Promise<number>;
+  /** Asks for it as a user would, and has it tell that the app is there: the process that answers, or null. Only where one could
+   *  come back. */
+  findSupervisor?(): Promise<number | null>;
   stop(): Promise<void>;
 }
