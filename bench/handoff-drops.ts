@@ -5,7 +5,7 @@ import type { ClientKind } from '../scripts/load/load.ts';
 import { CLOSED_WHILE_IDLE } from '../scripts/load/clients.ts';
 import type { Failure, Latency } from '../scripts/load/tally.ts';
 import { startLoadProcess, type LoadOutcome } from './load-process.ts';
-import type { Claim, Result, Row, Sizes } from './report.ts';
+import { measureEach, type Claim, type Result, type Row, type Sizes } from './report.ts';
 import { peerVersions } from './systems/peer-versions.ts';
 import { deployRepeatedly, startServiceApp, type ServiceApp } from './systems/service-app.ts';
 import { serviceSystems } from './systems/service-systems.ts';
@@ -73,12 +73,10 @@ node:cluster replace one worker after the other; the pm2 app closes its server o
   smokeSizes,
   systems: serviceSystems.map(({ name }) => name),
   async measure(log, run) {
-    const results: Result[] = [];
-    for (const system of serviceSystems.filter(({ name }) => run.isWanted(name))) {
-      log(system.name);
-      results.push(await measureSystem(system, { log, sizes: { ...sizes, ...run.sizes } }));
-    }
-    return results;
+    const size = { ...sizes, ...run.sizes };
+    return measureEach(serviceSystems, { run, log }, async (system) =>
+      measureSystem(system, { log, sizes: size }),
+    );
   },
 };
 
@@ -87,10 +85,10 @@ interface Measuring {
   readonly sizes: typeof sizes;
 }
 
-async function measureSystem(system: System, measuring: Measuring): Promise<Result> {
+async function measureSystem(system: System, measuring: Measuring): Promise<Omit<Result, 'system'>> {
   const service = await startServiceApp(system, measuring.sizes);
   try {
-    return { system: system.name, ...(await measureHandoffs(service, measuring)) };
+    return await measureHandoffs(service, measuring);
   } finally {
     await service.stop();
   }

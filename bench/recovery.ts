@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLoadProcess, type LoadOutcome } from './load-process.ts';
-import { median, type Claim, type Result, type Row } from './report.ts';
+import { measureEach, median, type Claim, type Result, type Row } from './report.ts';
 import { peerVersions } from './systems/peer-versions.ts';
 import { startServiceApp, type ServiceApp } from './systems/service-app.ts';
 import { cluster, haproxy, midflight, nginxReload, pm2 } from './systems/service-systems.ts';
@@ -47,16 +47,11 @@ export const claim: Claim = {
   systems: systems.map(({ name }) => name),
   async measure(log, run) {
     const size = { ...sizes, ...run.sizes };
-    const results: Result[] = [];
-    for (const system of systems.filter(({ name }) => run.isWanted(name))) {
-      log(system.name);
-      results.push(await measureSystem(system, size));
-    }
-    return results;
+    return measureEach(systems, { run, log }, async (system) => measureSystem(system, size));
   },
 };
 
-async function measureSystem(system: System, size: typeof sizes): Promise<Result> {
+async function measureSystem(system: System, size: typeof sizes): Promise<Omit<Result, 'system'>> {
   const service = await startServiceApp(system, size);
   const started = new Set<number>();
   try {
@@ -73,7 +68,7 @@ async function measureSystem(system: System, size: typeof sizes): Promise<Result
     const isServing = (await fetchVersion(service.app)) !== undefined;
     const outcome = await load.stop({});
     const deploys = await canDeploy(service);
-    return { system: system.name, row: toRow({ outcome, backMs, isServing, deploys }), detail: { backMs } };
+    return { row: toRow({ outcome, backMs, isServing, deploys }), detail: { backMs } };
   } finally {
     await service.stop().catch(() => undefined);
     for (const pid of started) killIfThere(pid);

@@ -88,6 +88,25 @@ export function writeSection(
   writeFileSync(file, after);
 }
 
+/** Measures one system after the other; one that can't be measured does not take away the results of the others. */
+export async function measureEach<System extends { readonly name: string }>(
+  systems: readonly System[],
+  { run, log }: { run: Run; log: (line: string) => void },
+  measure: (system: System) => Promise<Omit<Result, 'system'>>,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (const system of systems.filter(({ name }) => run.isWanted(name))) {
+    log(system.name);
+    try {
+      results.push({ system: system.name, ...(await measure(system)) });
+    } catch (error) {
+      log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      process.exitCode = 1;
+    }
+  }
+  return results;
+}
+
 /** Puts the results beside those of other systems, measured by an earlier run with `--only`, in `bench/results/<claim>.json`. */
 function keepResults(
   name: string,

@@ -57,7 +57,7 @@ else if (flags.json === true)
 else console.log(toResultTable(results));
 if (flags.write === true) writeSection(name, { claim, results, sizes });
 // Clients may hold idle connections.
-process.exit(0);
+process.exit();
 
 function toSizes({ sizes: usual = {}, smokeSizes = {} }: Claim): Sizes {
   const changed = (flags.set ?? []).map((text): [string, number] => {

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startConnectProcess, type ConnectOutcome } from './connect-process.ts';
-import type { Claim, Result, Row } from './report.ts';
+import { measureEach, type Claim, type Result, type Row } from './report.ts';
 import { peerVersions } from './systems/peer-versions.ts';
 import { deployRepeatedly, startServiceApp } from './systems/service-app.ts';
 import { serviceSystems } from './systems/service-systems.ts';
@@ -36,12 +36,7 @@ export const claim: Claim = {
   systems: systems.map(({ name }) => name),
   async measure(log, run) {
     const size = { ...sizes, ...run.sizes };
-    const results: Result[] = [];
-    for (const system of systems.filter(({ name }) => run.isWanted(name))) {
-      log(system.name);
-      results.push(await measureSystem(system, size, log));
-    }
-    return results;
+    return measureEach(systems, { run, log }, async (system) => measureSystem(system, size, log));
   },
 };
 
@@ -49,7 +44,7 @@ async function measureSystem(
   system: System,
   size: typeof sizes,
   log: (line: string) => void,
-): Promise<Result> {
+): Promise<Omit<Result, 'system'>> {
   const service = await startServiceApp(system, size);
   try {
     const load = await startConnectProcess({ port: service.app.port, perSecond: size.perSecond });
@@ -60,7 +55,7 @@ async function measureSystem(
     const deploys = await deployRepeatedly(service, { count: size.handoffs, periodMs: size.periodMs, log });
     const handoff = deploys.map(({ atMs }) => [atMs, atMs + size.periodMs] as const);
     const outcome = await load.stop({ steady, handoff });
-    return { system: system.name, row: toRow(outcome), detail: outcome };
+    return { row: toRow(outcome), detail: outcome };
   } finally {
     await service.stop();
   }

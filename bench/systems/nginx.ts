@@ -77,8 +77,11 @@ export function toNginx(way: Way): System {
         },
         supervisorPid: async () => readPid(),
         async stop() {
-          process.kill(readPid(), 'SIGTERM');
-          await upstream.stop();
+          try {
+            process.kill(readPid(), 'SIGTERM');
+          } finally {
+            await upstream.stop();
+          }
         },
       };
     },

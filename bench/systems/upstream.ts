@@ -19,6 +19,7 @@ export async function startUpstream(app: TestApp): Promise<Upstream> {
     env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
+  process.once('exit', () => child.kill('SIGKILL'));
   await once(child, 'message');
   return { port, stop: async () => end(child, 0) };
 }
