@@ -3,8 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientKind } from '../scripts/load/load.ts';
 import { CLOSED_WHILE_IDLE } from '../scripts/load/clients.ts';
-import type { Failure, Latency } from '../scripts/load/tally.ts';
-import { startLoadProcess, type LoadOutcome } from './load-process.ts';
+import type { Latency } from '../scripts/load/latencies.ts';
+import type { Failure } from '../scripts/load/tally.ts';
+import { startLoadProcess, type LoadOutcome } from './generators/load.ts';
 import { measureEach, type Claim, type Result, type Row, type Sizes } from './report.ts';
 import { peerVersions } from './systems/peer-versions.ts';
 import { deployRepeatedly, startServiceApp, type ServiceApp } from './systems/service-app.ts';

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startLoadProcess, type LoadOutcome } from './load-process.ts';
+import { startLoadProcess, type LoadOutcome } from './generators/load.ts';
 import { measureEach, median, type Claim, type Result, type Row } from './report.ts';
 import { peerVersions } from './systems/peer-versions.ts';
 import { startServiceApp, type ServiceApp } from './systems/service-app.ts';

@@ -19,6 +19,7 @@ const claims: Readonly<Record<string, () => Promise<{ readonly claim: Claim }>>>
   'handoff-drops': () => import('./handoff-drops.ts'),
   takeover: () => import('./takeover.ts'),
   recovery: () => import('./recovery.ts'),
+  carry: () => import('./carry.ts'),
   overhead: () => import('./overhead.ts'),
   boot: () => import('./boot.ts'),
   'call-cost': () => import('./call-cost.ts'),

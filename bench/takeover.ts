@@ -1,7 +1,7 @@
 /** Claim: at a handoff there is no moment in which nobody accepts. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startConnectProcess, type ConnectOutcome } from './connect-process.ts';
+import { startConnectProcess, type ConnectOutcome } from './generators/connect.ts';
 import { measureEach, type Claim, type Result, type Row } from './report.ts';
 import { peerVersions } from './systems/peer-versions.ts';
 import { deployRepeatedly, startServiceApp } from './systems/service-app.ts';

@@ -15,7 +15,11 @@ export interface ServiceApp extends RunningSystem {
 }
 
 /** Resolves when the system serves `v0`. */
-export async function startServiceApp(system: System, settings: Settings): Promise<ServiceApp> {
+export async function startServiceApp(
+  system: System,
+  settings: Settings,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<ServiceApp> {
   installDebianPackages(system.packages ?? []);
   const isOurs = system.name.startsWith('Midflight');
   const { drainMs, workers } = settings;
@@ -23,8 +27,9 @@ export async function startServiceApp(system: System, settings: Settings): Promi
     from: 'bench/service',
     files: system.files ?? {},
     config: isOurs
-      ? { entry: 'server.ts', workers, drainTimeoutMs: drainMs, probationMs: PROBATION_MS }
+      ? { entry: system.entry ?? 'server.ts', workers, drainTimeoutMs: drainMs, probationMs: PROBATION_MS }
       : undefined,
+    environment,
     linkPackages: isOurs ? true : 'bench/node_modules',
   });
   const running = await system.start(app, settings);

@@ -16,6 +16,11 @@ listen(server);
 `;
 
 export const midflight: System = toMidflight('handoff');
+export const midflightCarrying: System = {
+  ...midflight,
+  name: `${midflight.name}, WebSockets carried`,
+  entry: 'carrying.mjs',
+};
 export const pm2: System = { ...toPm2('entry.mjs'), files: { 'entry.mjs': pm2Entry } };
 export const cluster: System = toCluster('server.ts');
 export const nginxReload: System = toNginx('reload');
@@ -25,6 +30,7 @@ export const haproxySpread: System = toHaproxy({ isSpread: true });
 
 export const serviceSystems: readonly System[] = [
   midflight,
+  midflightCarrying,
   pm2,
   cluster,
   ...sharedSocketSystems,

@@ -12,6 +12,8 @@ export interface System {
   readonly name: string;
   /** Debian packages that it needs. */
   readonly packages?: readonly string[];
+  /** In the app's directory, where it is not `server.ts` and the system has to be told. */
+  readonly entry?: string;
   /** Written into the app's directory beside the service. */
   readonly files?: Readonly<Record<string, string>>;
   /** Resolves when it serves, or will. */

@@ -1,6 +1,7 @@
 /** What strict clients have met: every answer and every failure, by kind of client and by version of the code. */
 
 import { EventEmitter, once } from 'node:events';
+import { Latencies } from './latencies.ts';
 
 export interface Failure {
   readonly kind: string;
@@ -19,35 +20,18 @@ export interface LoadReport {
   readonly webSockets: { readonly opened: number; readonly lost: number; readonly messages: number };
 }
 
-/** Times of requests, in ms. */
-export interface Latency {
-  readonly count: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly max: number;
-}
-
-/** From and to, in ms since 1970, so that another process can name them. */
-export type TimeWindow = readonly [fromMs: number, toMs: number];
-
 export class Tally {
   readonly #events = new EventEmitter<{ version: [string] }>().setMaxListeners(0);
   readonly #failures: Failure[] = [];
   readonly #versions = new Map<string, number>();
-  /** By `performance.now()`. */
-  readonly #startsMs: number[] = [];
-  readonly #latenciesMs: number[] = [];
+  readonly latencies = new Latencies();
   #requests = 0;
   readonly webSockets = { opened: 0, lost: 0, messages: 0 };
 
   /** `startedAt` is null where the time of the answer says nothing. */
   answered(version: string, startedAt: number | null): void {
     this.#requests++;
-    if (startedAt !== null) {
-      this.#startsMs.push(startedAt);
-      this.#latenciesMs.push(performance.now() - startedAt);
-    }
+    if (startedAt !== null) this.latencies.add(startedAt);
     const isNew = !this.#versions.has(version);
     this.#versions.set(version, (this.#versions.get(version) ?? 0) + 1);
     if (isNew) this.#events.emit('version', version);
@@ -66,18 +50,8 @@ export class Tally {
     while (!this.#versions.has(version)) await once(this.#events, 'version');
   }
 
-  /** Of the requests that were under way at any time in one of the windows. */
-  latencyWithin(windows: readonly TimeWindow[]): Latency {
-    return toLatency(
-      this.#latenciesMs.filter((latencyMs, index) => {
-        const fromMs = performance.timeOrigin + (this.#startsMs[index] ?? 0);
-        return windows.some(([start, end]) => fromMs <= end && fromMs + latencyMs >= start);
-      }),
-    );
-  }
-
   report(): LoadReport {
-    const { p50, p99, max } = toLatency(this.#latenciesMs);
+    const { p50, p99, max } = this.latencies.all();
     return {
       requests: this.#requests,
       failed: this.#failures.length,
@@ -87,12 +61,4 @@ export class Tally {
       webSockets: { ...this.webSockets },
     };
   }
-}
-
-export function toLatency(latenciesMs: readonly number[]): Latency {
-  const sorted = latenciesMs.toSorted((a, b) => a - b);
-  const quantile = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-  const [p50, p99, p999, max] = [0.5, 0.99, 0.999, 1].map(quantile) as [number, number, number, number];
-  return { count: sorted.length, p50, p99, p999, max };
 }

@@ -3,7 +3,7 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { toLatency, type Latency, type TimeWindow } from '../scripts/load/tally.ts';
+import { Latencies, type Latency, type TimeWindow } from '../../scripts/load/latencies.ts';
 import { serveGenerator, startGenerator, type Generator } from './generator.ts';
 
 export interface ConnectOptions {
@@ -33,21 +33,16 @@ export async function startConnectProcess(options: ConnectOptions): Promise<Gene
   return startGenerator(file, options);
 }
 
-/** By `performance.now()`. */
-interface Attempt {
-  readonly startedAt: number;
-  firstByteAt?: number;
-}
-
 function start({ port, perSecond }: ConnectOptions): Generator<ConnectOutcome> {
-  const attempts: Attempt[] = [];
+  const latencies = new Latencies();
+  /** By `performance.now()`. */
+  const firstBytes: number[] = [];
   const failures: Record<string, number> = {};
   let open = 0;
   let lateTicks = 0;
 
   const attempt = (): void => {
-    const own: Attempt = { startedAt: performance.now() };
-    attempts.push(own);
+    const startedAt = performance.now();
     open++;
     let text = '';
     const socket = connect({ port, host: '127.0.0.1' });
@@ -56,7 +51,10 @@ function start({ port, perSecond }: ConnectOptions): Generator<ConnectOutcome> {
     );
     socket.write(REQUEST);
     socket.on('data', (chunk: Buffer) => {
-      own.firstByteAt ??= performance.now();
+      if (text === '') {
+        latencies.add(startedAt);
+        firstBytes.push(performance.now());
+      }
       text += chunk.toString('latin1');
       // A reset leaves no TIME_WAIT behind, of which there would be too many.
       if (isWhole(text)) socket.resetAndDestroy();
@@ -69,27 +67,29 @@ function start({ port, perSecond }: ConnectOptions): Generator<ConnectOutcome> {
     if (failure !== '') failures[failure] = (failures[failure] ?? 0) + 1;
   };
 
-  const startedAt = performance.now();
+  const beganAt = performance.now();
   let made = 0;
-  let lastTickAt = startedAt;
+  let lastTickAt = beganAt;
   const timer = setInterval(() => {
     const now = performance.now();
     if (now - lastTickAt > TICK_LATE_MS) lateTicks++;
     lastTickAt = now;
-    for (const due = ((now - startedAt) * perSecond) / 1_000; made < due; made++) attempt();
+    for (const due = ((now - beganAt) * perSecond) / 1_000; made < due; made++) attempt();
   }, 1);
 
   return {
     async stop(windows) {
       clearInterval(timer);
       while (open > 0) await sleep(10);
-      const within = <Value>(toValue: (spans: readonly TimeWindow[]) => Value): Record<string, Value> =>
-        Object.fromEntries(Object.entries(windows).map(([name, spans]) => [name, toValue(spans)]));
+      const gaps = Object.entries(windows).map(([name, spans]) => [
+        name,
+        Math.max(0, ...spans.map((span) => findLongestGap(firstBytes, span))),
+      ]);
       return {
-        attempts: attempts.length,
+        attempts: made,
         failures,
-        firstByte: within((spans) => toLatency(selectLatencies(attempts, spans))),
-        longestGapMs: within((spans) => Math.max(0, ...spans.map((span) => findLongestGap(attempts, span)))),
+        firstByte: latencies.byWindow(windows),
+        longestGapMs: Object.fromEntries(gaps),
         lateTicks,
       };
     },
@@ -100,19 +100,11 @@ function start({ port, perSecond }: ConnectOptions): Generator<ConnectOutcome> {
 const isWhole = (text: string): boolean =>
   text.startsWith('HTTP/1.1 200') && /\}(\r\n0\r\n\r\n)?$/.test(text);
 
-function selectLatencies(attempts: readonly Attempt[], spans: readonly TimeWindow[]): readonly number[] {
-  return attempts.flatMap(({ startedAt, firstByteAt }) => {
-    const atMs = performance.timeOrigin + startedAt;
-    const isIn = spans.some(([fromMs, toMs]) => atMs >= fromMs && atMs <= toMs);
-    return isIn && firstByteAt !== undefined ? [firstByteAt - startedAt] : [];
-  });
-}
-
-function findLongestGap(attempts: readonly Attempt[], [fromMs, toMs]: TimeWindow): number {
-  const times = attempts
-    .flatMap(({ firstByteAt }) => (firstByteAt === undefined ? [] : [performance.timeOrigin + firstByteAt]))
-    .filter((atMs) => atMs >= fromMs && atMs <= toMs)
-    .toSorted((left, right) => left - right);
+/** `firstBytes` are in order. */
+function findLongestGap(firstBytes: readonly number[], [fromMs, toMs]: TimeWindow): number {
+  const times = firstBytes
+    .map((at) => performance.timeOrigin + at)
+    .filter((atMs) => atMs >= fromMs && atMs <= toMs);
   return times.reduce((longest, atMs, index) => Math.max(longest, atMs - (times[index - 1] ?? atMs)), 0);
 }
 

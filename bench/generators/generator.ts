@@ -2,7 +2,7 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { TimeWindow } from '../scripts/load/tally.ts';
+import type { TimeWindow } from '../../scripts/load/latencies.ts';
 
 /** Named spans of time that are asked for. */
 export type Windows = Readonly<Record<string, readonly TimeWindow[]>>;

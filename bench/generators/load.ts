@@ -1,8 +1,9 @@
 /** The load of `scripts/load/` in a process of its own. */
 
 import { fileURLToPath } from 'node:url';
-import { startLoad, type LoadOptions } from '../scripts/load/load.ts';
-import type { Latency, LoadReport } from '../scripts/load/tally.ts';
+import { startLoad, type LoadOptions } from '../../scripts/load/load.ts';
+import type { Latency } from '../../scripts/load/latencies.ts';
+import type { LoadReport } from '../../scripts/load/tally.ts';
 import { serveGenerator, startGenerator, type Generator } from './generator.ts';
 
 export interface LoadOutcome extends LoadReport {
@@ -20,11 +21,7 @@ function start(options: LoadOptions): Generator<LoadOutcome> {
   return {
     async stop(windows) {
       const report = await load.stop();
-      const latencies = Object.entries(windows).map(([name, spans]) => [
-        name,
-        load.tally.latencyWithin(spans),
-      ]);
-      return { ...report, latencyWithin: Object.fromEntries(latencies) };
+      return { ...report, latencyWithin: load.tally.latencies.byWindow(windows) };
     },
   };
 }
