@@ -109,6 +109,16 @@ export const catalog = {
       `The worker was not ready after ${limitMs} ms: ${what}; listen on a port, set "ready": "load" for an app that serves nothing, or raise readyTimeoutMs`,
     3,
   ),
+  ERR_MIDFLIGHT_PROGRAM_NOT_READY: row(
+    (limitMs, seen, output) =>
+      `The program was not ready after ${limitMs} ms: ${seen}; see "ready" in the reference of the configuration, or raise readyTimeoutMs${output === '' ? '' : `; it printed last:\n${output}`}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_PERL_MISSING: row(
+    () =>
+      '"ready": "pipe" and "notify" need Perl, which is not on the path; install it, or use another kind of "ready"',
+    2,
+  ),
   ERR_MIDFLIGHT_WORKER_EXITED: row(
     (how, output) =>
       `The worker ended before it was ready (${how})${output === '' ? '' : `; it printed last:\n${output}`}`,

@@ -366,6 +366,7 @@ function toManifest({
     settings: {
       ready: 'load',
       readyTimeoutMs: 0,
+      stopSignal: 'SIGTERM',
       drainTimeoutMs: 0,
       quiesceTimeoutMs: 0,
       probationMs: 0,

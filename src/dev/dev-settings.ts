@@ -124,6 +124,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
       settings: {
         ready,
         readyTimeoutMs,
+        stopSignal: config.stopSignal,
         drainTimeoutMs,
         quiesceTimeoutMs,
         probationMs: 0,

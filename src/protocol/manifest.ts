@@ -170,10 +170,24 @@ export interface Manifest {
   readonly settings: ReleaseSettings;
 }
 
+/** When new code counts as ready. Node apps know the first two, programs all but `load`. */
+export type Ready =
+  | 'listen'
+  | 'load'
+  | 'pipe'
+  | 'notify'
+  | { readonly http: string }
+  | { readonly line: string };
+
+export const stopSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+export type StopSignal = (typeof stopSignals)[number];
+
 /** What the supervisor needs to know to run a release. */
 export interface ReleaseSettings {
-  readonly ready: 'listen' | 'load';
+  readonly ready: Ready;
   readonly readyTimeoutMs: number;
+  /** Programs: what asks one to end. */
+  readonly stopSignal: StopSignal;
   readonly drainTimeoutMs: number;
   readonly quiesceTimeoutMs: number;
   readonly probationMs: number;
@@ -192,6 +206,13 @@ export interface ReleaseSettings {
 
 /** Reads what JSON.stringify has made of a manifest. It was checked when it was written. */
 export function parseManifest(text: string): Manifest {
-  const { modules, ...rest } = JSON.parse(text) as Manifest & { modules: Record<string, ManifestModule> };
-  return { ...rest, modules: LayeredMap.of(Object.entries(modules)) };
+  const { modules, settings, ...rest } = JSON.parse(text) as Manifest & {
+    modules: Record<string, ManifestModule>;
+  };
+  return {
+    ...rest,
+    modules: LayeredMap.of(Object.entries(modules)),
+    // Releases that were built before there were others have none.
+    settings: { ...settings, stopSignal: settings.stopSignal ?? 'SIGTERM' },
+  };
 }

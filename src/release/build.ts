@@ -177,6 +177,7 @@ async function describe(described: Description): Promise<Manifest> {
     settings: {
       ready: config.ready,
       readyTimeoutMs: config.readyTimeoutMs,
+      stopSignal: config.stopSignal,
       drainTimeoutMs: config.drainTimeoutMs,
       quiesceTimeoutMs: config.quiesceTimeoutMs,
       probationMs: config.probationMs,

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { MidflightError } from '../errors.ts';
+import { stopSignals } from '../protocol/manifest.ts';
 
 /** Longest time that any single wait may be given. */
 export const TIMEOUT_MS_MAX = 3_600_000;
@@ -36,6 +37,20 @@ const policySchema = z.strictObject({
   maxRssMib: z.number().int().min(RSS_MIB_MIN).max(RSS_MIB_MAX).optional(),
 });
 
+const readySchema = z.union([
+  z.enum(['listen', 'load', 'pipe', 'notify']),
+  z.strictObject({ http: z.string().startsWith('/') }),
+  z.strictObject({ line: z.string().refine(isRegularExpression, 'is not a regular expression') }),
+]);
+
+function isRegularExpression(text: string): boolean {
+  try {
+    return new RegExp(text, 'm') instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
 /** The shape of a configuration; docs/reference/config.md is held equal to it by a test. */
 export const configSchema = z.strictObject({
   entry: z.string().optional(),
@@ -46,8 +61,8 @@ export const configSchema = z.strictObject({
   nodeOptions: z.array(z.string()).default([]),
   envFile: z.string().optional(),
   health: healthSchema.optional(),
-  /** `listen`: a worker is ready when a server of it listens. `load`: when its entry has been evaluated. */
-  ready: z.enum(['listen', 'load']).default('listen'),
+  ready: readySchema.default('listen'),
+  stopSignal: z.enum(stopSignals).default('SIGTERM'),
   readyTimeoutMs: timeoutMs(30_000),
   drainTimeoutMs: timeoutMs(30_000),
   /** Requests in flight are waited for that long before states are passed to another process. */
@@ -87,13 +102,24 @@ export function parseConfig(value: unknown, name: string): Config {
   if (!result.success) {
     throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [name, describe(result.error)]);
   }
-  if (result.data.command !== undefined && result.data.listen.length === 0) {
-    throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [
-      name,
-      '"command" needs "listen", the addresses to bind for it, such as ["127.0.0.1:8080"]',
-    ]);
-  }
+  const problem = findContradiction(result.data);
+  if (problem !== null) throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [name, problem]);
   return result.data;
+}
+
+function findContradiction({ command, listen, ready, stopSignal }: Config): string | null {
+  if (command !== undefined) {
+    if (listen.length === 0)
+      return '"command" needs "listen", the addresses to bind for it, such as ["127.0.0.1:8080"]';
+    return ready === 'load'
+      ? '"ready": "load" is for Node apps; leave it out, or see what a program can say'
+      : null;
+  }
+  if (ready !== 'listen' && ready !== 'load')
+    return '"ready" of a Node app is "listen" or "load", other kinds are for programs with a "command"; "health" asks a path of it';
+  return stopSignal === 'SIGTERM'
+    ? null
+    : '"stopSignal" is for programs with a "command"; a Node app is asked over its channel';
 }
 
 /** What a configuration finds as the package `midflight`: nothing is installed yet when it is read. */

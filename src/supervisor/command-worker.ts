@@ -1,21 +1,21 @@
-/** A program that is not Node: started with its listening sockets inherited, by the systemd protocol. */
+/** A program that is not Node: started with its listening sockets inherited, and seen to serve before anybody counts on it. */
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
-import { parseListenTarget } from './listeners.ts';
+import type { HealthCheck } from '../protocol/messages.ts';
 import { toEnvironment } from './node-worker.ts';
 import { describeExit, type HostedProcess, type ProcessHost, type RunnableRelease } from './process-host.ts';
-
-/** First inherited descriptor of the systemd protocol. */
-const LISTEN_FDS_START = 3;
-const READY_POLL_MS = 20;
-/** A program that lives this long and can't be seen to poll its socket is taken to accept in a blocking way. */
-const READY_BLOCKING_MS = 2_000;
+import { findChild } from './process-tree.ts';
+import { hasPerl, toProgramCommandLine } from './program-parent.ts';
+import { openReadiness, toProbeTarget, type Readiness } from './readiness.ts';
+import { probeServing } from './serving-probe.ts';
+import { parseInheritedSockets, toSocketEnvironment, type InheritedSocket } from './socket-environment.ts';
 
 export interface CommandWorker extends HostedProcess {
   readonly kind: 'command';
+  /** Rejects with ERR_MIDFLIGHT_HEALTH_FAILED. */
+  checkHealth(check: HealthCheck): Promise<void>;
 }
 
 export interface CommandOptions {
@@ -26,90 +26,113 @@ export interface CommandOptions {
 }
 
 /** Starts the program and resolves when it serves.
- *  Errors: ERR_MIDFLIGHT_WORKER_EXITED, ERR_MIDFLIGHT_WORKER_NOT_READY, ERR_MIDFLIGHT_LISTEN_FAILED. */
+ *  Errors: ERR_MIDFLIGHT_WORKER_EXITED, ERR_MIDFLIGHT_PROGRAM_NOT_READY, ERR_MIDFLIGHT_HEALTH_FAILED, ERR_MIDFLIGHT_LISTEN_FAILED,
+ *          ERR_MIDFLIGHT_PERL_MISSING. */
 export async function spawnCommandWorker(options: CommandOptions): Promise<CommandWorker> {
-  const { host, release, appDirectory, label } = options;
+  const { ready } = options.release.manifest.settings;
+  const sockets = parseInheritedSockets(options.release.manifest.listen);
+  const readiness = await openReadiness(ready);
+  try {
+    const hosted = await spawnProgram(options, sockets, readiness);
+    try {
+      const mainPid = await becomeReady(hosted, options.release, readiness);
+      const worker = toCommandWorker(hosted, options.release, mainPid);
+      const { health } = options.release.manifest.settings;
+      if (health !== null) await worker.checkHealth(health);
+      return worker;
+    } catch (error) {
+      hosted.kill('SIGKILL');
+      throw error;
+    }
+  } finally {
+    await readiness.close();
+  }
+}
+
+/** What is known of a program that runs. */
+export function toCommandWorker(
+  hosted: HostedProcess,
+  { manifest }: RunnableRelease,
+  mainPid: number | null,
+): CommandWorker {
+  const sockets = parseInheritedSockets(manifest.listen);
+  return {
+    ...hosted,
+    kind: 'command',
+    // That of the program, not of its parent.
+    pid: mainPid ?? (hasPerl() ? findChild(hosted.pid) : null) ?? hosted.pid,
+    async checkHealth({ path: at, timeoutMs }) {
+      const target = toProbeTarget(sockets, hosted.pid);
+      const { isServing, seen } = await probeServing({ target, path: at, pid: hosted.pid, timeoutMs });
+      if (!isServing) throw new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', [at, seen]);
+    },
+  };
+}
+
+async function spawnProgram(
+  { host, release, appDirectory, label }: CommandOptions,
+  sockets: readonly InheritedSocket[],
+  { environment, readyFifo }: Readiness,
+): Promise<HostedProcess> {
   const { manifest, location } = release;
   const words = (manifest.command ?? []).map((word) => toWordInRelease(word, location.root));
-  const worker = await host.spawn(
+  const { stopSignal } = manifest.settings;
+  const { NOTIFY_SOCKET: _, ...inherited } = toEnvironment(release, appDirectory);
+  const commandLine = toProgramCommandLine({ words, inheritedCount: sockets.length, readyFifo, stopSignal });
+  return host.spawn(
     {
+      ...commandLine,
       label,
-      // Only the program's own process knows its pid, and exec keeps it.
-      file: 'sh',
-      args: ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...words],
       cwd: appDirectory,
       env: {
-        ...toEnvironment(release, appDirectory),
-        LISTEN_FDS: String(manifest.listen.length),
-        LISTEN_FDNAMES: manifest.listen.map((text) => text.replaceAll(':', '_')).join(':'),
+        ...inherited,
+        ...toSocketEnvironment(sockets),
+        ...environment,
         MIDFLIGHT_RELEASE_ROOT: location.root,
       },
       hasChannel: false,
-      listen: manifest.listen.map((text, index) => parseListenTarget(text, index)),
+      listen: sockets.map(({ target }) => target),
     },
     { onMessage() {} },
   );
-  try {
-    await becomeReady(worker, manifest.settings.readyTimeoutMs);
-  } catch (error) {
-    worker.kill('SIGKILL');
-    throw error;
-  }
-  return { ...worker, kind: 'command' };
 }
 
 /** The working directory is the app's own, so what names a file of the release must say which release. */
 function toWordInRelease(word: string, root: string): string {
   if (path.isAbsolute(word)) return word;
   const file = path.join(root, word);
-  const isFile = statSync(file, { throwIfNoEntry: false })?.isFile() === true;
-  return isFile || word.startsWith('./') ? file : word;
+  return word.startsWith('./') || isFile(file) ? file : word;
 }
 
-async function becomeReady(worker: HostedProcess, timeoutMs: number): Promise<void> {
-  const startedAt = performance.now();
-  while (performance.now() - startedAt < timeoutMs) {
-    if (worker.hasExited()) break;
-    if (pollsInherited(worker.pid) || performance.now() - startedAt > READY_BLOCKING_MS) return;
-    await Promise.race([sleep(READY_POLL_MS), worker.exited]);
-  }
-  if (worker.hasExited()) {
-    throw new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [
-      describeExit(await worker.exited),
-      await worker.output(),
-    ]);
-  }
-  throw new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [
-    timeoutMs,
-    'it does not poll the socket that it inherited',
-  ]);
-}
-
-/** True when an epoll instance of the process watches its first inherited socket: proc(5), fdinfo of eventpoll. */
-function pollsInherited(pid: number): boolean {
+function isFile(file: string): boolean {
   try {
-    const socket = readlinkSync(`/proc/${pid}/fd/${LISTEN_FDS_START}`);
-    const descriptors = readdirSync(`/proc/${pid}/fd`);
-    const sockets = new Set(descriptors.filter((fd) => linkOf(pid, fd) === socket));
-    return descriptors
-      .filter((fd) => linkOf(pid, fd) === 'anon_inode:[eventpoll]')
-      .some((fd) => watched(pid, fd).some((target) => sockets.has(target)));
+    return statSync(file).isFile();
   } catch {
-    // No /proc here, or the process is gone or not to be looked at: the blocking rule decides.
+    // Not there, or a word that is no name of a file at all, such as a script of many lines.
     return false;
   }
 }
 
-function linkOf(pid: number, fd: string): string | null {
-  try {
-    return readlinkSync(`/proc/${pid}/fd/${fd}`);
-  } catch {
-    // Closed since it was listed.
-    return null;
+/** Resolves with the pid that the program says is its own, if it does. */
+async function becomeReady(
+  hosted: HostedProcess,
+  { manifest }: RunnableRelease,
+  readiness: Readiness,
+): Promise<number | null> {
+  const ended = new AbortController();
+  void hosted.exited.then(() => ended.abort());
+  const { readyTimeoutMs: timeoutMs } = manifest.settings;
+  const sockets = parseInheritedSockets(manifest.listen);
+  const { isReady, seen, mainPid } = await readiness.wait({
+    hosted,
+    sockets,
+    timeoutMs,
+    signal: ended.signal,
+  });
+  if (hosted.hasExited()) {
+    const how = describeExit(await hosted.exited);
+    throw new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [how, await hosted.output()]);
   }
-}
-
-function watched(pid: number, fd: string): string[] {
-  const text = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
-  return [...text.matchAll(/^tfd:\s*(\d+)/gm)].map((match) => match[1] ?? '');
+  if (isReady) return mainPid;
+  throw new MidflightError('ERR_MIDFLIGHT_PROGRAM_NOT_READY', [timeoutMs, seen, await hosted.output()]);
 }

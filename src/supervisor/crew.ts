@@ -51,7 +51,7 @@ export async function prepare(member: Member, { release, generation }: Crew): Pr
     options: {
       release: release.location,
       generation,
-      ready,
+      ready: ready === 'load' ? ready : 'listen',
       readyTimeoutMs,
       health: health === null ? null : { path: health.path, timeoutMs: health.timeoutMs },
     },

@@ -47,7 +47,7 @@ export function createLocalHost({ listeners, sinks }: LocalHostOptions): Process
         serveChannel(child, listeners, events);
         relayCarried(child, children, relay);
       } else endWithHost(child);
-      return toHostedProcess(child, sinks);
+      return toHostedProcess(child, sinks, spec);
     },
     async addresses() {
       return listeners.addresses();
@@ -117,7 +117,16 @@ function post(child: ChildProcess, message: SupervisorMessage<never> | object, h
   });
 }
 
-function toHostedProcess(child: ChildProcess, sinks: LocalHostOptions['sinks']): HostedProcess {
+function toHostedProcess(
+  child: ChildProcess,
+  sinks: LocalHostOptions['sinks'],
+  { hasChannel }: ProcessSpec,
+): HostedProcess {
+  const kill = (signal: NodeJS.Signals): void => {
+    // The processes of a program end with it when it is not given the time to end them.
+    if (signal === 'SIGKILL' && !hasChannel) killGroup(child);
+    else child.kill(signal);
+  };
   let output = '';
   let exit: ProcessExit | null = null;
   const keep = (chunk: Buffer): void => {
@@ -135,10 +144,10 @@ function toHostedProcess(child: ChildProcess, sinks: LocalHostOptions['sinks']):
     async output() {
       return output.trimEnd();
     },
-    kill: (signal) => void child.kill(signal),
+    kill,
     async end(timeoutMs) {
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+      kill('SIGTERM');
+      const timer = setTimeout(() => kill('SIGKILL'), timeoutMs);
       try {
         return await exited;
       } finally {
@@ -147,6 +156,16 @@ function toHostedProcess(child: ChildProcess, sinks: LocalHostOptions['sinks']):
     },
     send: (message) => post(child, message),
   };
+}
+
+/** It leads a group of its own, as it was started detached. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
 }
 
 async function waitForExit(child: ChildProcess): Promise<ProcessExit> {

@@ -24,7 +24,9 @@ export async function spawnWorker({ generation, ...options }: SpawnWorkerOptions
     : spawnNodeWorker({ ...options, label });
 }
 
-/** A program that is not Node is asked nothing, it knows signals only: null. */
+/** A program that is not Node is asked for its health and nothing else, it knows signals only: null. */
 export async function ask(worker: Worker, request: WorkerRequest): Promise<unknown> {
-  return worker.kind === 'node' ? worker.request(request) : null;
+  if (worker.kind === 'node') return worker.request(request);
+  if (request.type === 'health') await worker.checkHealth(request.health);
+  return null;
 }

@@ -50,10 +50,16 @@ function toRows({ properties = {}, required = [] }: Property, prefix: string): R
 }
 
 function toType(property: Property): string {
-  if (property.anyOf !== undefined) return property.anyOf.map(toType).join(' or ');
+  if (property.anyOf !== undefined) return property.anyOf.map(toChoice).join(' or ');
   if (property.const !== undefined) return `\`"${property.const}"\``;
   if (property.enum !== undefined) return property.enum.map((value) => `\`"${value}"\``).join(' or ');
   return property.type === 'array' ? 'string[]' : property.type;
+}
+
+function toChoice(choice: Property): string {
+  return choice.properties === undefined
+    ? toType(choice)
+    : `\`{ ${Object.keys(choice.properties).join(', ')} }\``;
 }
 
 function toLimits(property: Property, isRequired: boolean): string {

@@ -91,6 +91,7 @@ const plain: Manifest = {
   settings: {
     ready: 'listen',
     readyTimeoutMs: 30_000,
+    stopSignal: 'SIGTERM',
     drainTimeoutMs: 30_000,
     quiesceTimeoutMs: 2_000,
     probationMs: 5_000,

@@ -1,0 +1,46 @@
+/** Servers that are not ours, as Debian has them: each takes over from itself under load. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startLoad, type LoadOptions } from '../../scripts/load/load.ts';
+import { createTestApp, readRepositoryFile } from '../support/app.ts';
+
+interface Server {
+  readonly example: string;
+  /** Where the version stands. */
+  readonly file: string;
+  /** The clients that have to notice nothing. */
+  readonly clients: LoadOptions['clients'];
+}
+
+const servers: readonly Server[] = [
+  { example: 'go-activation', file: 'main.go', clients: { newConnection: 3, keepAlive: 3, slow: 2 } },
+  { example: 'gunicorn', file: 'app.py', clients: { newConnection: 3, keepAlive: 3, slow: 2 } },
+  { example: 'puma', file: 'config.ru', clients: { newConnection: 3, keepAlive: 3, slow: 2 } },
+  { example: 'nginx', file: 'nginx.conf', clients: { newConnection: 3, keepAlive: 3 } },
+];
+
+for (const { example, file, clients } of servers) {
+  test(`${example}: no request fails while a new version takes over`, async (t) => {
+    const source = (name: string, port: number): string =>
+      readRepositoryFile(`examples/${example}/${name}`).replaceAll('3000', String(port));
+    const app = await createTestApp({ from: `examples/${example}`, files: {} });
+    t.after(() => app.dispose());
+    app.commit({
+      'midflight.config.json': source('midflight.config.json', app.port),
+      [file]: source(file, app.port),
+    });
+    const supervisor = await app.start();
+    const load = startLoad({ origin: app.origin, clients });
+    t.after(() => load.stop());
+    await load.waitForVersion('1');
+    app.commit({ [file]: source(file, app.port).replaceAll(/(version(?:After)?\W+)1/gi, '$12') });
+    const { json } = await app.midflight('deploy', '--json');
+    assert.deepEqual([json['result'], json['path']], ['committed', 'handoff'], JSON.stringify(json));
+    await load.waitForVersion('2');
+    const { failures, requests } = await load.stop();
+    assert.deepEqual(failures, [], app.log());
+    assert.ok(requests > 50, `${requests} requests`);
+    supervisor.kill('SIGTERM');
+  });
+}

@@ -1,0 +1,137 @@
+/** Programs from their start until they count as ready. */
+
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { text } from 'node:stream/consumers';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import type { Ready } from '../../src/protocol/manifest.ts';
+import { createPrograms, toServer, type Programs } from '../support/programs.ts';
+
+async function get({ listeners }: Programs): Promise<string> {
+  const request = http.get(`http://${listeners.addresses()[0]}/`, { agent: false });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  return text(response);
+}
+
+const say = 'response.end(String(process.pid));';
+const kinds: readonly (readonly [string, Ready, readonly string[]])[] = [
+  ['polls its socket', 'listen', toServer(say)],
+  ['answers', { http: '/' }, toServer(say)],
+  ['prints the line', { line: '^serving on \\d+$' }, toServer(say, `console.log('serving on 3');`)],
+  ['writes to READY_FD', 'pipe', toServer(say, `fs.writeSync(Number(process.env.READY_FD), 'ready\\n');`)],
+  ['closes READY_FD', 'pipe', toServer(say, `fs.closeSync(Number(process.env.READY_FD));`)],
+  ['sends READY=1', 'notify', toServer(say, toNotify(String.raw`STATUS=up\nREADY=1`))],
+  [
+    'is given more time',
+    'notify',
+    toServer(
+      say,
+      `${toNotify('EXTEND_TIMEOUT_USEC=5000000')} setTimeout(() => { ${toNotify('READY=1')} }, 600);`,
+    ),
+  ],
+];
+
+/** What sends a datagram, from Node. */
+function toNotify(message: string): string {
+  const script = `use Socket; socket my $s, AF_UNIX, SOCK_DGRAM, 0; send $s, "${message}", 0, pack_sockaddr_un($ENV{NOTIFY_SOCKET});`;
+  return `require('node:child_process').execFileSync('perl', ['-e', ${JSON.stringify(script)}]);`;
+}
+
+for (const [what, ready, command] of kinds) {
+  test(`a program is ready when it ${what}`, async (t) => {
+    const programs = createPrograms(t);
+    const readyTimeoutMs = what.includes('more time') ? 500 : 20_000;
+    const worker = await programs.start({ command, settings: { ready, readyTimeoutMs } });
+    assert.equal(await get(programs), String(worker.pid));
+  });
+}
+
+const idle = [process.execPath, '-e', `console.log('the last word'); setInterval(() => {}, 1_000);`];
+
+const failures: readonly (readonly [Ready, RegExp])[] = [
+  [{ http: '/' }, /GET \/ was not answered.*the last word/s],
+  [{ line: 'ready' }, /nothing that matches \/ready\/m.*the last word/s],
+  ['pipe', /wrote nothing to READY_FD.*the last word/s],
+  ['notify', /no READY=1.*the last word/s],
+];
+
+for (const [ready, message] of failures) {
+  test(`a program that is not ready by ${JSON.stringify(ready)} is killed, and the error says what was seen`, async (t) => {
+    const programs = createPrograms(t);
+    const starting = programs.start({ command: idle, settings: { ready, readyTimeoutMs: 400 } });
+    await assert.rejects(starting, { code: 'ERR_MIDFLIGHT_PROGRAM_NOT_READY', message });
+  });
+}
+
+test('the status of a program that says that it stops is in the error', async (t) => {
+  const programs = createPrograms(t);
+  const command = toServer(say, toNotify(String.raw`STOPPING=1\nSTATUS=no database`));
+  await assert.rejects(programs.start({ command, settings: { ready: 'notify' } }), {
+    code: 'ERR_MIDFLIGHT_PROGRAM_NOT_READY',
+    message: /it said that it stops; its status was "no database"/,
+  });
+});
+
+for (const ready of ['listen', { http: '/' }, 'pipe', 'notify'] as const) {
+  test(`a program that ends while it starts is an error at once: ${JSON.stringify(ready)}`, async (t) => {
+    const programs = createPrograms(t);
+    const command = ['sh', '-c', 'echo broken; exit 4'];
+    await assert.rejects(programs.start({ command, settings: { ready } }), {
+      code: 'ERR_MIDFLIGHT_WORKER_EXITED',
+      message: /exit code 4.*broken/s,
+    });
+  });
+}
+
+test('a program that answers 503 is not ready, and the error says so', async (t) => {
+  const programs = createPrograms(t);
+  const command = toServer('response.statusCode = 503; response.end();');
+  const settings = { ready: { http: '/up' }, readyTimeoutMs: 400 };
+  await assert.rejects(programs.start({ command, settings }), { message: /GET \/up was answered by 503/ });
+});
+
+test('a program that fails its health check does not take over', async (t) => {
+  const programs = createPrograms(t);
+  const command = toServer('response.statusCode = 500; response.end();');
+  const settings = { health: { path: '/health', timeoutMs: 300, intervalMs: 100 } };
+  await assert.rejects(programs.start({ command, settings }), {
+    code: 'ERR_MIDFLIGHT_HEALTH_FAILED',
+    message: /GET \/health was answered by 500/,
+  });
+});
+
+test('a program whose children serve is seen to, by its polling and by its answer', async (t) => {
+  const programs = createPrograms(t);
+  const [node = '', flag = '', code = ''] = toServer('response.end(String(process.ppid));');
+  const child = [flag, code].map((word) => JSON.stringify(word)).join(', ');
+  const parent = `require('node:child_process').spawn(${JSON.stringify(node)}, [${child}], { stdio: ['ignore', 'inherit', 'inherit', 3] }); setInterval(() => {}, 1_000);`;
+  const settings = { health: { path: '/', timeoutMs: 5_000, intervalMs: 100 } };
+  const startedAt = performance.now();
+  const worker = await programs.start({ command: [node, flag, parent], settings });
+  assert.ok(performance.now() - startedAt < 1_900, 'it counts as ready by being old only');
+  assert.equal(await get(programs), String(worker.pid));
+  worker.kill('SIGKILL');
+  await worker.exited;
+});
+
+test('a program that ends its parent serves on, and ends when it is asked to', async (t) => {
+  const programs = createPrograms(t);
+  const command = toServer(say, `process.kill(process.ppid, 'SIGTERM');`);
+  const worker = await programs.start({ command, settings: { ready: { http: '/' } } });
+  assert.equal(await get(programs), String(worker.pid));
+  assert.deepEqual(await worker.end(5_000), { code: null, signal: 'SIGTERM' });
+});
+
+test('a program knows its sockets in every dialect, by their names', async (t) => {
+  const programs = createPrograms(t);
+  const names =
+    'LISTEN_FDS LISTEN_FDNAMES NGINX SERVER_STARTER_PORT EINHORN_FDS EINHORN_FD_COUNT EINHORN_FD_1';
+  const command = toServer(
+    `response.end(${JSON.stringify(names)}.split(' ').map((name) => process.env[name]).join(' '));`,
+  );
+  const listen = ['web=127.0.0.1:0', `unix:${programs.directory}/socket`];
+  await programs.start({ command, listen });
+  const socket = `${programs.directory}/socket`;
+  assert.equal(await get(programs), `2 web:unix_${socket} 3;4; 127.0.0.1:0=3;${socket}=4 3 4 2 4`);
+});
