@@ -99,6 +99,15 @@ export const catalog = {
       "A program that is not Node runs as one process, so it can't be scaled; let it start processes of its own, as gunicorn and puma do",
     2,
   ),
+  ERR_MIDFLIGHT_PROTOCOL_MISMATCH: row(
+    (other, theirs, ours) =>
+      `${other} speaks ${theirs}, this Midflight ${ours}: they are of versions too far apart to work together; use the same version on both sides, or "midflight stop" and "midflight start" with the new one`,
+    4,
+  ),
+  ERR_MIDFLIGHT_UPGRADE_FAILED: row(
+    (what) => `The new supervisor did not come up, and the one before is back: ${what}`,
+    3,
+  ),
   ERR_MIDFLIGHT_DEPLOY_LOCKED: row(
     (holder, waited = '') =>
       `Another deploy is under way (${holder})${waited === '' ? '' : `, still after ${waited}`}; try again later, or wait for its end with "--wait"`,

@@ -13,7 +13,7 @@ export function addHistory(program: Command): void {
     .action(({ json, limit }: { readonly json: boolean; readonly limit: number }) => {
       const { database } = toHome(process.cwd());
       // Read from the record itself, so that it works while nothing runs.
-      const history = existsSync(database) ? openHistory(database, { isOwner: false }) : null;
+      const history = existsSync(database) ? openHistory(database) : null;
       const deploys = history?.list(limit) ?? [];
       history?.close();
       if (json) printJson(deploys);

@@ -18,6 +18,7 @@ import { addStart } from './start.ts';
 import { addStatus } from './status.ts';
 import { addStop } from './stop.ts';
 import { addSystemd } from './systemd.ts';
+import { addUpgradeSelf } from './upgrade-self.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -41,6 +42,7 @@ for (const add of [
   addStatus,
   addHistory,
   addStop,
+  addUpgradeSelf,
   addInit,
   addSystemd,
 ])

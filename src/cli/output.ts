@@ -44,3 +44,11 @@ export function printFailure(failure: Failure, isJson: boolean): void {
 export function toDurationText(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
+
+/** Who read the output may go, or the terminal: that is no reason to end what serves. */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
+    stream.on('error', () => {});
+  }
+}

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { leaveInitToShell } from '../supervisor/init-process.ts';
-import { logJson, logLine } from './output.ts';
+import { logJson, logLine, outliveReaders } from './output.ts';
 
 interface StartOptions {
   readonly dirty: boolean;
@@ -20,20 +20,13 @@ export function addStart(program: Command): void {
       const log = json ? logJson : logLine;
       leaveInitToShell(log);
       outliveReaders();
-      const { startApp } = await import('../console/start-app.ts');
-      const exitCode = await startApp({
+      const { startKeeper } = await import('../console/start-keeper.ts');
+      const exitCode = await startKeeper({
         appDirectory: process.cwd(),
         request: { ref, isDirty: dirty, path: 'auto', detach: false, waitMs: 0 },
+        isJson: json,
         log,
       });
       process.exit(exitCode);
     });
-}
-
-/** Who read the output may go, or the terminal: that is no reason to end what serves. */
-function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.removeAllListeners('error');
-    stream.on('error', () => {});
-  }
 }

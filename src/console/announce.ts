@@ -1,7 +1,6 @@
 /** Tells the service manager what becomes of the app, and the log what the service manager is not told. */
 
 import type { Deployer } from '../deploy/deploy.ts';
-import type { ServiceEnvironment } from '../supervisor/service-environment.ts';
 import {
   createServiceNotifier,
   silentNotifier,
@@ -9,20 +8,23 @@ import {
 } from '../supervisor/service-notifier.ts';
 import type { Workers } from '../supervisor/workers.ts';
 
-/** The first process of a container, or of a machine. What it has started is known to whoever watches it. */
-const INIT_PID = 1;
+/** What the service manager wants to be told, and where. */
+export interface NotifiedService {
+  readonly notifySocket: string | null;
+  readonly watchdogMs: number | null;
+  /** Null where our pid means nothing to it: in a container, where it knows its direct child. */
+  readonly mainPid: number | null;
+}
 
 export interface NotifierOptions {
-  readonly service: ServiceEnvironment;
+  readonly service: NotifiedService;
   readonly log: (message: string) => void;
 }
 
 /** One that does nothing where no service manager wants to know. */
 export function createNotifier({ service, log }: NotifierOptions): ServiceNotifier {
-  const { notifySocket, watchdogMs } = service;
+  const { notifySocket, watchdogMs, mainPid } = service;
   if (notifySocket === null) return silentNotifier;
-  // In a container our pid means nothing to the service manager; a direct child it knows.
-  const mainPid = process.ppid === INIT_PID ? null : process.pid;
   return createServiceNotifier({
     socket: notifySocket,
     watchdogMs,

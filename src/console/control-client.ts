@@ -3,6 +3,13 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { MidflightError } from '../errors.ts';
+import {
+  CONTROL_PROTOCOL_HEADER,
+  negotiate,
+  parseRange,
+  protocols,
+  toRangeText,
+} from '../protocol/versions.ts';
 import type { Home } from '../release/home.ts';
 
 export interface ControlCall {
@@ -25,13 +32,19 @@ async function send(home: Home, { method, path, body }: ControlCall): Promise<In
     socketPath: home.controlSocket,
     method,
     path,
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      [CONTROL_PROTOCOL_HEADER]: toRangeText(protocols.control),
+    },
   });
   request.end(body === undefined ? undefined : JSON.stringify(body));
   try {
     const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const range = parseRange(response.headers[CONTROL_PROTOCOL_HEADER]?.toString());
+    if (range !== null) negotiate('control', 'What runs', range);
     return response;
   } catch (error) {
+    if (error instanceof MidflightError) throw error;
     throw new MidflightError('ERR_MIDFLIGHT_NOT_RUNNING', [home.appDirectory], { cause: error });
   }
 }

@@ -13,11 +13,17 @@ import type { DeployCaller, DeployReport, Progress } from '../deploy/deploy-requ
 import { TIMEOUT_MS_MAX } from '../release/config.ts';
 import type { History } from '../deploy/history.ts';
 import { WORKERS_MAX } from '../release/config.ts';
+import type { Inventory } from '../protocol/keeper-messages.ts';
+import {
+  CONTROL_PROTOCOL_HEADER,
+  negotiate,
+  parseRange,
+  protocols,
+  toRangeText,
+} from '../protocol/versions.ts';
 import type { ProcessHost } from '../supervisor/process-host.ts';
 import type { Workers } from '../supervisor/workers.ts';
-
-/** Unix socket paths end here on Linux: sockaddr_un. */
-export const SOCKET_PATH_LENGTH_MAX = 107;
+import type { Upgrade } from './upgrade-self.ts';
 
 const deploySchema = z.strictObject({
   ref: z.string().min(1).max(1_000).default('HEAD'),
@@ -37,6 +43,8 @@ export interface ControlOptions {
   readonly workers: Workers;
   readonly history: History;
   readonly host: ProcessHost;
+  readonly upgrade: Upgrade;
+  readonly keeper: Inventory;
   onStop(): void;
 }
 
@@ -62,19 +70,35 @@ export async function openControlServer(options: ControlOptions): Promise<Contro
   };
 }
 
-function toRoutes({ appName, deployer, workers, history, host, onStop }: ControlOptions): Hono {
+function toRoutes({
+  appName,
+  deployer,
+  workers,
+  history,
+  host,
+  upgrade,
+  keeper,
+  onStop,
+}: ControlOptions): Hono {
   const app = new Hono();
   app.onError((error, context) => {
     if (!(error instanceof z.ZodError)) return context.json({ error: toFailure(error) }, 500);
     const usage = new MidflightError('ERR_MIDFLIGHT_USAGE', [z.prettifyError(error)], { cause: error });
     return context.json({ error: toFailure(usage) }, 400);
   });
+  app.use(async (context, next) => {
+    context.header(CONTROL_PROTOCOL_HEADER, toRangeText(protocols.control));
+    // A client of another make says nothing, and takes what it gets.
+    const range = parseRange(context.req.header(CONTROL_PROTOCOL_HEADER));
+    if (range !== null) negotiate('control', 'The command line', range);
+    await next();
+  });
   app.get('/status', async (context) =>
     context.json({
       app: appName,
       release: workers.currentRelease()?.manifest.id ?? null,
-      supervisor: { pid: process.pid },
-      keeper: null,
+      keeper: { pid: keeper.keeper.pid },
+      supervisor: { pid: process.pid, restarts: keeper.restarts, upgrade: upgrade.outcome() },
       workers: await workers.status(),
       lastCrash: workers.lastCrash(),
       listeners: (await host.addresses()).map((address) => ({ address })),
@@ -98,8 +122,9 @@ function toRoutes({ appName, deployer, workers, history, host, onStop }: Control
   });
   app.post('/stop', (context) => {
     setImmediate(onStop);
-    return context.json({ stopping: process.pid });
+    return context.json({ stopping: keeper.keeper.pid });
   });
+  app.post('/upgrade-self', async (context) => context.json(await upgrade.begin()));
   return app;
 }
 

@@ -1,58 +1,53 @@
-/** Composes a supervisor: lock, record, listeners, workers, deployer, control socket, signals. What `midflight start` runs. */
+/** Composes a supervisor: record, workers, deployer, control socket, signals. What it needs to outlive it, the keeper holds. */
 
-import { createWriteStream, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { MidflightError } from '../errors.ts';
-import { createDeployer } from '../deploy/deploy.ts';
+import { createDeployer, type Deployer } from '../deploy/deploy.ts';
 import type { DeployRequest } from '../deploy/deploy-request.ts';
 import { openHistory } from '../deploy/history.ts';
 import { TIMEOUT_MS_MAX } from '../release/config.ts';
 import { toHome } from '../release/home.ts';
-import { openInheritedSockets } from '../supervisor/inherited-sockets.ts';
-import { createListeners } from '../supervisor/listeners.ts';
-import { createLocalHost } from '../supervisor/local-host.ts';
-import { acquireLock } from '../supervisor/lock.ts';
+import type { Keeper } from '../supervisor/keeper-client.ts';
+import type { Notebook } from '../supervisor/notebook.ts';
+import type { ServiceNotifier } from '../supervisor/service-notifier.ts';
 import { createWorkersEnv } from '../supervisor/workers-env.ts';
-import { takeServiceEnvironment } from '../supervisor/service-environment.ts';
-import { createWorkers } from '../supervisor/workers.ts';
+import { createWorkers, type Workers } from '../supervisor/workers.ts';
 import { announce, createNotifier } from './announce.ts';
-import { openControlServer, SOCKET_PATH_LENGTH_MAX } from './control-server.ts';
+import { openControlServer } from './control-server.ts';
 import { watchSignals } from './signals.ts';
+import type { StartSettings } from './start-keeper.ts';
 import { findTerminal } from './terminal.ts';
+import { createUpgrade } from './upgrade-self.ts';
 
 export interface StartOptions {
-  readonly appDirectory: string;
-  readonly request: DeployRequest;
+  readonly settings: StartSettings;
+  readonly keeper: Keeper;
   readonly log: (message: string) => void;
 }
 
 /** As a shell tells of a program that SIGINT has ended. */
 const CUT_EXIT_CODE = 130;
 
-/** Runs until it is stopped; resolves then with the exit code. Rejects where the first release can't be started. */
-export async function startApp({ appDirectory, request, log }: StartOptions): Promise<number> {
+/** Why the supervisor ends: all has stopped, or another one goes on. */
+export type StartOutcome =
+  | { readonly type: 'stopped'; readonly exitCode: number }
+  | { readonly type: 'replaced' };
+
+/** Runs until it is stopped or replaced. Rejects where the first release can't be started. */
+export async function startApp({ settings, keeper, log }: StartOptions): Promise<StartOutcome> {
+  const { appDirectory, request } = settings;
   const home = toHome(appDirectory);
-  if (home.controlSocket.length > SOCKET_PATH_LENGTH_MAX) {
-    throw new MidflightError('ERR_MIDFLIGHT_USAGE', [
-      `The path of the control socket has ${home.controlSocket.length} characters, the system's limit is ${SOCKET_PATH_LENGTH_MAX}: move the app to a shorter path`,
-    ]);
-  }
-  const service = takeServiceEnvironment(process.env);
-  const lock = acquireLock(home.lockFile);
-  mkdirSync(home.logs, { recursive: true });
-  const logFile = createWriteStream(path.join(home.logs, 'app.log'), { flags: 'a' });
-  const history = openHistory(home.database, { isOwner: true });
-  const listeners = createListeners(openInheritedSockets(service, log));
-  const host = createLocalHost({ listeners, sinks: [process.stdout, logFile] });
-  const workers = createWorkers(createWorkersEnv({ host, appDirectory, log }));
+  const history = openHistory(home.database);
+  const { host, note } = keeper;
+  const workers = createWorkers(createWorkersEnv({ host, appDirectory, log, note }));
   const deployer = createDeployer({ home, workers, history });
-  const notifier = createNotifier({ service, log });
+  const notifier = createNotifier({ service: settings.service, log });
   const toStatus = announce(notifier, deployer, workers);
   deployer.events.on('progress', ({ step, message }) =>
     log(`${step}${message === '' ? '' : `: ${message}`}`),
   );
-  const stopped = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<'stopped' | 'replaced'>();
   let exitCode = 0;
+  const upgrade = createUpgrade({ keeper, deployer, workers, onReplaced: () => ended.resolve('replaced') });
   const control = await openControlServer({
     socket: home.controlSocket,
     appName: path.basename(appDirectory),
@@ -60,21 +55,17 @@ export async function startApp({ appDirectory, request, log }: StartOptions): Pr
     workers,
     history,
     host,
-    onStop: stopped.resolve,
+    upgrade,
+    keeper: keeper.inventory,
+    onStop: () => ended.resolve('stopped'),
   });
   const ignore = watchSignals({
+    source: keeper.signals,
     terminal: findTerminal(),
-    async deploy(onBegin) {
-      const onWait = (holder: string): void => log(`SIGHUP: waits for its turn: ${holder}`);
-      const deploying = deployer.deploy({ ...request, waitMs: TIMEOUT_MS_MAX }, { onBegin, onWait });
-      notifier.reloading();
-      notifier.extendWhile(deploying);
-      await deploying.catch((error: unknown) => log(`SIGHUP: ${String(error)}`));
-      notifier.ready(toStatus());
-    },
+    deploy: async (onBegin) => deployAgain({ deployer, notifier, toStatus, request, log }, onBegin),
     stop(why) {
       log(`stopping: ${why}`);
-      stopped.resolve();
+      ended.resolve('stopped');
     },
     cut() {
       log('cutting what is in flight');
@@ -82,29 +73,59 @@ export async function startApp({ appDirectory, request, log }: StartOptions): Pr
       workers.cut();
     },
   });
+  let outcome: 'stopped' | 'replaced' = 'stopped';
   try {
-    const serving = deployer.bootstrap(request);
+    const notebook = keeper.inventory.notebook as Notebook | null;
+    if (notebook?.isStopping === true) ended.resolve('stopped');
+    const serving = begin(deployer, notebook, request);
     notifier.extendWhile(serving);
-    await Promise.race([serving, stopped.promise]);
+    await Promise.race([serving, ended.promise]);
     if (workers.currentRelease() !== null) {
-      log(`serving ${(await host.addresses()).join(', ') || '(no listener)'}; pid ${process.pid}`);
-      for (const address of listeners.unused())
-        log(`${address} was passed in and is held, but no worker listens on it`);
+      await upgrade.settle();
+      log(
+        `serving ${(await host.addresses()).join(', ') || '(no listener)'}; pid ${keeper.inventory.keeper.pid}`,
+      );
       notifier.ready(toStatus());
     }
-    await stopped.promise;
+    outcome = await ended.promise;
   } finally {
-    notifier.stopping();
-    const stopping = workers.stop(workers.currentRelease()?.manifest.settings.drainTimeoutMs ?? 0);
-    notifier.extendWhile(stopping);
-    await stopping;
+    if (outcome === 'stopped') await stop(workers, notifier);
     ignore();
     control.close();
-    listeners.close();
     history.close();
-    logFile.end();
     await notifier.close();
-    lock.dispose();
   }
-  return exitCode;
+  return outcome === 'stopped' ? { type: outcome, exitCode } : { type: outcome };
+}
+
+async function begin(deployer: Deployer, notebook: Notebook | null, request: DeployRequest): Promise<void> {
+  const goesOn = notebook !== null && (await deployer.resume(notebook));
+  if (!goesOn && notebook?.isStopping !== true) await deployer.bootstrap(request);
+}
+
+interface HangUp {
+  readonly deployer: Deployer;
+  readonly notifier: ServiceNotifier;
+  readonly request: DeployRequest;
+  toStatus(): string;
+  log(message: string): void;
+}
+
+async function deployAgain(
+  { deployer, notifier, toStatus, request, log }: HangUp,
+  onBegin: () => void,
+): Promise<void> {
+  const onWait = (holder: string): void => log(`SIGHUP: waits for its turn: ${holder}`);
+  const deploying = deployer.deploy({ ...request, waitMs: TIMEOUT_MS_MAX }, { onBegin, onWait });
+  notifier.reloading();
+  notifier.extendWhile(deploying);
+  await deploying.catch((error: unknown) => log(`SIGHUP: ${String(error)}`));
+  notifier.ready(toStatus());
+}
+
+async function stop(workers: Workers, notifier: ServiceNotifier): Promise<void> {
+  notifier.stopping();
+  const stopping = workers.stop(workers.currentRelease()?.manifest.settings.drainTimeoutMs ?? 0);
+  notifier.extendWhile(stopping);
+  await stopping;
 }

@@ -16,6 +16,7 @@ import { toPlan, type Plan, type Policy } from '../plan/plan.ts';
 import { toModuleVersion } from '../protocol/manifest.ts';
 import { buildRelease, removeStaging } from '../release/build.ts';
 import { toReleaseIdOfRoot, toReleaseLocation, type Home } from '../release/home.ts';
+import type { Notebook } from '../supervisor/notebook.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import type { Outgrown, Timings, Workers } from '../supervisor/workers.ts';
 import type { DeployCaller, DeployReport, DeployRequest, DeployWish, Progress } from './deploy-request.ts';
@@ -37,8 +38,12 @@ export interface Deployer {
   status(): { readonly stage: 'working' | 'probation'; readonly release: string | null } | null;
   /** Starts the proved release, or makes one from the source where there is none. */
   bootstrap(request: DeployRequest): Promise<void>;
+  /** Goes on where another supervisor was killed. False where nothing serves, so that there is nothing to go on with. */
+  resume(notebook: Notebook): Promise<boolean>;
   deploy(request: DeployRequest, caller?: DeployCaller): Promise<DeployReport>;
   rollback(release: string | null): Promise<DeployReport>;
+  /** No deploy begins until the returned function is called. Errors: ERR_MIDFLIGHT_DEPLOY_LOCKED, also in probation. */
+  rest(): Promise<() => void>;
   /** Another count of workers, which lasts over deploys and starts; null for what the release says. Returns the count.
    *  Errors: ERR_MIDFLIGHT_DEPLOY_LOCKED, also in probation; ERR_MIDFLIGHT_SCALE_REFUSED. */
   scale(count: number | null): Promise<number>;
@@ -81,11 +86,36 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     working = 'start';
     workers.scaleNext(history.scaledTo());
     try {
+      history.interrupt('The supervisor and its keeper ended while it was at work');
       await removeStaging(home);
       const known = history.proved() ?? history.current();
       const release = known === null ? null : await readRelease(home, known).catch(() => null);
       if (release === null) await startFirst(request);
       else await startAgain(release);
+    } finally {
+      working = null;
+      giveBack();
+    }
+  }
+
+  async function resume(notebook: Notebook): Promise<boolean> {
+    const giveBack = await turns.take({ waitMs: 0 });
+    working = 'start';
+    workers.scaleNext(history.scaledTo());
+    try {
+      await removeStaging(home);
+      const dropped = await workers.recover(notebook, async (id) => readRelease(home, id).catch(() => null));
+      const release = workers.currentRelease();
+      const serving = release === null ? 'nothing serves' : `release ${release.manifest.id} serves`;
+      history.interrupt(
+        `The supervisor ended ${dropped === null ? 'while it was at work' : `when ${dropped}`}; ${serving}`,
+      );
+      if (dropped !== null) tell('recover', `when the supervisor ended, ${dropped}; ${serving}`);
+      if (release !== null) {
+        history.setCurrent(release.manifest.id);
+        history.setProved(release.manifest.id);
+      }
+      return release !== null;
     } finally {
       working = null;
       giveBack();
@@ -171,6 +201,12 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     }
   }
 
+  async function rest(): Promise<() => void> {
+    if (probation !== null)
+      throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [describeWork(probation.run), '']);
+    return turns.take({ waitMs: 0 });
+  }
+
   async function rollback(id: string | null): Promise<DeployReport> {
     return exclusively({ ...kAtOnce, what: 'rollback' }, async (run) => {
       const current = run.previous?.manifest.id ?? '';
@@ -238,6 +274,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   ): Promise<DeployReport | null> {
     const { release, problems } = candidate;
     const plan = await settlePlan(run, candidate, path);
+    history.note(run.id, run);
     switch (plan.path) {
       case 'none':
         return finish(run, 'unchanged', null);
@@ -400,6 +437,8 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       return probation === null ? null : { stage: 'probation', release: probation.run.release };
     },
     bootstrap,
+    resume,
+    rest,
     deploy,
     rollback,
     scale,

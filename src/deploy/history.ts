@@ -38,7 +38,11 @@ export interface History {
   scaledTo(): number | null;
   setScaledTo(count: number | null): void;
   begin(previous: string | null): number;
+  /** What is known of a deploy that is at work. */
+  note(id: number, known: Pick<DeployRecord, 'release' | 'path'>): void;
   end(id: number, outcome: DeployOutcome): void;
+  /** Marks what another supervisor was at work on. */
+  interrupt(evidence: string): void;
   /** Newest first. */
   list(limit: number): readonly DeployRecord[];
   /** Versions of modules that could not be evaluated in a running process, and could in a fresh one. */
@@ -62,13 +66,10 @@ const schema = `
   ) STRICT;
 `;
 
-/** Opens or makes the database. What was under way when the last supervisor died is marked as interrupted. */
-export function openHistory(file: string, options: { readonly isOwner: boolean }): History {
+/** Opens or makes the database. */
+export function openHistory(file: string): History {
   const database = new DatabaseSync(file);
   database.exec(schema);
-  if (options.isOwner) {
-    database.exec(`UPDATE deploy SET result = 'interrupted', ended_at = started_at WHERE result = 'running'`);
-  }
   const pointer = (name: string): string | null => {
     const row = database.prepare('SELECT release FROM pointer WHERE name = ?').get(name);
     return row === undefined ? null : String(row['release']);
@@ -98,6 +99,16 @@ export function openHistory(file: string, options: { readonly isOwner: boolean }
         `INSERT INTO deploy (release, previous, path, result, reasons, started_at, timings) VALUES (NULL, ?, 'none', 'running', '[]', ?, '{}')`,
       );
       return Number(insert.run(previous, new Date().toISOString()).lastInsertRowid);
+    },
+    note(id, { release, path }) {
+      database.prepare('UPDATE deploy SET release = ?, path = ? WHERE id = ?').run(release, path, id);
+    },
+    interrupt(evidence) {
+      database
+        .prepare(
+          `UPDATE deploy SET result = 'interrupted', ended_at = ?, evidence = ? WHERE result = 'running'`,
+        )
+        .run(new Date().toISOString(), evidence);
     },
     end(id, outcome) {
       database

@@ -21,7 +21,7 @@ export async function planDeploy({ appDirectory, ref, isDirty }: PlanRequest): P
   const home = toHome(appDirectory);
   const { manifest, problems } = await buildRelease({ home, ref, isDirty, onStep: () => undefined });
   try {
-    const history = existsSync(home.database) ? openHistory(home.database, { isOwner: false }) : null;
+    const history = existsSync(home.database) ? openHistory(home.database) : null;
     const id = history?.current() ?? null;
     const unswappable = history?.unswappable() ?? new Set<string>();
     history?.close();

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRuntime, type Runtime } from '../deploy/create-runtime.ts';
 import type { DevEvent, DevLoadAnswer, DevLoadOptions, DevRequest } from '../protocol/dev-messages.ts';
-import { PROTOCOL_VERSION } from '../protocol/messages.ts';
+import { protocols } from '../protocol/versions.ts';
 import { openChannel } from '../runtime/channel.ts';
 import type { ListenAddress } from '../runtime/servers/listen-address.ts';
 import type { ListenerHandle } from '../runtime/servers/listener-source.ts';
@@ -159,4 +159,4 @@ function watchModules(root: string, runtime: Runtime, maxRetained: number): Load
   };
 }
 
-channel.emit({ type: 'hello', protocol: PROTOCOL_VERSION, pid: process.pid });
+channel.emit({ type: 'hello', protocol: protocols.worker, pid: process.pid });

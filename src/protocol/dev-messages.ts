@@ -1,6 +1,7 @@
 /** What `midflight dev` and its worker say to each other, over the same channel as supervisor and worker. */
 
 import type { ErrorReport } from './messages.ts';
+import type { ProtocolRange } from './versions.ts';
 
 export interface DevLoadOptions {
   /** Absolute path of the app's tree. */
@@ -49,7 +50,7 @@ export interface DevSwap {
 
 /** Worker → parent, unasked. */
 export type DevEvent =
-  | { readonly type: 'hello'; readonly protocol: number; readonly pid: number }
+  | { readonly type: 'hello'; readonly protocol: ProtocolRange; readonly pid: number }
   /** All files that the app consists of, so that a process that has died is started again when one of them is mended. */
   | { readonly type: 'modules'; readonly paths: readonly string[] }
   | ({ readonly type: 'swapped' } & DevSwap)

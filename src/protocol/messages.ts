@@ -5,8 +5,8 @@
  */
 
 import { catalog, MidflightError, type ErrorCode } from '../errors.ts';
+import type { ProtocolRange } from './versions.ts';
 
-export const PROTOCOL_VERSION = 1;
 export const MESSAGE_COMMAND = 'NODE_MIDFLIGHT';
 
 export interface ErrorReport {
@@ -207,7 +207,7 @@ export function monotonicMs(): number {
 
 /** Worker → supervisor, unasked. */
 export type WorkerEvent =
-  | { readonly type: 'hello'; readonly protocol: number; readonly pid: number }
+  | { readonly type: 'hello'; readonly protocol: ProtocolRange; readonly pid: number }
   /** The worker itself has gone back to the generation before, because the new one failed in probation. */
   | { readonly type: 'rolledBack'; readonly generation: number; readonly error: ErrorReport }
   /** An uncaught error of this generation's code is about to end the process. */

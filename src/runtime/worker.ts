@@ -1,7 +1,7 @@
 /** The process that serves the app: what the supervisor starts. Does as its supervisor asks. */
 
+import path from 'node:path';
 import {
-  PROTOCOL_VERSION,
   toErrorReport,
   type CarryReport,
   type DrainAnswer,
@@ -9,10 +9,12 @@ import {
   type WorkerRequest,
   type WorkerStatus,
 } from '../protocol/messages.ts';
+import { protocols } from '../protocol/versions.ts';
 import { openChannel } from './channel.ts';
 import { createGenerations } from './generations.ts';
 import { silenceIntervals } from './lifetime.ts';
 import { readRelease } from './loaded-release.ts';
+import { waitAsOrphan } from './orphan.ts';
 import type { ListenerHandle } from './servers/listener-source.ts';
 import { createStatePassing } from './state-passing.ts';
 
@@ -22,7 +24,7 @@ process.argv.splice(1, 1);
 const channel = openChannel({
   onRequest,
   onCarry: (carried, handle) => generations.servers.takeOver(carried, handle),
-  onDisconnect: () => void endOrphaned(),
+  onDisconnect,
 });
 
 /**
@@ -36,14 +38,17 @@ function holdAnew(): void {
   releaseHold = channel.hold();
 }
 
-/** A worker whose supervisor has died ends its work within this time. */
-const ORPHAN_DRAIN_MS = 30_000;
+const homeDirectory = path.join(process.cwd(), '.midflight');
 
-/** Nobody could stop or replace this worker any more, and the next supervisor wants its addresses. */
-async function endOrphaned(): Promise<void> {
-  await generations.servers.stopAccepting();
-  await generations.servers.drain({ timeoutMs: ORPHAN_DRAIN_MS });
-  process.exit(0);
+/** Nobody but the next keeper will ask for anything any more. */
+function onDisconnect(): void {
+  if (generations.current() === null) process.exit(0);
+  const { servers } = generations;
+  waitAsOrphan({
+    directory: homeDirectory,
+    stopAccepting: async () => servers.stopAccepting(),
+    drain: async (timeoutMs) => servers.drain({ timeoutMs }),
+  });
 }
 
 const generations = createGenerations({
@@ -156,4 +161,4 @@ function toStatus(): WorkerStatus {
   };
 }
 
-channel.emit({ type: 'hello', protocol: PROTOCOL_VERSION, pid: process.pid });
+channel.emit({ type: 'hello', protocol: protocols.worker, pid: process.pid });

@@ -12,16 +12,17 @@ export interface BackOff {
   isFirst(): boolean;
 }
 
-export function createBackOff(): BackOff {
-  let delayMs = BACK_OFF_MS_MIN;
+export function createBackOff({ isFirstAtOnce = false } = {}): BackOff {
+  const first = isFirstAtOnce ? 0 : BACK_OFF_MS_MIN;
+  let delayMs = first;
   let given = 0;
   return {
     nextDelayMs(lifetimeMs) {
-      if (lifetimeMs > BACK_OFF_RESET_MS) delayMs = BACK_OFF_MS_MIN;
+      if (lifetimeMs > BACK_OFF_RESET_MS) delayMs = first;
       given = delayMs;
-      delayMs = Math.min(delayMs * 2, BACK_OFF_MS_MAX);
+      delayMs = Math.min(Math.max(delayMs * 2, BACK_OFF_MS_MIN), BACK_OFF_MS_MAX);
       return given;
     },
-    isFirst: () => given === BACK_OFF_MS_MIN,
+    isFirst: () => given === first,
   };
 }

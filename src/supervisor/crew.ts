@@ -75,7 +75,10 @@ export async function commitAll(crew: Crew, probationMs: number): Promise<void> 
   }
 }
 
-export async function abortAll(members: readonly Member[], { generation }: Crew): Promise<void> {
+export async function abortAll(
+  members: readonly Member[],
+  { generation }: { readonly generation: number },
+): Promise<void> {
   await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'abort', generation })));
 }
 

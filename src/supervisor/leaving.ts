@@ -6,21 +6,41 @@ import { STOP_TIMEOUT_MS } from './process-host.ts';
 import { ask } from './worker.ts';
 
 export interface Leaving {
-  readonly members: ReadonlySet<Member>;
+  /** By when each of them ends, in milliseconds since 1970. */
+  readonly members: ReadonlyMap<Member, number>;
   /** All of a crew, within the time that its release gives them. */
   leave(crew: Crew): void;
   end(member: Member, timeoutMs: number): void;
+  /** Resolves when it has ended, without waiting for idle connections: nothing takes its place before. */
+  endQuickly(member: Member, timeoutMs: number): Promise<void>;
+}
+
+export interface LeavingOptions {
+  /** Milliseconds since 1970. */
+  date(): number;
+  log(message: string): void;
+  /** Called before anything is asked of a member that leaves. */
+  onChange(): void;
 }
 
 /** Makes the set of those who leave. */
-export function createLeaving(log: (message: string) => void): Leaving {
-  const members = new Set<Member>();
+export function createLeaving({ date, log, onChange }: LeavingOptions): Leaving {
+  const members = new Map<Member, number>();
 
-  function end(member: Member, timeoutMs: number): void {
+  async function during(member: Member, timeoutMs: number, work: () => Promise<unknown>): Promise<void> {
     leaveCrew(member);
     member.state = 'draining';
-    members.add(member);
-    void drainAndEnd(member, timeoutMs).finally(() => members.delete(member));
+    members.set(member, date() + timeoutMs);
+    onChange();
+    try {
+      await work();
+    } finally {
+      members.delete(member);
+    }
+  }
+
+  function end(member: Member, timeoutMs: number): void {
+    void during(member, timeoutMs, async () => drainAndEnd(member, timeoutMs));
   }
 
   async function drainAndEnd({ worker }: Member, timeoutMs: number): Promise<void> {
@@ -38,16 +58,15 @@ export function createLeaving(log: (message: string) => void): Leaving {
   return {
     members,
     end,
+    endQuickly: async (member, timeoutMs) =>
+      during(member, timeoutMs, async () => {
+        await ask(member.worker, { type: 'quiesce', timeoutMs }).catch(() => null);
+        await member.worker.end(STOP_TIMEOUT_MS);
+      }),
     leave(crew) {
       for (const member of crew.members) end(member, crew.release.manifest.settings.drainTimeoutMs);
     },
   };
-}
-
-/** Ends one that nothing takes the place of before it has ended: idle connections are not waited for. */
-export async function drainQuickly({ worker }: Member, timeoutMs: number): Promise<void> {
-  await ask(worker, { type: 'quiesce', timeoutMs }).catch(() => null);
-  await worker.end(STOP_TIMEOUT_MS);
 }
 
 /** What the end of a worker takes with it. */

@@ -5,7 +5,6 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { WriteStream } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
 import {
@@ -17,20 +16,22 @@ import {
 import { createCarryRelay, type CarryRelay, type RelayedHandle } from './carry-relay.ts';
 import { toTargetText, type Listeners } from './listeners.ts';
 import type { HostedProcess, ProcessEvents, ProcessExit, ProcessHost, ProcessSpec } from './process-host.ts';
+import { openProcessOutput, type ProcessOutput, type Sink } from './process-output.ts';
 
-/** Enough for an error with its stack. */
-const OUTPUT_BYTES_MAX = 16 * 1024;
 /** What a process has printed has been read by then, unless a child of its own keeps the pipe open. */
 const CLOSE_TIMEOUT_MS = 500;
 
 export interface LocalHostOptions {
   readonly listeners: Listeners;
   /** Get all that the processes print. */
-  readonly sinks: readonly (WriteStream | NodeJS.WriteStream)[];
+  readonly sinks: readonly Sink[];
+  /** Gets it too, and goes on so when this process has been killed. Without one, the processes end with this one. */
+  readonly logFile?: string;
 }
 
 /** Makes the host; nothing is started yet. */
-export function createLocalHost({ listeners, sinks }: LocalHostOptions): ProcessHost {
+export function createLocalHost({ listeners, sinks, logFile }: LocalHostOptions): ProcessHost {
+  let count = 0;
   const children = new Map<number, ChildProcess>();
   const relay = createCarryRelay((pid, message, handle, onError) => {
     const child = children.get(pid);
@@ -42,13 +43,17 @@ export function createLocalHost({ listeners, sinks }: LocalHostOptions): Process
   return {
     async spawn(spec, events) {
       const fds = await Promise.all(spec.listen.map((target) => acquire(listeners, target)));
-      const child = start(spec, fds);
+      const output = openProcessOutput(sinks, logFile);
+      const child = start(spec, output, fds);
+      output.read(child);
       if (spec.hasChannel) {
         serveChannel(child, listeners, events);
         relayCarried(child, children, relay);
-      } else endWithHost(child);
-      return toHostedProcess(child, sinks, spec);
+      } else if (logFile === undefined) endWithHost(child);
+      return toHostedProcess(++count, child, output, spec);
     },
+    inherited: () => [],
+    adopt: () => null,
     async addresses() {
       return listeners.addresses();
     },
@@ -65,17 +70,20 @@ async function acquire(listeners: Listeners, target: ListenTarget): Promise<numb
   }
 }
 
-function start({ file, args, cwd, env, hasChannel }: ProcessSpec, fds: readonly number[]): ChildProcess {
+function start(spec: ProcessSpec, { stdio }: ProcessOutput, fds: readonly number[]): ChildProcess {
+  const { file, args, cwd, env, hasChannel } = spec;
   return spawn(file, args, {
     cwd,
     env,
-    stdio: ['ignore', 'pipe', 'pipe', ...fds, ...(hasChannel ? (['ipc'] as const) : [])],
+    stdio: ['ignore', ...stdio, ...fds, ...(hasChannel ? (['ipc'] as const) : [])],
     // Out of the terminal's group: Ctrl-C is for the supervisor, which lets its workers end what is in flight.
     detached: true,
   });
 }
 
-function serveChannel(child: ChildProcess, listeners: Listeners, { onMessage }: ProcessEvents): void {
+function serveChannel(child: ChildProcess, listeners: Listeners, events: ProcessEvents): void {
+  const { onMessage, onDisconnect } = events;
+  if (onDisconnect !== undefined) child.once('disconnect', onDisconnect);
   child.on('internalMessage', (message: WorkerMessage<unknown>) => {
     if (message.cmd !== MESSAGE_COMMAND) return;
     if ('listen' in message) void answerListen(child, listeners, message);
@@ -118,8 +126,9 @@ function post(child: ChildProcess, message: SupervisorMessage<never> | object, h
 }
 
 function toHostedProcess(
+  id: number,
   child: ChildProcess,
-  sinks: LocalHostOptions['sinks'],
+  output: ProcessOutput,
   { hasChannel }: ProcessSpec,
 ): HostedProcess {
   const kill = (signal: NodeJS.Signals): void => {
@@ -127,22 +136,16 @@ function toHostedProcess(
     if (signal === 'SIGKILL' && !hasChannel) killGroup(child);
     else child.kill(signal);
   };
-  let output = '';
   let exit: ProcessExit | null = null;
-  const keep = (chunk: Buffer): void => {
-    output = (output + chunk.toString()).slice(-OUTPUT_BYTES_MAX);
-    for (const sink of sinks) sink.write(chunk);
-  };
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
-  const exited = waitForExit(child).then((ended) => (exit = ended));
+  const exited = waitForExit(child, output).then((ended) => (exit = ended));
   return {
+    id,
     pid: child.pid ?? -1,
     exited,
     hasExited: () => exit !== null,
     isConnected: () => child.connected,
     async output() {
-      return output.trimEnd();
+      return output.tail();
     },
     kill,
     async end(timeoutMs) {
@@ -168,15 +171,13 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
-async function waitForExit(child: ChildProcess): Promise<ProcessExit> {
-  const closed = once(child, 'close');
+async function waitForExit(child: ChildProcess, output: ProcessOutput): Promise<ProcessExit> {
   try {
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-    await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS, null, { ref: false })]);
+    await Promise.race([output.ended(), sleep(CLOSE_TIMEOUT_MS, null, { ref: false })]);
     return { code, signal };
   } catch {
     // It could not be spawned at all.
-    closed.catch(() => null);
     return { code: 127, signal: null };
   }
 }
@@ -191,5 +192,5 @@ function endWithHost(child: ChildProcess): void {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
-  child.once('close', () => watcher.kill('SIGKILL'));
+  child.once('exit', () => watcher.kill('SIGKILL'));
 }

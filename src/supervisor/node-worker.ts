@@ -14,10 +14,19 @@ import {
   type WorkerMessage,
   type WorkerRequest,
 } from '../protocol/messages.ts';
-import { describeExit, type HostedProcess, type ProcessHost, type RunnableRelease } from './process-host.ts';
+import { negotiate, protocols, type ProtocolRange } from '../protocol/versions.ts';
+import {
+  describeExit,
+  type HostedProcess,
+  type ProcessEvents,
+  type ProcessHost,
+  type RunnableRelease,
+} from './process-host.ts';
 
 export interface NodeWorker<Request = WorkerRequest> extends HostedProcess {
   readonly kind: 'node';
+  /** What its agent speaks, by its own word. */
+  protocol(): ProtocolRange;
   request(request: Request): Promise<unknown>;
 }
 
@@ -48,11 +57,6 @@ export async function spawnNodeWorker<
 >(options: SpawnOptions<Request, Event>): Promise<NodeWorker<Request>> {
   const { host, release, appDirectory, label, mainFile = kWorkerFile } = options;
   const { nodeOptions, args, entry } = release.manifest;
-  const pending = new Map<number, PendingRequest>();
-  const onMessage = (message: WorkerMessage<Event>): void => {
-    if ('id' in message) settle(pending, message);
-    else if ('event' in message) void started.then((worker) => options.onEvent(worker, message.event));
-  };
   const spec = {
     label,
     file: process.execPath,
@@ -62,17 +66,66 @@ export async function spawnNodeWorker<
     hasChannel: true,
     listen: [],
   };
-  const started = host
-    .spawn(spec, { onMessage: (message) => onMessage(message as WorkerMessage<Event>) })
-    .then((hosted) => toNodeWorker<Request>(hosted, pending));
-  return started;
+  const conversation = createConversation<Request, Event>(options.onEvent);
+  return conversation.begin(await host.spawn(spec, conversation));
+}
+
+export interface AdoptOptions {
+  /** What it has said at its start. */
+  readonly protocol: ProtocolRange;
+  onEvent(worker: NodeWorker, event: WorkerEvent): void;
+}
+
+/** One that was started before this process; null when it has ended. */
+export function adoptNodeWorker(
+  host: ProcessHost,
+  process_: number,
+  { protocol, onEvent }: AdoptOptions,
+): NodeWorker | null {
+  const conversation = createConversation<WorkerRequest, WorkerEvent>(onEvent, protocol);
+  const hosted = host.adopt(process_, conversation);
+  return hosted && conversation.begin(hosted);
+}
+
+interface Conversation<Request> extends ProcessEvents {
+  begin(hosted: HostedProcess): NodeWorker<Request>;
+}
+
+/** Listens before the process is known, since it may speak at once. */
+// Both are said by who starts the worker.
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+function createConversation<Request extends { readonly type: string }, Event>(
+  onEvent: (worker: NodeWorker<Request>, event: Event) => void,
+  known: ProtocolRange = protocols.worker,
+): Conversation<Request> {
+  let protocol = known;
+  const pending = new Map<number, PendingRequest>();
+  const begun = Promise.withResolvers<NodeWorker<Request>>();
+  return {
+    onMessage(raw) {
+      const message = raw as WorkerMessage<Event>;
+      if ('id' in message) settle(pending, message);
+      else if ('event' in message) {
+        const { event } = message;
+        if (isHello(event)) protocol = event.protocol;
+        void begun.promise.then((worker) => onEvent(worker, event));
+      }
+    },
+    begin(hosted) {
+      const worker = toNodeWorker<Request>(hosted, pending, () => protocol);
+      begun.resolve(worker);
+      return worker;
+    },
+  };
 }
 
 function toNodeWorker<Request extends { readonly type: string }>(
   hosted: HostedProcess,
   pending: Map<number, PendingRequest>,
+  protocol: () => ProtocolRange,
 ): NodeWorker<Request> {
-  let requestId = 0;
+  // Answers to a supervisor that was killed may still come: their numbers are lower than these.
+  let requestId = Date.now() * 1_000;
   void hosted.exited.then(async (exit) => {
     const output = await hosted.output();
     for (const { type, reject } of pending.values()) reject(unreachable(type, describeExit(exit), output));
@@ -81,7 +134,9 @@ function toNodeWorker<Request extends { readonly type: string }>(
   return {
     ...hosted,
     kind: 'node',
+    protocol,
     async request(request) {
+      negotiate('worker', `The agent of worker ${hosted.pid}`, protocol());
       if (!hosted.isConnected()) throw new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', [request.type]);
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
       const id = ++requestId;
@@ -90,6 +145,11 @@ function toNodeWorker<Request extends { readonly type: string }>(
       return promise;
     },
   };
+}
+
+/** The first that an agent says. */
+function isHello(event: unknown): event is WorkerEvent & { readonly type: 'hello' } {
+  return (event as { readonly type?: unknown }).type === 'hello';
 }
 
 function unreachable(type: string, exit: string, output: string): MidflightError {

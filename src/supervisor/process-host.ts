@@ -1,7 +1,10 @@
 /** Whoever starts the processes that serve the app and is their parent: this process itself, or a keeper that outlives it. */
 
+import type { HostedRecord, ProcessExit, ProcessSpec } from '../protocol/keeper-messages.ts';
 import type { Manifest } from '../protocol/manifest.ts';
-import type { ListenTarget, ReleaseLocation } from '../protocol/messages.ts';
+import type { ReleaseLocation } from '../protocol/messages.ts';
+
+export type { ProcessExit, ProcessSpec };
 
 /** A process that has been asked to end and has nothing in flight needs no longer. */
 export const STOP_TIMEOUT_MS = 5_000;
@@ -12,26 +15,9 @@ export interface RunnableRelease {
   readonly location: ReleaseLocation;
 }
 
-/** What to start. All of it can cross a process boundary. */
-export interface ProcessSpec {
-  /** JSON of the caller's, by which it knows the process again; the host does not look at it. */
-  readonly label: unknown;
-  readonly file: string;
-  readonly args: readonly string[];
-  readonly cwd: string;
-  readonly env: NodeJS.ProcessEnv;
-  /** Node's IPC channel: the agent speaks over it. */
-  readonly hasChannel: boolean;
-  /** Inherited from descriptor 3 on, already listening. */
-  readonly listen: readonly ListenTarget[];
-}
-
-export interface ProcessExit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
 export interface HostedProcess {
+  /** The host's number of it, never used again. */
+  readonly id: number;
   readonly pid: number;
   /** Resolves when the process has ended, however. */
   readonly exited: Promise<ProcessExit>;
@@ -51,11 +37,17 @@ export interface ProcessEvents {
   /** What a worker says over its channel, but for what the host answers itself: its wish to
    *  listen, and connections that it gives to another. */
   onMessage(message: unknown): void;
+  /** It has closed its channel, or has ended. */
+  onDisconnect?(): void;
 }
 
 export interface ProcessHost {
   /** A program that can't be started ends with code 127. Errors: ERR_MIDFLIGHT_LISTEN_FAILED. */
   spawn(spec: ProcessSpec, events: ProcessEvents): Promise<HostedProcess>;
+  /** Those that were there before this process, and have not ended. */
+  inherited(): readonly HostedRecord[];
+  /** One of these, by its number; null when it has ended. */
+  adopt(id: number, events: ProcessEvents): HostedProcess | null;
   /** Of all listeners that are bound. */
   addresses(): Promise<readonly string[]>;
   /** Live connections that a process gives away go to these, in turn; to nobody after an empty list. */

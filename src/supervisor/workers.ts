@@ -5,6 +5,7 @@
  * 1. `current` changes only here: at the first start, at the commit of a swap or handoff, and when going back.
  * 2. A worker of `current` that ends unasked comes back, with back-off; its listeners stay bound meanwhile.
  * 3. The processes of `proved` are not ended before `current` has passed probation.
+ * 4. What changes outside has been noted before, so that another supervisor can go on from there.
  *
  *   event            | swap                                  | handoff
  *   apply            | prepare in all, commit in all         | start all, pass the states, commit in all, old ones pause
@@ -29,15 +30,21 @@ import {
   type Crew,
   type Member,
 } from './crew.ts';
+import type { ProtocolRange } from '../protocol/versions.ts';
 import { createCrashes, describeCrash, type CrashReport } from './crashes.ts';
 import { handConnections } from './hand-connections.ts';
-import { createLeaving, drainQuickly } from './leaving.ts';
+import { createLeaving } from './leaving.ts';
 import { watchMemory, type Watched } from './memory-watch.ts';
+import { toCrewNote, toMemberNote, type Notebook, type Phase } from './notebook.ts';
 import { describeExit, STOP_TIMEOUT_MS, type RunnableRelease } from './process-host.ts';
+import { recoverCrews } from './recovery.ts';
 import { toWorkerReport, type WorkerReport } from './worker-report.ts';
 import { createStateHandover, type StateTimings, type Succession } from './state-handover.ts';
-import { ask, type Worker } from './worker.ts';
+import { ask, askWithin, type Worker } from './worker.ts';
 import type { WorkersEnv } from './workers-env.ts';
+
+/** A worker that does not go back by then is replaced. */
+const ROLLBACK_TIMEOUT_MS = 10_000;
 
 /** Why fresh processes should take over, in the form of a plan's reason. */
 export interface Outgrown {
@@ -67,6 +74,11 @@ export interface Workers {
   /** How many workers there are to be. */
   wantedCount(): number;
   start(release: RunnableRelease): Promise<void>;
+  /** Goes on where another supervisor was killed: with what was proved. Returns what was under way, in words. */
+  recover(
+    notebook: Notebook,
+    readRelease: (id: string) => Promise<RunnableRelease | null>,
+  ): Promise<string | null>;
   swap(release: RunnableRelease): Promise<Timings>;
   handoff(release: RunnableRelease): Promise<Timings>;
   restart(release: RunnableRelease): Promise<Timings>;
@@ -80,6 +92,8 @@ export interface Workers {
   scale(count: number | null): Promise<number>;
   /** How many the releases that are started from now on have; null for as many as they ask for. */
   scaleNext(count: number | null): void;
+  /** What the agents of all workers speak. */
+  protocols(): readonly ProtocolRange[];
   /** The last worker that ended unasked. */
   lastCrash(): CrashReport | null;
   status(): Promise<readonly WorkerReport[]>;
@@ -92,7 +106,6 @@ export interface Workers {
 /** Makes the set of workers; none is started yet. */
 export function createWorkers(env: WorkersEnv): Workers {
   const events = new EventEmitter<WorkersEvents>();
-  const leaving = createLeaving(env.log);
   const states = createStateHandover(env);
   const crashes = createCrashes();
   let current: Crew | null = null;
@@ -102,6 +115,25 @@ export function createWorkers(env: WorkersEnv): Workers {
   let generationCount = 0;
   let isStopping = false;
   let scaledTo: number | null = null;
+  /** What is to follow `current`. */
+  let next: { readonly crew: Crew; phase: Phase } | null = null;
+  const leaving = createLeaving({
+    date: () => env.date(),
+    log: (message) => env.log(message),
+    onChange: note,
+  });
+
+  function note(): void {
+    env.note({
+      generationCount,
+      proved: proved && toCrewNote(proved),
+      current: current && toCrewNote(current),
+      next: next && { ...toCrewNote(next.crew), phase: next.phase },
+      successions: successions.map(({ from, to }) => ({ from: from.worker.id, to: to.worker.id })),
+      leaving: [...leaving.members].map(([member, deadlineAt]) => ({ ...toMemberNote(member), deadlineAt })),
+      isStopping,
+    });
+  }
 
   const memory = watchMemory({
     current: () => current && toWatched(current),
@@ -176,6 +208,8 @@ export function createWorkers(env: WorkersEnv): Workers {
   /** What happened to its workers between their commit and this moment happened to what is current now. */
   function makeCurrent(crew: Crew): void {
     current = crew;
+    next = null;
+    note();
     for (const { delayMs, error } of crew.lost.splice(0)) replace(crew, delayMs, error);
   }
 
@@ -189,7 +223,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     const crew = current;
     if (isStopping || crew === null || crew.members.size >= crew.wanted) return;
     try {
-      await commit(await launch(crew), crew, 0);
+      await launchOne(crew);
       env.log(`a new worker serves`);
     } catch (error) {
       env.log(`the new worker failed: ${String(error)}`);
@@ -200,7 +234,27 @@ export function createWorkers(env: WorkersEnv): Workers {
   // --- a crew ---------------------------------------------------------------------------------------------------
 
   function nextCrew(release: RunnableRelease): Crew {
-    return toCrew(release, ++generationCount, scaledTo);
+    const crew = toCrew(release, ++generationCount, scaledTo);
+    next = { crew, phase: 'preparing' };
+    note();
+    return crew;
+  }
+
+  function setPhase(phase: Phase): void {
+    if (next !== null) next.phase = phase;
+    note();
+  }
+
+  function forgetNext(): void {
+    next = null;
+    note();
+  }
+
+  /** Another member for a crew that serves already. */
+  async function launchOne(crew: Crew): Promise<void> {
+    const member = await launch(crew);
+    note();
+    await commit(member, crew, 0);
   }
 
   /** All or none. The first one comes after the first of those before, and so on. */
@@ -210,6 +264,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     const failure = results.find((result) => result.status === 'rejected');
     if (failure !== undefined) {
       dismiss(crew);
+      forgetNext();
       throw failure.reason;
     }
     const members = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -220,10 +275,12 @@ export function createWorkers(env: WorkersEnv): Workers {
   }
 
   async function commitOrDismiss(crew: Crew, probationMs: number): Promise<void> {
+    setPhase('committing');
     try {
       await commitAll(crew, probationMs);
     } catch (error) {
       dismiss(crew);
+      forgetNext();
       throw error;
     }
   }
@@ -231,7 +288,7 @@ export function createWorkers(env: WorkersEnv): Workers {
   /** As many workers as the release asks for. */
   async function fill(crew: Crew): Promise<void> {
     const missing = Math.max(0, crew.wanted - crew.members.size);
-    const started = Array.from({ length: missing }, async () => commit(await launch(crew), crew, 0));
+    const started = Array.from({ length: missing }, async () => launchOne(crew));
     const failure = (await Promise.allSettled(started)).find((result) => result.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
   }
@@ -255,8 +312,31 @@ export function createWorkers(env: WorkersEnv): Workers {
     const crew = nextCrew(release);
     await launchAll(crew);
     await commitOrDismiss(crew, 0);
-    makeCurrent(crew);
     proved = crew;
+    makeCurrent(crew);
+  }
+
+  async function recover(
+    notebook: Notebook,
+    readRelease: (id: string) => Promise<RunnableRelease | null>,
+  ): Promise<string | null> {
+    generationCount = notebook.generationCount;
+    isStopping = notebook.isStopping;
+    const found = await recoverCrews({ env, notebook, leaving, scaledTo, readRelease, onEvent, onExit });
+    successions = found.successions;
+    proved = found.proved ?? found.current;
+    current = found.current ?? found.proved;
+    note();
+    if (isStopping || current === null) return found.dropped;
+    if (current !== proved) await goBack().catch(comeBackAfter);
+    else await fill(current).catch(comeBackAfter);
+    await prove();
+    return found.dropped;
+  }
+
+  function comeBackAfter(error: unknown): void {
+    env.log(`a worker could not be started: ${String(error)}`);
+    comeBack(crashes.retry());
   }
 
   async function swap(release: RunnableRelease): Promise<Timings> {
@@ -268,6 +348,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     const failure = prepared.find((result) => result.status === 'rejected');
     if (failure !== undefined || members.length === 0) {
       await abortAll(members, crew);
+      forgetNext();
       throw failure?.reason ?? new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', ['prepare']);
     }
     const preparedAtMs = env.now();
@@ -309,13 +390,16 @@ export function createWorkers(env: WorkersEnv): Workers {
    *  connections wait in the kernel. */
   async function passAndCommit(crew: Crew, before: Crew): Promise<StateTimings | null> {
     const { quiesceTimeoutMs, probationMs } = crew.release.manifest.settings;
+    setPhase('passing');
     try {
       const timings = await states.pass(successions, quiesceTimeoutMs);
+      setPhase('committing');
       await commitAll(crew, probationMs);
       return timings;
     } catch (error) {
       dismiss(crew);
       await resumeAll(before.members);
+      forgetNext();
       throw error;
     }
   }
@@ -324,10 +408,8 @@ export function createWorkers(env: WorkersEnv): Workers {
     const before = requireCurrent();
     const startedAtMs = env.now();
     await pauseAll(before.members);
-    const members = [...before.members];
-    for (const member of members) leaveCrew(member);
     const { drainTimeoutMs } = before.release.manifest.settings;
-    await Promise.allSettled(members.map((member) => drainQuickly(member, drainTimeoutMs)));
+    await Promise.allSettled([...before.members].map((member) => leaving.endQuickly(member, drainTimeoutMs)));
     const crew = nextCrew(release);
     makeCurrent(crew);
     await launchAll(crew);
@@ -340,6 +422,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     const passed = requireCurrent();
     const before = proved;
     proved = passed;
+    note();
     if (before !== null && before !== passed) leaving.leave(before);
     for (const member of passed.members) {
       // Answered when the generation before has ended, which nothing here has to wait for.
@@ -382,8 +465,9 @@ export function createWorkers(env: WorkersEnv): Workers {
   /** False where it never ran the release before, or has just ended: a worker of that release takes its place. */
   async function rollBack({ worker }: Member, { generation }: Crew): Promise<boolean> {
     try {
-      const status = (await ask(worker, { type: 'status' })) as WorkerStatus;
-      if (status.generation === generation) await ask(worker, { type: 'rollback', generation });
+      const status = (await askWithin(worker, { type: 'status' }, ROLLBACK_TIMEOUT_MS)) as WorkerStatus;
+      const type = status.generation === generation ? 'rollback' : 'abort';
+      await askWithin(worker, { type, generation }, ROLLBACK_TIMEOUT_MS);
       return true;
     } catch {
       return false;
@@ -435,7 +519,7 @@ export function createWorkers(env: WorkersEnv): Workers {
   }
 
   function everybody(): Set<Member> {
-    return new Set([...(current?.members ?? []), ...(proved?.members ?? []), ...leaving.members]);
+    return new Set([...(current?.members ?? []), ...(proved?.members ?? []), ...leaving.members.keys()]);
   }
 
   return {
@@ -444,6 +528,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     generation: () => current?.generation ?? 0,
     wantedCount: () => current?.wanted ?? 0,
     start,
+    recover,
     swap,
     handoff,
     restart,
@@ -451,6 +536,8 @@ export function createWorkers(env: WorkersEnv): Workers {
     goBack,
     scale,
     scaleNext: (count) => void (scaledTo = count),
+    protocols: () =>
+      [...everybody()].flatMap(({ worker }) => (worker.kind === 'node' ? [worker.protocol()] : [])),
     lastCrash: () => crashes.last(),
     async checkHealth() {
       const crew = requireCurrent();
@@ -463,10 +550,11 @@ export function createWorkers(env: WorkersEnv): Workers {
     status: async () => Promise.all([...everybody()].map(toWorkerReport)),
     async stop(timeoutMs) {
       isStopping = true;
+      note();
       memory.dispose();
       const members = [...everybody()];
       await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'pause' })));
-      await Promise.allSettled(members.map((member) => drainQuickly(member, timeoutMs)));
+      await Promise.allSettled(members.map((member) => leaving.endQuickly(member, timeoutMs)));
     },
     cut() {
       isStopping = true;

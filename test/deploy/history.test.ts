@@ -33,34 +33,36 @@ function record(
 
 test('the pointers and the rows outlive the process that wrote them', (t) => {
   const file = createFile(t);
-  const first = openHistory(file, { isOwner: true });
+  const first = openHistory(file);
   record(first, 'a', 'committed');
   first.setCurrent('a');
   first.setProved('a');
   first.noteUnswappable('time.ts 1');
   first.close();
-  const second = openHistory(file, { isOwner: true });
+  const second = openHistory(file);
   assert.deepEqual([second.current(), second.proved()], ['a', 'a']);
   assert.deepEqual([...second.unswappable()], ['time.ts 1']);
   assert.deepEqual(second.list(5)[0]?.timings, { buildMs: 1 });
   second.close();
 });
 
-test('a deploy that was under way when its supervisor died is interrupted; a reader leaves it alone', (t) => {
+test('a deploy that was under way when its supervisor died is interrupted with evidence', (t) => {
   const file = createFile(t);
-  const owner = openHistory(file, { isOwner: true });
-  owner.begin('a');
-  const reader = openHistory(file, { isOwner: false });
-  assert.equal(reader.list(1)[0]?.result, 'running');
-  reader.close();
-  owner.close();
-  const next = openHistory(file, { isOwner: true });
-  assert.equal(next.list(1)[0]?.result, 'interrupted');
+  const first = openHistory(file);
+  first.note(first.begin('a'), { release: 'b', path: 'swap' });
+  first.close();
+  const next = openHistory(file);
+  assert.equal(next.list(1)[0]?.result, 'running');
+  next.interrupt('it was killed');
+  const row = next.list(1)[0];
+  assert.equal(row?.result, 'interrupted');
+  assert.deepEqual([row.release, row.path, row.evidence], ['b', 'swap', 'it was killed']);
+  assert.notEqual(row.endedAt, null);
   next.close();
 });
 
 test('the release before is the last other one that was committed, also after going back', (t) => {
-  const history = openHistory(createFile(t), { isOwner: true });
+  const history = openHistory(createFile(t));
   assert.equal(history.servedBefore('a'), null);
   record(history, 'a', 'committed');
   record(history, 'b', 'committed', 'a');
@@ -75,7 +77,7 @@ test('the release before is the last other one that was committed, also after go
 });
 
 test('the newest deploys come first, as many as are asked for', (t) => {
-  const history = openHistory(createFile(t), { isOwner: true });
+  const history = openHistory(createFile(t));
   for (const release of ['a', 'b', 'c']) record(history, release, 'committed');
   assert.deepEqual(
     history.list(2).map(({ release }) => release),

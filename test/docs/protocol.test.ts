@@ -8,7 +8,7 @@ const text = readText('docs/reference/protocol.md');
 const messages = readText('src/protocol/messages.ts');
 
 test('the reference of protocols has each route of the control socket', () => {
-  const routes = readText('src/console/control-server.ts').matchAll(/app\.(get|post)\('(\/\w+)'/g);
+  const routes = readText('src/console/control-server.ts').matchAll(/app\.(get|post)\('(\/[\w-]+)'/g);
   assert.deepEqual(
     readTable(text, ['request', 'body']).map((row) => plain(row['request'] ?? '').replace(/\?.*/, '')),
     [...routes].map(([, method = '', route = '']) => `${method.toUpperCase()} ${route}`),
