@@ -65,7 +65,8 @@ old processes may take ${toSeconds(size['drainMs'])} s to end what is open, wher
   a message without an answer for 10 s, is lost, and is opened again. No limit of a drain is long enough for them: they are carried, or cut.
 
 Failed is what was refused, reset, cut short, or answered with an error. Latency is of strict and new-connection requests, steady in the
-${toSeconds(size['steadyMs'])} s before the first handoff, and for ${toSeconds(size['drainMs'])} s from the start of each handoff on, what starts the new process included.
+${toSeconds(size['steadyMs'])} s before the first handoff, and at handoffs from the start of the first to the end of the last period: starting new processes, on the processors that
+all share, and clients that come back after they were cut are in it.
 nginx and HAProxy stand before a Node process that stays: what is replaced is the proxy. nginx 1.27.4 and later know \`keepalive_min_timeout\`, this one does not.
 The three libraries end processes that share a socket; the benchmark starts the new ones, waits until they listen, then sends SIGTERM to the old. pm2 and
 node:cluster replace one worker after the other; the pm2 app closes its server on SIGINT, as the documentation of pm2 has it.`,
@@ -116,7 +117,7 @@ async function measureHandoffs(
   await sleep(size.steadyMs);
   const steady = [[steadyAt, Date.now()]] as const;
   const deploys = await deployRepeatedly(service, { count: size.handoffs, periodMs: size.periodMs, log });
-  const handoff = deploys.map(({ atMs }) => [atMs, atMs + size.drainMs] as const);
+  const handoff = deploys.map(({ atMs }) => [atMs, atMs + size.periodMs] as const);
   const outcome = await load.stop({ steady, handoff });
   const untilNewMs = deploys.map(({ tookMs }) => Math.round(tookMs));
   return { row: toRow(outcome), detail: { ...toDetail(outcome), untilNewMs } };
