@@ -67,6 +67,7 @@ old processes may take ${toSeconds(size['drainMs'])} s to end what is open, wher
 Failed is what was refused, reset, cut short, or answered with an error. Latency is of strict and new-connection requests, steady in the
 ${toSeconds(size['steadyMs'])} s before the first handoff, and at handoffs from the start of the first to the end of the last period: starting new processes, on the processors that
 all share, and clients that come back after they were cut are in it.
+Midflight asks new workers for \`/\` before they take over, as its \`health\` says, and watches them for a second after.
 nginx and HAProxy stand before a Node process that stays: what is replaced is the proxy. nginx 1.27.4 and later know \`keepalive_min_timeout\`, this one does not.
 The three libraries end processes that share a socket; the benchmark starts the new ones, waits until they listen, then sends SIGTERM to the old. pm2 and
 node:cluster replace one worker after the other; the pm2 app closes its server on SIGINT, as the documentation of pm2 has it.`,

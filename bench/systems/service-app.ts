@@ -27,7 +27,14 @@ export async function startServiceApp(
     from: 'bench/service',
     files: system.files ?? {},
     config: isOurs
-      ? { entry: system.entry ?? 'server.ts', workers, drainTimeoutMs: drainMs, probationMs: PROBATION_MS }
+      ? {
+          entry: system.entry ?? 'server.ts',
+          workers,
+          drainTimeoutMs: drainMs,
+          probationMs: PROBATION_MS,
+          // Before clients meet a new worker it has answered a request.
+          health: { path: '/' },
+        }
       : undefined,
     environment,
     linkPackages: isOurs ? true : 'bench/node_modules',
