@@ -20,7 +20,10 @@ export const heard = new WeakMap<WebSocket, number>();
 const arrivals: number[] = [];
 
 export function createService(): Service {
-  const server = http.createServer((request, response) => void answer(request, response));
+  const server = http.createServer((request, response) => {
+    // A client, or a proxy, that goes away in the middle.
+    answer(request, response).catch(() => response.destroy());
+  });
   const { KEEP_ALIVE_MS } = process.env;
   if (KEEP_ALIVE_MS !== undefined) server.keepAliveTimeout = Number(KEEP_ALIVE_MS);
   server.on('connection', noteArrival);
