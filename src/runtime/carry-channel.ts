@@ -46,15 +46,39 @@ export interface CarryChannel {
   close(): void;
 }
 
-/** Makes it; `post` writes to the host. */
-export function createCarryChannel({ post, take }: { post: Post; take: Take }): CarryChannel {
+export interface CarryChannelOptions {
+  /** Writes to the host. */
+  readonly post: Post;
+  readonly take: Take;
+  isOpen(): boolean;
+  /** It is not, and nobody has said so. */
+  onGone(): void;
+}
+
+/** How soon a giver finds out that its host has ended. */
+const OPEN_CHECK_INTERVAL_MS = 100;
+
+/** Makes it; nothing is under way. */
+export function createCarryChannel({ post, take, isOpen, onGone }: CarryChannelOptions): CarryChannel {
   const pending = new Map<number, (outcome: CarryOutcome) => void>();
+  let watch: NodeJS.Timeout | null = null;
   let lastId = 0;
 
   const settle = (id: number, outcome: CarryOutcome): void => {
     const resolve = pending.get(id);
     pending.delete(id);
     resolve?.(outcome);
+    if (pending.size > 0 || watch === null) return;
+    clearInterval(watch);
+    watch = null;
+  };
+
+  const expect = (id: number, resolve: (outcome: CarryOutcome) => void): void => {
+    pending.set(id, resolve);
+    // Node keeps 'disconnect' back for as long as a handle is not acknowledged, so forever when the host was killed.
+    watch ??= setInterval(() => {
+      if (!isOpen()) onGone();
+    }, OPEN_CHECK_INTERVAL_MS);
   };
 
   const answer = (carryId: number, decision: CarryDecision, handle: ClientHandle | undefined): void => {
@@ -76,7 +100,7 @@ export function createCarryChannel({ post, take }: { post: Post; take: Take }): 
     give(carry, handle) {
       const { promise, resolve } = Promise.withResolvers<CarryOutcome>();
       const carryId = ++lastId;
-      pending.set(carryId, resolve);
+      expect(carryId, resolve);
       const refuse = (reason: string): void => settle(carryId, { status: 'refused', reason });
       const timer = setTimeout(refuse, CARRY_TIMEOUT_MS + CARRY_GRACE_MS, 'no answer in time');
       const message = {

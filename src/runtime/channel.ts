@@ -62,8 +62,17 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
       // A supervisor that has gone can't be told; the worker goes on serving.
     });
   };
+  let isGone = false;
+  const onGone = (): void => {
+    if (isGone) return;
+    isGone = true;
+    carrying.close();
+    onDisconnect();
+  };
   const carrying = createCarryChannel({
     take: onCarry,
+    isOpen: () => process.connected,
+    onGone,
     post: (message, handle, onSent) => send(message, handle as never, undefined, onSent),
   });
   const hold = (): (() => void) => {
@@ -90,8 +99,7 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
       (error: unknown) => post({ cmd: MESSAGE_COMMAND, id: message.id, failed: toErrorReport(error) }),
     );
   });
-  process.once('disconnect', carrying.close);
-  process.once('disconnect', onDisconnect);
+  process.once('disconnect', onGone);
   ipc.unref();
   return {
     emit: (event) => post({ cmd: MESSAGE_COMMAND, event }),

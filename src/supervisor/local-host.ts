@@ -20,6 +20,8 @@ import { openProcessOutput, type ProcessOutput, type Sink } from './process-outp
 
 /** What a process has printed has been read by then, unless a child of its own keeps the pipe open. */
 const CLOSE_TIMEOUT_MS = 500;
+/** How often to look whether the rest of a channel has been read. */
+const READ_INTERVAL_MS = 5;
 
 export interface LocalHostOptions {
   readonly listeners: Listeners;
@@ -98,10 +100,18 @@ function relayCarried(child: ChildProcess, children: Map<number, ChildProcess>, 
   child.on('internalMessage', (message: WorkerMessage<unknown>, handle: RelayedHandle | undefined) => {
     if (message.cmd === MESSAGE_COMMAND && 'carryId' in message) relay.onMessage(pid, message, handle);
   });
-  child.once('disconnect', () => {
-    children.delete(pid);
-    relay.onGone(pid);
-  });
+  const onGone = (): void => {
+    if (children.delete(pid)) relay.onGone(pid);
+  };
+  child.once('disconnect', onGone);
+  // Node keeps 'disconnect' back for as long as a handle is not acknowledged, which a process that was killed never does.
+  child.once('exit', () => void whenRead(child).then(onGone));
+}
+
+/** What a process had said before its end has been read, unless a child of its own keeps the channel open. */
+async function whenRead(child: ChildProcess): Promise<void> {
+  for (let waitedMs = 0; child.connected && waitedMs < CLOSE_TIMEOUT_MS; waitedMs += READ_INTERVAL_MS)
+    await sleep(READ_INTERVAL_MS, null, { ref: false });
 }
 
 async function answerListen(

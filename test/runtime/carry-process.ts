@@ -1,7 +1,10 @@
 /** A process of the carry tests: serves over adopted servers, and does as it is asked. */
 
 import http from 'node:http';
+import http2 from 'node:http2';
+import https from 'node:https';
 
+import { cert, key } from './servers-certificate.ts';
 import { openChannel } from '../../src/runtime/channel.ts';
 import { type GenerationScope, runInScope } from '../../src/runtime/generation-scope.ts';
 import { adoptServers } from '../../src/runtime/servers/adoption.ts';
@@ -17,6 +20,7 @@ export type CarryRequest =
   | { readonly type: 'counts' };
 
 export interface ServerSettings {
+  readonly protocol?: 'http' | 'https' | 'http2';
   readonly keepAliveTimeout?: number;
   readonly keepAliveTimeoutBuffer?: number;
   readonly headersTimeout?: number;
@@ -56,7 +60,7 @@ async function onRequest(request: CarryRequest): Promise<unknown> {
 async function serve(path: string | null, settings: ServerSettings): Promise<number> {
   const scope: GenerationScope = { generation: 1, release: 'r1', status: 'preparing', inFlightCount: 0 };
   runInScope(scope, () => {
-    const server = http.createServer(settings, (request, response) => void answer(request, response));
+    const server = createServer(settings);
     if (settings.maxConnections !== undefined) server.maxConnections = settings.maxConnections;
     server.on('connection', () => connectionCount++);
     if (path === null) server.listen(0, '127.0.0.1');
@@ -67,6 +71,19 @@ async function serve(path: string | null, settings: ServerSettings): Promise<num
   scope.status = 'current';
   const [address] = servers.listening();
   return address?.kind === 'tcp' ? address.port : 0;
+}
+
+function createServer(settings: ServerSettings): http.Server {
+  const listener: http.RequestListener = (request, response) => void answer(request, response);
+  if (settings.protocol === 'https') return https.createServer({ ...settings, cert, key }, listener);
+  // Compatible in what is used of it here.
+  if (settings.protocol === 'http2') return http2.createServer(listener as never) as unknown as http.Server;
+  const server = http.createServer(settings, listener);
+  server.on('upgrade', (_, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n');
+    socket.pipe(socket);
+  });
+  return server;
 }
 
 /** `/slow/50` takes 50 ms, `/large/7` answers with 7 MB, `/early` answers before it has the body. */

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { RawClient, toGet } from '../support/raw-client.ts';
 import { type CarryProcess, createCarryWorld } from './carry-fixture.ts';
 
-const MOVE_COUNT = Number(process.env.MOVE_COUNT ?? 40);
+const MOVE_COUNT = Number(process.env.MOVE_COUNT ?? 20);
 
 interface Tally {
   answered: number;

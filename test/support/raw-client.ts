@@ -7,6 +7,8 @@ import net from 'node:net';
 export class RawClient {
   readonly socket: net.Socket;
   #text = '';
+  /** An answer that has begun ends here. */
+  #end = 0;
 
   private constructor(socket: net.Socket) {
     this.socket = socket;
@@ -46,14 +48,25 @@ export class RawClient {
     return this.answer();
   }
 
+  /** Asks again until that process answers. */
+  async getFrom(pid: number): Promise<RawAnswer> {
+    for (;;) {
+      const answer = await this.get('/');
+      if (answer.pid === pid) return answer;
+    }
+  }
+
   #take(): RawAnswer | null {
+    if (this.#text.length < this.#end) return null;
     const headEnd = this.#text.indexOf('\r\n\r\n');
     if (headEnd === -1) return null;
     const head = this.#text.slice(0, headEnd);
     const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
-    if (this.#text.length < headEnd + 4 + length) return null;
-    const body = this.#text.slice(headEnd + 4, headEnd + 4 + length);
-    this.#text = this.#text.slice(headEnd + 4 + length);
+    this.#end = headEnd + 4 + length;
+    if (this.#text.length < this.#end) return null;
+    const body = this.#text.slice(headEnd + 4, this.#end);
+    this.#text = this.#text.slice(this.#end);
+    this.#end = 0;
     const pid = Number(/^x-pid: (\d+)/im.exec(head)?.[1]);
     return { status: Number(head.split(' ')[1]), pid, isClosing: /^connection: close/im.test(head), body };
   }
