@@ -196,9 +196,9 @@ export interface CarryAnswer {
 }
 
 /** A receiver takes nothing that is older than this. */
-export const CARRY_TIMEOUT_MS = 5_000;
-/** An answer that was given in time has arrived by then. */
-export const CARRY_GRACE_MS = 1_000;
+export const CARRY_TIMEOUT_MS = 3_000;
+/** An answer that was given in time has arrived by then: a host that relays it is never busy for as long. */
+export const CARRY_GRACE_MS = 5_000;
 
 /** One clock for all processes of the machine (CLOCK_MONOTONIC). */
 export function monotonicMs(): number {

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import {
+  type CarryAnswer,
+  type CarryMessage,
+  MESSAGE_COMMAND,
+  monotonicMs,
+} from '../../src/protocol/messages.ts';
+import { createCarryChannel } from '../../src/runtime/carry-channel.ts';
+import type { ClientHandle } from '../../src/runtime/servers/node-internals.ts';
+
+const carry = { kind: 'http', address: 'tcp:127.0.0.1:80', unread: '', detail: {} };
+
+interface FakeHandle extends ClientHandle {
+  isClosed: boolean;
+}
+
+function createHandle(): FakeHandle {
+  const handle: FakeHandle = {
+    isClosed: false,
+    writeQueueSize: 0,
+    close: () => (handle.isClosed = true),
+    readStart: () => 0,
+    readStop: () => 0,
+  };
+  return handle;
+}
+
+/** The worker's end, with what it has written, and an outcome of writing that the test decides. */
+function createEnd(onSent: Error | null | 'never' = null) {
+  const written: (CarryMessage | CarryAnswer)[] = [];
+  const done: string[] = [];
+  let isOpen = true;
+  const channel = createCarryChannel({
+    post: (message, _, whenSent) => {
+      written.push(message);
+      if (onSent !== 'never') whenSent(onSent);
+    },
+    take: () => ({ status: 'accepted', start: () => done.push('started') }),
+    isOpen: () => isOpen,
+    onGone() {
+      done.push('gone');
+      channel.close();
+    },
+  });
+  return { channel, written, done, lose: () => (isOpen = false) };
+}
+
+test('a receiver starts only when its answer is written', () => {
+  const message = { cmd: MESSAGE_COMMAND, carryId: 7, carry, expiresAtMs: monotonicMs() + 1_000 } as const;
+  const unwritten = createEnd('never');
+  unwritten.channel.onMessage(message, createHandle());
+  assert.deepEqual(unwritten.done, []);
+  const written = createEnd();
+  written.channel.onMessage(message, createHandle());
+  assert.deepEqual(written.written, [{ cmd: MESSAGE_COMMAND, carryId: 7, carried: 'accepted' }]);
+  assert.deepEqual(written.done, ['started']);
+});
+
+test('a receiver whose answer can not be written lets go of the connection', () => {
+  const { channel, done } = createEnd(new Error('EPIPE'));
+  const handle = createHandle();
+  channel.onMessage({ cmd: MESSAGE_COMMAND, carryId: 7, carry, expiresAtMs: monotonicMs() + 1_000 }, handle);
+  assert.deepEqual([handle.isClosed, done], [true, []]);
+});
+
+test('a receiver refuses what has expired, and what came without its handle', () => {
+  const { channel, written, done } = createEnd();
+  const handle = createHandle();
+  channel.onMessage({ cmd: MESSAGE_COMMAND, carryId: 1, carry, expiresAtMs: monotonicMs() }, handle);
+  channel.onMessage(
+    { cmd: MESSAGE_COMMAND, carryId: 2, carry, expiresAtMs: monotonicMs() + 1_000 },
+    undefined,
+  );
+  assert.deepEqual(
+    written.map((message) => 'reason' in message && message.reason),
+    ['it came too late', 'its handle did not arrive'],
+  );
+  assert.deepEqual([handle.isClosed, done], [true, []]);
+});
+
+test('a giver keeps what can not be written', async () => {
+  const { channel } = createEnd(new Error('EBADF'));
+  assert.deepEqual(await channel.give(carry, createHandle()), { status: 'refused', reason: 'EBADF' });
+});
+
+test('a giver keeps what it had offered when its host ends, also where Node does not say so', async () => {
+  const { channel, done, lose } = createEnd('never');
+  const outcome = channel.give(carry, createHandle());
+  lose();
+  assert.deepEqual(await outcome, { status: 'refused', reason: 'the channel is closed' });
+  assert.deepEqual(done, ['gone']);
+});
+
+test('an answer settles its own offer and no other', async () => {
+  const { channel } = createEnd();
+  const first = channel.give(carry, createHandle());
+  const second = channel.give(carry, createHandle());
+  channel.onMessage({ cmd: MESSAGE_COMMAND, carryId: 2, carried: 'refused', reason: 'full' }, undefined);
+  channel.onMessage({ cmd: MESSAGE_COMMAND, carryId: 1, carried: 'accepted' }, undefined);
+  assert.deepEqual(await Promise.all([first, second]), [
+    { status: 'accepted' },
+    { status: 'refused', reason: 'full' },
+  ]);
+});
