@@ -3,6 +3,7 @@
  * passed. The states themselves go from worker to worker.
  */
 
+import { MidflightError } from '../errors.ts';
 import type { StatePassing, StateReport } from '../protocol/messages.ts';
 import type { Member } from './crew.ts';
 import { ask } from './worker.ts';
@@ -40,18 +41,41 @@ export interface StateHandover {
 
 /** Makes it; `env` says where the sockets are. */
 export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf'>): StateHandover {
+  /** Those that are known to have had some. */
+  const stateful = new WeakSet<Member>();
+
+  /** One that does not know the question has none. */
+  async function namesOf(member: Member): Promise<readonly string[]> {
+    const answer = (await ask(member.worker, { type: 'states' }).catch(() => null)) as
+      | readonly string[]
+      | null;
+    if (answer !== null && answer.length > 0) stateful.add(member);
+    return answer ?? [];
+  }
+
   async function send(
     { from, to }: Succession,
     mode: StatePassing,
     quiesceTimeoutMs: number,
   ): Promise<StateReport | null> {
-    if ((await namesOf(from)).length === 0) return null;
+    const names = await namesOf(from);
+    if (names.length === 0 && stateful.has(from) && from.worker.hasExited()) throw ended(from);
+    if (names.length === 0) return null;
     const path = env.stateSocketOf(to.worker.pid);
     const timeoutMs = STATE_TIMEOUT_MS;
     // It listens for as long as the other one may take until it comes.
     await ask(to.worker, { type: 'receiveState', path, mode, timeoutMs: timeoutMs + quiesceTimeoutMs });
-    const sending = ask(from.worker, { type: 'sendState', path, mode, quiesceTimeoutMs, timeoutMs });
-    return (await sending) as StateReport;
+    try {
+      return (await ask(from.worker, {
+        type: 'sendState',
+        path,
+        mode,
+        quiesceTimeoutMs,
+        timeoutMs,
+      })) as StateReport;
+    } catch (error) {
+      throw from.worker.hasExited() ? ended(from) : error;
+    }
   }
 
   async function early(succession: Succession): Promise<void> {
@@ -86,17 +110,17 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
     await Promise.all(
       successions.map(async (each) => {
         const { pid } = each.to.worker;
+        const names = await namesOf(each.to);
+        if (names.length === 0) return;
         try {
+          if (each.from.worker.hasExited()) throw ended(each.from);
           const report = await send(each, 'back', quiesceTimeoutMs);
           if (report !== null) env.log(`states passed back to worker ${pid}: ${describe(report)}`);
           for (const { name, error } of report?.failures ?? [])
             env.log(`the state "${name}" of worker ${pid} is as it was before the handoff: ${error.message}`);
         } catch (error) {
-          const names = await namesOf(each.to);
-          if (names.length === 0) return;
-          env.log(
-            `the states of worker ${pid} are as they were before the handoff (${String(error)}): ${quote(names)}`,
-          );
+          const why = error instanceof Error ? error.message : String(error);
+          env.log(`the states ${quote(names)} of worker ${pid} are as they were before the handoff: ${why}`);
         }
       }),
     );
@@ -123,9 +147,9 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
   };
 }
 
-/** One that does not know the question has none, as well as one that has ended. */
-async function namesOf({ worker }: Member): Promise<readonly string[]> {
-  return ((await ask(worker, { type: 'states' }).catch(() => null)) as readonly string[] | null) ?? [];
+function ended({ worker }: Member): MidflightError {
+  const problem = `worker ${worker.pid} ended before it had passed them`;
+  return new MidflightError('ERR_MIDFLIGHT_STATE_TRANSFER_FAILED', [problem]);
 }
 
 function toTimings(reports: readonly StateReport[]): StateTimings | null {

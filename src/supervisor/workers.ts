@@ -515,7 +515,7 @@ export function createWorkers(env: WorkersEnv): Workers {
   /** Who had the states before whom. */
   function returnsOf(failed: Crew, back: Crew): Succession[] {
     const returns = successions.map(({ from, to }) => ({ from: to, to: from }));
-    return returns.filter(({ from, to }) => from.crew === failed && to.crew === back);
+    return returns.filter(({ from, to }) => to.crew === back && (from.crew ?? failed) === failed);
   }
 
   function everybody(): Set<Member> {
