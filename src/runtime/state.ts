@@ -91,8 +91,8 @@ interface Asking {
 
 const kRegistry = Symbol.for('midflight.state');
 
-/** The same live object for every generation of a process; a new process starts with `init`. Where Midflight does not
- *  run, the value of `init`. Use an object, a Map, an array …: of a number or a string only the first value is shared.
+/** The same live object for every generation of a process; a handoff passes it to the new process. Where
+ *  Midflight does not run, the value of `init`. Use an object, a Map, an array …: of a number or a string only the first value is shared.
  *  Errors: ERR_MIDFLIGHT_STATE_UNMIGRATED, …_MIGRATION_FAILED, …_UNENCODABLE, …_CONFLICT, …_INVALID.
  *  Source: docs/reference/state.md. */
 export function state<T, const Version extends number = number>(
