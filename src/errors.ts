@@ -174,7 +174,7 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_STATE_UNENCODABLE: row(
     (name, problem) =>
-      `The state "${name}" can't be copied: ${problem}; give state() encode and decode, and deploy that at the same version first`,
+      `The state "${name}" can't be copied: ${problem}; give state() encode and decode, and deploy that at the same version first; for a handoff alone, local: true says that each process makes its own`,
     3,
   ),
   ERR_MIDFLIGHT_STATE_TRANSFER_FAILED: row(

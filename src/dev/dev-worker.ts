@@ -1,13 +1,24 @@
 /** The process that `midflight dev` runs an app in: compiles it, watches its modules, and swaps what changes. */
 
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRuntime, type Runtime } from '../deploy/create-runtime.ts';
-import type { DevEvent, DevLoadAnswer, DevLoadOptions, DevRequest } from '../protocol/dev-messages.ts';
+import type {
+  DevEvent,
+  DevLoadAnswer,
+  DevLoadOptions,
+  DevRequest,
+  DevStateAnswer,
+} from '../protocol/dev-messages.ts';
+import { toErrorReport, type StateFailure } from '../protocol/messages.ts';
 import { protocols } from '../protocol/versions.ts';
 import { openChannel } from '../runtime/channel.ts';
 import type { ListenAddress } from '../runtime/servers/listen-address.ts';
 import type { ListenerHandle } from '../runtime/servers/listener-source.ts';
+import type { EncodedState } from '../runtime/state-entry.ts';
+import { receiveStates, sendStates } from '../runtime/state-transfer.ts';
+import { stateRegistry } from '../runtime/state.ts';
 import { createDirectoryWatch } from './directory-watch.ts';
 import { createGitLock } from './git-lock.ts';
 import { createSwapLoop, toProblem, type SwapLoop } from './swap-loop.ts';
@@ -32,11 +43,14 @@ interface Loaded {
 }
 
 let loaded: Loaded | null = null;
+/** States of the process before; the app is not loaded yet. */
+let copies: readonly EncodedState[] = [];
 /** News that came while the app was being loaded. */
 const early: string[] = [];
 
 async function onRequest(request: DevRequest): Promise<unknown> {
-  endWait();
+  // It waits for `load`.
+  if (request.type !== 'receiveState') endWait();
   const release = channel.hold();
   try {
     switch (request.type) {
@@ -50,6 +64,10 @@ async function onRequest(request: DevRequest): Promise<unknown> {
         return await loaded?.loop.undo();
       case 'chains':
         return request.paths.map((at) => loaded?.runtime.chainTo(at) ?? []);
+      case 'receiveState':
+        return await receiveCopies(request.path, request.timeoutMs);
+      case 'sendState':
+        return await sendCopies(request.path, request.timeoutMs);
       case 'leave':
         loaded?.loop.stop();
         return await loaded?.runtime.leave(request.timeoutMs);
@@ -88,6 +106,8 @@ async function load(options: DevLoadOptions): Promise<DevLoadAnswer> {
       cacheDirectory: path.join(root, '.midflight', 'cache'),
       listeners: { acquire },
     });
+    stateRegistry()?.receive(copies, { isEarly: true });
+    copies = [];
     await runtime.load();
   } catch (error) {
     return { status: 'failed', ...toProblem(error, runtime) };
@@ -97,6 +117,31 @@ async function load(options: DevLoadOptions): Promise<DevLoadAnswer> {
   const durationMs = performance.now() - startedAt;
   if (ready === 'load') await Promise.race([bound.promise, sleep(LISTEN_MS, undefined, { ref: false })]);
   return { status: 'loaded', durationMs, moduleCount: runtime.files().length };
+}
+
+async function receiveCopies(at: string, timeoutMs: number): Promise<void> {
+  mkdirSync(path.dirname(at), { recursive: true });
+  await receiveStates({
+    path: at,
+    timeoutMs,
+    wanted: () => new Map(),
+    async take(states) {
+      copies = states;
+      return [];
+    },
+  });
+}
+
+/** What is written after this is lost: nobody waits for that while an app is being worked on. */
+async function sendCopies(at: string, timeoutMs: number): Promise<DevStateAnswer> {
+  const failures: StateFailure[] = [];
+  await sendStates({
+    path: at,
+    timeoutMs,
+    encode: (wanted) => stateRegistry()?.encode(wanted) ?? [],
+    onProblem: ({ name, error }) => void failures.push({ name, error: toErrorReport(error) }),
+  });
+  return failures;
 }
 
 let isCrowded = false;

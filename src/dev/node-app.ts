@@ -14,8 +14,15 @@
  *   serving ends by itself    | none            | the next save starts another
  */
 
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DevEvent, DevLoadAnswer, DevProblem, DevRequest } from '../protocol/dev-messages.ts';
+import type {
+  DevEvent,
+  DevLoadAnswer,
+  DevProblem,
+  DevRequest,
+  DevStateAnswer,
+} from '../protocol/dev-messages.ts';
 import { toErrorReport, type DrainAnswer } from '../protocol/messages.ts';
 import { describeCut } from '../supervisor/leaving.ts';
 import { spawnNodeWorker, type NodeWorker } from '../supervisor/node-worker.ts';
@@ -37,6 +44,7 @@ const kWorkerFile = fileURLToPath(
 );
 
 const STUCK_MS = 3_000;
+const STATE_TIMEOUT_MS = 5_000;
 
 /** Makes the app; nothing runs yet. */
 export function createNodeApp(options: NodeAppOptions): DevApp {
@@ -169,6 +177,7 @@ class NodeApp implements DevApp {
       const worker = await this.#spawn(settings);
       this.#next = worker;
       this.#nextStartedAt = performance.now();
+      if (before !== null) await this.#passStates(before, worker);
       const answer = (await worker.request(await this.#toLoad(settings))) as DevLoadAnswer;
       if (answer.status === 'failed') {
         worker.kill('SIGKILL');
@@ -182,6 +191,21 @@ class NodeApp implements DevApp {
       return { error: toErrorReport(error), importChain: [] };
     } finally {
       this.#next = null;
+    }
+  }
+
+  /** As far as it can be done: nothing is worth a process that does not start. */
+  async #passStates(from: Worker, to: Worker): Promise<void> {
+    const at = join(this.#options.source.root, '.midflight', `state-${to.pid}.sock`);
+    const request = { path: at, timeoutMs: STATE_TIMEOUT_MS };
+    const log = (message: string): void => this.#options.say({ type: 'log', message });
+    try {
+      await to.request({ type: 'receiveState', ...request });
+      const failures = (await from.request({ type: 'sendState', ...request })) as DevStateAnswer;
+      for (const { name, error } of failures) log(`the state "${name}" begins anew: ${error.message}`);
+    } catch (error) {
+      if (!from.hasExited())
+        log(`the states begin anew: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 

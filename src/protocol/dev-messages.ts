@@ -1,6 +1,6 @@
 /** What `midflight dev` and its worker say to each other, over the same channel as supervisor and worker. */
 
-import type { ErrorReport } from './messages.ts';
+import type { ErrorReport, StateFailure } from './messages.ts';
 import type { ProtocolRange } from './versions.ts';
 
 export interface DevLoadOptions {
@@ -24,6 +24,10 @@ export type DevRequest =
   | { readonly type: 'undo' }
   /** Answered by the imports that lead from the entry to each of these files, in their order. */
   | { readonly type: 'chains'; readonly paths: readonly string[] }
+  /** Before `load`: listens at the path for the states of the process before; answered when it does. */
+  | { readonly type: 'receiveState'; readonly path: string; readonly timeoutMs: number }
+  /** Sends a copy of its states there, as far as they can be copied; answered by those that can't. */
+  | { readonly type: 'sendState'; readonly path: string; readonly timeoutMs: number }
   /** Another process has taken over: answered when the last client has left, or at the deadline. */
   | { readonly type: 'leave'; readonly timeoutMs: number };
 
@@ -38,6 +42,9 @@ export interface DevProblem {
 export type DevLoadAnswer =
   | { readonly status: 'loaded'; readonly durationMs: number; readonly moduleCount: number }
   | ({ readonly status: 'failed' } & DevProblem);
+
+/** The answer to `sendState`. */
+export type DevStateAnswer = readonly StateFailure[];
 
 export interface DevSwap {
   /** The files that differ, relative to the root. */

@@ -106,8 +106,13 @@ export function state<T, Data, const Version extends number = number>(
   options: EncodedStateOptions<NoInfer<T>, Data, Version>,
 ): T;
 export function state(name: string, init: unknown, options?: AnyStateOptions): unknown {
-  const registry = (globalThis as { [kRegistry]?: StateRegistry })[kRegistry];
+  const registry = stateRegistry();
   return registry ? registry.state(name, init, options) : initialize(init);
+}
+
+/** The registry that `state()` uses in this process. */
+export function stateRegistry(): StateRegistry | undefined {
+  return (globalThis as { [kRegistry]?: StateRegistry })[kRegistry];
 }
 
 /** Makes the registry of this process, which `state()` uses from now on. */

@@ -287,6 +287,25 @@ test('what is saved while a process is started is in it', async (t) => {
   await dev.answers('one meanwhile');
 });
 
+test('a handoff takes the states along, and says which begin anew', async (t) => {
+  const dev = await startDev(t, {
+    'package.json': '{}',
+    'server.ts': `
+import http from 'node:http';
+import { state } from 'midflight';
+const count = state('count', () => ({ value: 0 }));
+const tasks = state('tasks', () => ({ run: () => 1 }));
+http.createServer((_, response) => response.end(String(++count.value + tasks.run()))).listen(Number(process.env.PORT), '127.0.0.1');
+`,
+  });
+  assert.deepEqual([await dev.get(), await dev.get()], ['2', '3']);
+  dev.write({ 'package.json': '{ "version": "2" }' });
+  const { message } = await dev.next('log');
+  assert.match(message, /^the state "tasks" begins anew: .*can't be copied/);
+  await dev.next('handed-off');
+  assert.equal(await dev.get(), '4');
+});
+
 test('a handoff that fails leaves the process that serves, and is made when it is mended', async (t) => {
   const dev = await startDev(t, { ...files, 'midflight.config.json': '{}' });
   dev.write({ 'midflight.config.json': '{ "entry": "' });
