@@ -32,7 +32,14 @@ const steps: readonly Step[] = [
   },
 ];
 
-installDebianPackages(['git', 'golang-go']);
+installDebianPackages([
+  'git',
+  'golang-go',
+  'golang-github-coreos-go-systemd-dev',
+  'gunicorn',
+  'nginx-light',
+  'puma',
+]);
 for (const { name, command, args } of steps) {
   const startedAt = performance.now();
   const { status, signal, error } = spawnSync(command, args, { stdio: 'inherit' });

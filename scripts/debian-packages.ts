@@ -6,6 +6,8 @@ import { existsSync } from 'node:fs';
 /** The command, or the path, that shows that a package is there. */
 const signs: Readonly<Record<string, string>> = {
   'golang-go': 'go',
+  'golang-github-coreos-go-systemd-dev': '/usr/share/gocode/src/github.com/coreos/go-systemd',
+  'nginx-light': 'nginx',
   'golang-github-cloudflare-tableflip-dev': '/usr/share/gocode/src/github.com/cloudflare/tableflip',
 };
 
