@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { callControl } from '../console/control-client.ts';
 import { toHome } from '../release/home.ts';
 import { describeCrash, type CrashReport } from '../supervisor/crashes.ts';
+import { toAddressText, type ListenerReport } from '../supervisor/process-host.ts';
 import type { WorkerReport } from '../supervisor/worker-report.ts';
 import { paint, print, printJson } from './output.ts';
 
@@ -11,7 +12,7 @@ interface Status {
   readonly supervisor: { readonly pid: number };
   readonly workers: readonly WorkerReport[];
   readonly lastCrash: CrashReport | null;
-  readonly listeners: readonly { readonly address: string }[];
+  readonly listeners: readonly ListenerReport[];
   readonly deploy: { readonly stage: string; readonly release: string | null } | null;
 }
 
@@ -29,7 +30,9 @@ export function addStatus(program: Command): void {
 
 function printStatus({ app, release, supervisor, workers, lastCrash, listeners, deploy }: Status): void {
   print(`${paint('bold', app)}  release ${release ?? 'none'}  supervisor ${supervisor.pid}`);
-  print(`listening on ${listeners.map(({ address }) => address).join(', ') || 'nothing'}`);
+  print(`listening on ${toAddressText(listeners) || 'nothing'}`);
+  const held = toAddressText(listeners, false);
+  if (held !== '') print(`holding ${held}, which was passed in and which no worker listens on`);
   if (deploy !== null) print(`a deploy is under way: ${deploy.stage} ${deploy.release ?? ''}`);
   for (const worker of workers) print(describe(worker));
   if (lastCrash !== null) print(paint('red', describeCrash(lastCrash)) + paint('dim', `  ${lastCrash.at}`));

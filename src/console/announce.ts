@@ -19,10 +19,11 @@ export interface NotifiedService {
 export interface NotifierOptions {
   readonly service: NotifiedService;
   readonly log: (message: string) => void;
+  checkAlive(): Promise<void>;
 }
 
 /** One that does nothing where no service manager wants to know. */
-export function createNotifier({ service, log }: NotifierOptions): ServiceNotifier {
+export function createNotifier({ service, log, checkAlive }: NotifierOptions): ServiceNotifier {
   const { notifySocket, watchdogMs, mainPid } = service;
   if (notifySocket === null) return silentNotifier;
   return createServiceNotifier({
@@ -30,7 +31,7 @@ export function createNotifier({ service, log }: NotifierOptions): ServiceNotifi
     watchdogMs,
     mainPid,
     log,
-    checkAlive: async () => {},
+    checkAlive,
   });
 }
 

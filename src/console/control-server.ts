@@ -101,7 +101,7 @@ function toRoutes({
       supervisor: { pid: process.pid, restarts: keeper.restarts, upgrade: upgrade.outcome() },
       workers: await workers.status(),
       lastCrash: workers.lastCrash(),
-      listeners: (await host.addresses()).map((address) => ({ address })),
+      listeners: await host.listeners(),
       deploy: deployer.status(),
     }),
   );

@@ -8,6 +8,7 @@ import { TIMEOUT_MS_MAX } from '../release/config.ts';
 import { toHome } from '../release/home.ts';
 import type { Keeper } from '../supervisor/keeper-client.ts';
 import type { Notebook } from '../supervisor/notebook.ts';
+import { CUT_EXIT_CODE, toAddressText } from '../supervisor/process-host.ts';
 import type { ServiceNotifier } from '../supervisor/service-notifier.ts';
 import { createWorkersEnv } from '../supervisor/workers-env.ts';
 import { createWorkers, type Workers } from '../supervisor/workers.ts';
@@ -24,9 +25,6 @@ export interface StartOptions {
   readonly log: (message: string) => void;
 }
 
-/** As a shell tells of a program that SIGINT has ended. */
-const CUT_EXIT_CODE = 130;
-
 /** Why the supervisor ends: all has stopped, or another one goes on. */
 export type StartOutcome =
   | { readonly type: 'stopped'; readonly exitCode: number }
@@ -40,7 +38,12 @@ export async function startApp({ settings, keeper, log }: StartOptions): Promise
   const { host, note } = keeper;
   const workers = createWorkers(createWorkersEnv({ host, appDirectory, log, note }));
   const deployer = createDeployer({ home, workers, history });
-  const notifier = createNotifier({ service: settings.service, log });
+  const notifier = createNotifier({
+    service: settings.service,
+    log,
+    // Asks the keeper, so that it is both who give the sign of life.
+    checkAlive: async () => void (await host.listeners()),
+  });
   const toStatus = announce(notifier, deployer, workers);
   deployer.events.on('progress', ({ step, message }) =>
     log(`${step}${message === '' ? '' : `: ${message}`}`),
@@ -83,7 +86,7 @@ export async function startApp({ settings, keeper, log }: StartOptions): Promise
     if (workers.currentRelease() !== null) {
       await upgrade.settle();
       log(
-        `serving ${(await host.addresses()).join(', ') || '(no listener)'}; pid ${keeper.inventory.keeper.pid}`,
+        `serving ${toAddressText(await host.listeners()) || '(no listener)'}; pid ${keeper.inventory.keeper.pid}`,
       );
       notifier.ready(toStatus());
     }

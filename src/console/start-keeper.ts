@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { MidflightError } from '../errors.ts';
 import type { DeployRequest } from '../deploy/deploy-request.ts';
 import { toHome } from '../release/home.ts';
+import { warnOfFileLimit } from '../supervisor/file-limit.ts';
 import { openInheritedSockets } from '../supervisor/inherited-sockets.ts';
 import { runKeeper } from '../supervisor/keeper.ts';
 import { takeServiceEnvironment } from '../supervisor/service-environment.ts';
@@ -45,6 +46,8 @@ export async function startKeeper({
       `The path of the control socket has ${home.controlSocket.length} characters, the system's limit is ${SOCKET_PATH_LENGTH_MAX}: move the app to a shorter path`,
     ]);
   }
+  const warning = warnOfFileLimit();
+  if (warning !== null) log(warning);
   const environment = takeServiceEnvironment(process.env);
   const { notifySocket, watchdogMs } = environment;
   const mainPid = process.ppid === INIT_PID ? null : process.pid;

@@ -132,7 +132,7 @@ class CommandApp implements DevApp {
       else await this.#workers.handoff(settings.release);
       const durationMs = performance.now() - startedAt;
       const pid = (await this.#workers.status()).find(({ state }) => state === 'serving')?.pid ?? 0;
-      const addresses = await host.addresses();
+      const addresses = (await host.listeners()).map(({ address }) => address);
       if (isFirst) say({ type: 'serving', addresses, pid, modules: 0, durationMs });
       else say({ type: 'handed-off', pid, durationMs });
     } catch (error) {

@@ -162,7 +162,7 @@ class NodeApp implements DevApp {
     if (worker === null) return;
     const durationMs = performance.now() - startedAt;
     if (before === null) {
-      const addresses = await this.#options.host.addresses();
+      const addresses = (await this.#options.host.listeners()).map(({ address }) => address);
       say({ type: 'serving', addresses, pid: worker.pid, modules: this.#modules.size, durationMs });
     } else say({ type: 'handed-off', pid: worker.pid, durationMs });
   }
@@ -212,7 +212,7 @@ class NodeApp implements DevApp {
   async #toLoad({ release }: DevSettings): Promise<DevRequest> {
     const { manifest, location } = release;
     const { readyTimeoutMs, policy } = manifest.settings;
-    const serves = this.#serving !== null && (await this.#options.host.addresses()).length > 0;
+    const serves = this.#serving !== null && (await this.#options.host.listeners()).length > 0;
     const ready = serves ? 'listen' : 'load';
     return {
       type: 'load',

@@ -58,7 +58,7 @@ export type KeeperRequest =
   | { readonly type: 'hello'; readonly protocol: ProtocolRange }
   | { readonly type: 'spawn'; readonly spec: ProcessSpec }
   | { readonly type: 'output'; readonly process: number }
-  | { readonly type: 'addresses' }
+  | { readonly type: 'listeners' }
   /** The supervisor has settled what it found; answered by how the upgrade ended that brought it, or null. */
   | { readonly type: 'ready' }
   /** It is about to step down for the one in this file, and exits once this is answered. */

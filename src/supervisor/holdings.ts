@@ -15,7 +15,7 @@ import { describeExit, type HostedProcess, type ProcessHost } from './process-ho
 
 export interface Holdings {
   /** What concerns processes and listeners of what a supervisor may ask. */
-  request(request: KeeperRequest & { readonly type: 'spawn' | 'output' | 'addresses' }): Promise<unknown>;
+  request(request: KeeperRequest & { readonly type: 'spawn' | 'output' | 'listeners' }): Promise<unknown>;
   order(order: KeeperOrder & { readonly type: 'send' | 'kill' | 'end' | 'route' }): void;
   records(): readonly HostedRecord[];
   /** Ends what is left, and resolves when it has ended. */
@@ -76,8 +76,8 @@ export function createHoldings({ host, orphanFile, tell, log }: HoldingsOptions)
           return start(request.spec);
         case 'output':
           return held.get(request.process)?.process.output() ?? '';
-        case 'addresses':
-          return host.addresses();
+        case 'listeners':
+          return host.listeners();
       }
     },
     order(order) {

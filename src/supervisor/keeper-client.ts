@@ -15,7 +15,7 @@ import type {
   UpgradeOutcome,
 } from '../protocol/keeper-messages.ts';
 import { negotiate, protocols } from '../protocol/versions.ts';
-import type { HostedProcess, ProcessEvents, ProcessHost } from './process-host.ts';
+import type { ListenerReport, HostedProcess, ProcessEvents, ProcessHost } from './process-host.ts';
 
 export interface Keeper {
   readonly inventory: Inventory;
@@ -53,7 +53,7 @@ export async function greetKeeper(): Promise<Keeper> {
     async stopped() {
       order({ type: 'stopped' });
       // What was asked before this has been heard when it is answered.
-      await ask({ type: 'addresses' });
+      await ask({ type: 'listeners' });
     },
   };
 }
@@ -146,7 +146,7 @@ function createKeeperHost(channel: Channel, inherited: readonly HostedRecord[]):
       const record = left.get(id);
       return record === undefined ? null : attach(channel, record, find(id), events);
     },
-    addresses: async () => (await channel.ask({ type: 'addresses' })) as readonly string[],
+    listeners: async () => (await channel.ask({ type: 'listeners' })) as readonly ListenerReport[],
     route: (fromPid, toPids) => channel.order({ type: 'route', fromPid, toPids }),
   };
 }

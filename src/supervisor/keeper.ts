@@ -36,7 +36,7 @@ import { createLocalHost } from './local-host.ts';
 import { acquireLock } from './lock.ts';
 import { createOrphanFile, findOrphans, removeDeadSockets } from './orphans.ts';
 import type { InheritedSocket } from './inherited-sockets.ts';
-import { describeExit, STOP_TIMEOUT_MS } from './process-host.ts';
+import { CUT_EXIT_CODE, describeExit, STOP_TIMEOUT_MS } from './process-host.ts';
 import { startSupervisor, type SupervisorLink } from './supervisor-link.ts';
 import { createInheritedListeners } from './inherited-listeners.ts';
 
@@ -44,6 +44,8 @@ import { createInheritedListeners } from './inherited-listeners.ts';
 const UPGRADE_TIMEOUT_MS = 20_000;
 /** A supervisor that steps down has nothing left to do. */
 const STEP_DOWN_TIMEOUT_MS = 5_000;
+/** A supervisor that is to cut, and does not end in this time, hangs. */
+const CUT_TIMEOUT_MS = 1_000;
 /** So many supervisors may crash on a signal to stop, before the keeper ends all by itself. */
 const STOP_CRASHES_MAX = 3;
 
@@ -91,6 +93,13 @@ interface Upgrade {
   failure: string | null;
 }
 
+interface Stop {
+  crashes: number;
+  /** Ctrl-C asked for it: another one means to cut. */
+  readonly isByKey: boolean;
+  isCut: boolean;
+}
+
 class Keeper {
   readonly #options: KeeperOptions;
   readonly #holdings: Holdings;
@@ -104,7 +113,7 @@ class Keeper {
   #hasBeenReady = false;
   /** What came while nobody was there to be told. */
   #signals: NodeJS.Signals[] = [];
-  #stop: { crashes: number } | null = null;
+  #stop: Stop | null = null;
   #wake = new AbortController();
 
   constructor(options: KeeperOptions) {
@@ -137,10 +146,18 @@ class Keeper {
 
   /** To the supervisor that is there, or to the next. */
   pass(signal: NodeJS.Signals): void {
-    if (signal !== 'SIGHUP') this.#stop ??= { crashes: 0 };
+    if (signal === 'SIGINT' && this.#stop?.isByKey === true) this.#cut();
+    if (signal !== 'SIGHUP') this.#stop ??= { crashes: 0, isByKey: signal === 'SIGINT', isCut: false };
     if (this.#tell({ type: 'signal', signal })) return;
     this.#signals.push(signal);
     this.#wake.abort();
+  }
+
+  /** The supervisor does it, unless it hangs. */
+  #cut(): void {
+    if (this.#stop === null || this.#stop.isCut) return;
+    this.#stop.isCut = true;
+    setTimeout(() => this.#session?.link.kill(), CUT_TIMEOUT_MS).unref();
   }
 
   /** False where no supervisor is there that knows what it is told of. */
@@ -188,7 +205,7 @@ class Keeper {
         return this.#onReplace(session, request);
       case 'spawn':
       case 'output':
-      case 'addresses':
+      case 'listeners':
         return this.#holdings.request(request);
     }
   }
@@ -215,8 +232,8 @@ class Keeper {
   }
 
   #logUnused(): void {
-    for (const address of this.#listeners.unused())
-      this.#options.log(`${address} was passed in and is held, but no worker listens on it`);
+    for (const { address, isUsed } of this.#listeners.reports())
+      if (!isUsed) this.#options.log(`${address} was passed in and is held, but no worker listens on it`);
   }
 
   #onReplace(session: Session, { file, token }: KeeperRequest & { readonly type: 'replace' }): null {
@@ -246,6 +263,7 @@ class Keeper {
   /** Null where another supervisor is to follow. */
   #toExitCode({ state }: Session, exit: ProcessExit): number | null {
     if (state === 'stopped') return exit.code ?? 1;
+    if (this.#stop?.isCut === true) return CUT_EXIT_CODE;
     if (!this.#hasBeenReady && exit.signal === null) return exit.code === 0 ? 1 : (exit.code ?? 1);
     if (this.#stop !== null && ++this.#stop.crashes >= STOP_CRASHES_MAX) return 1;
     return null;
@@ -271,7 +289,7 @@ class Keeper {
   }
 
   async #end(code: number): Promise<number> {
-    await this.#holdings.endAll(STOP_TIMEOUT_MS);
+    await this.#holdings.endAll(this.#stop?.isCut === true ? 0 : STOP_TIMEOUT_MS);
     this.#listeners.close();
     return code;
   }

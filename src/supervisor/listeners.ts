@@ -14,6 +14,7 @@ import type { ListenTarget } from '../protocol/messages.ts';
 import { createLocalListenerSource, type ListenerHandle } from '../runtime/servers/listener-source.ts';
 import { toAddressKey } from '../runtime/servers/listen-address.ts';
 import { findInherited, type InheritedSocket } from './inherited-sockets.ts';
+import type { ListenerReport } from './process-host.ts';
 
 export interface Listeners {
   /** The bound handle of an address, bound now when it is not yet. Rejects with bind(2)'s error. */
@@ -21,8 +22,8 @@ export interface Listeners {
   /** The same, already listening, for programs that expect it so. */
   acquireListening(target: ListenTarget): Promise<ListenerHandle>;
   addresses(): readonly string[];
-  /** The addresses of sockets that were passed in and that nobody has asked for. */
-  unused(): readonly string[];
+  /** These, and those that were passed in and that nobody has asked for. */
+  reports(): readonly ListenerReport[];
   close(): void;
 }
 
@@ -71,9 +72,13 @@ export function createListeners(inherited: readonly InheritedSocket[] = []): Lis
       return listener.handle;
     },
     addresses: () => toAddressTexts(settled.values()),
-    unused() {
+    reports() {
       const used = new Set([...settled.values()].map(({ handle }) => handle));
-      return toAddressTexts(inherited.filter(({ handle }) => !used.has(handle)));
+      const unused = inherited.filter(({ handle }) => !used.has(handle));
+      return [
+        ...toAddressTexts(settled.values()).map((address) => ({ address, isUsed: true })),
+        ...toAddressTexts(unused).map((address) => ({ address, isUsed: false })),
+      ];
     },
     close() {
       for (const handle of new Set([...settled.values(), ...inherited].map((listener) => listener.handle)))

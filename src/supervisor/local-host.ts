@@ -56,8 +56,8 @@ export function createLocalHost({ listeners, sinks, logFile }: LocalHostOptions)
     },
     inherited: () => [],
     adopt: () => null,
-    async addresses() {
-      return listeners.addresses();
+    async listeners() {
+      return listeners.reports();
     },
     route: relay.route,
   };

@@ -8,6 +8,8 @@ export type { ProcessExit, ProcessSpec };
 
 /** A process that has been asked to end and has nothing in flight needs no longer. */
 export const STOP_TIMEOUT_MS = 5_000;
+/** Of whoever is told to cut: as a shell tells of a program that SIGINT has ended. */
+export const CUT_EXIT_CODE = 130;
 
 /** A release that can be run. */
 export interface RunnableRelease {
@@ -41,6 +43,13 @@ export interface ProcessEvents {
   onDisconnect?(): void;
 }
 
+/** One that is bound, or was passed in. */
+export interface ListenerReport {
+  readonly address: string;
+  /** False for one that was passed in and that nobody has asked for yet. */
+  readonly isUsed: boolean;
+}
+
 export interface ProcessHost {
   /** A program that can't be started ends with code 127. Errors: ERR_MIDFLIGHT_LISTEN_FAILED. */
   spawn(spec: ProcessSpec, events: ProcessEvents): Promise<HostedProcess>;
@@ -48,8 +57,7 @@ export interface ProcessHost {
   inherited(): readonly HostedRecord[];
   /** One of these, by its number; null when it has ended. */
   adopt(id: number, events: ProcessEvents): HostedProcess | null;
-  /** Of all listeners that are bound. */
-  addresses(): Promise<readonly string[]>;
+  listeners(): Promise<readonly ListenerReport[]>;
   /** Live connections that a process gives away go to these, in turn; to nobody after an empty list. */
   route(fromPid: number, toPids: readonly number[]): void;
 }
@@ -57,4 +65,9 @@ export interface ProcessHost {
 /** `exit code 1` or `signal SIGKILL`. */
 export function describeExit({ code, signal }: ProcessExit): string {
   return signal === null ? `exit code ${code}` : `signal ${signal}`;
+}
+
+/** Those that are used, for people. */
+export function toAddressText(listeners: readonly ListenerReport[], used = true): string {
+  return listeners.flatMap(({ address, isUsed }) => (isUsed === used ? [address] : [])).join(', ');
 }

@@ -84,3 +84,10 @@ test('PID 1 ends with the exit code of what it runs, or 128 and the signal', { s
   t.after(() => failing.dispose());
   assert.equal(await exitCodeOf(failing.spawnStart()), 2);
 });
+
+test('few descriptors are warned of', async (t) => {
+  const launcher = ['sh', '-c', 'ulimit -n 512; exec "$@"', 'sh'];
+  const app = await createTestApp({ files: {}, launcher });
+  t.after(() => app.dispose());
+  await waitForLog(app.spawnStart(), () => app.log(), /no process may have more than 512 open files/);
+});

@@ -7,10 +7,11 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createTestApp, findFreePort, waitForLog, type Files } from '../support/app.ts';
-import { createNotifyReceiver } from '../support/notify-receiver.ts';
+import { createNotifyReceiver, type NotifyReceiver } from '../support/notify-receiver.ts';
 
 /** Listens wherever it is told, and answers with what a worker sees of its environment. */
 const server = `
@@ -20,6 +21,7 @@ const handle = (request, response) =>
 for (const address of process.env.SERVE_ON.split(' ')) createServer(handle).listen(JSON.parse(address));
 `;
 const files: Files = { 'server.js': server };
+const WATCHDOG_MS = 100;
 const config = { entry: 'server.js', probationMs: 50 };
 
 async function get(options: http.RequestOptions): Promise<string> {
@@ -54,6 +56,22 @@ test('sockets that are passed in are listened on, TCP, dual stack and Unix; one 
   assert.equal(await get({ socketPath }), '[]');
   await waitForLog(start, () => app.log(), /was passed in/);
   assert.match(app.log(), new RegExp(`127.0.0.1:${spare} was passed in and is held`));
+  const { json: status } = await app.midflight('status', '--json');
+  assert.deepEqual(
+    (status['listeners'] as { address: string; isUsed: boolean }[]).toSorted((one, other) =>
+      one.address < other.address ? -1 : 1,
+    ),
+    [
+      { address: `127.0.0.1:${four}`, isUsed: true },
+      { address: `127.0.0.1:${spare}`, isUsed: false },
+      { address: `[::]:${dual}`, isUsed: true },
+      { address: `unix:${socketPath}`, isUsed: true },
+    ].toSorted((one, other) => (one.address < other.address ? -1 : 1)),
+  );
+  const { stdout } = await app.midflight('status');
+  assert.match(stdout, new RegExp(`^holding 127.0.0.1:${spare},`, 'm'));
+  process.kill((status['supervisor'] as { pid: number }).pid, 'SIGKILL');
+  await waitForLog(start, () => app.log(), /serving [^]*serving /);
   app.commit({ 'server.js': `${server}// two\n` });
   const { json } = await app.midflight('deploy', '--path', 'handoff', '--json');
   assert.equal(json['result'], 'committed', JSON.stringify(json));
@@ -83,7 +101,7 @@ test('a service manager is told when it serves, of each deploy, that it lives an
     config,
     environment: {
       NOTIFY_SOCKET: socket,
-      WATCHDOG_USEC: '100000',
+      WATCHDOG_USEC: String(WATCHDOG_MS * 1_000),
       SERVE_ON: '{"port":0,"host":"127.0.0.1"}',
     },
   });
@@ -102,8 +120,21 @@ test('a service manager is told when it serves, of each deploy, that it lives an
   await receiver.waitFor(/^RELOADING=1 MONOTONIC_USEC=\d+$/, from);
   await receiver.waitFor(/STATUS=release \S+ serves; plan: swap/, from);
   await receiver.waitFor(/READY=1/, from);
+  await hang(receiver, (await app.status()).supervisor.pid);
   process.kill(start.pid ?? 0, 'SIGTERM');
   await receiver.waitFor(/STOPPING=1/, from);
   const [exitCode] = (await once(start, 'exit')) as [number | null];
   assert.equal(exitCode, 0);
 });
+
+/** No sign of life while the supervisor hangs. */
+async function hang({ messages, waitFor }: NotifyReceiver, supervisorPid: number): Promise<void> {
+  process.kill(supervisorPid, 'SIGSTOP');
+  // What it had written before is read by then, as the helper goes on.
+  await sleep(WATCHDOG_MS);
+  const seen = messages.length;
+  await sleep(3 * WATCHDOG_MS);
+  assert.equal(messages.length, seen);
+  process.kill(supervisorPid, 'SIGCONT');
+  await waitFor(/WATCHDOG=1/, seen);
+}

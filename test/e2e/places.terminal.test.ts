@@ -70,6 +70,18 @@ test('Ctrl-C twice cuts at once, and ends with 130', async (t) => {
   assert.deepEqual(await exited, [130, null]);
 });
 
+test('Ctrl-C twice ends all of it also where the supervisor hangs', async (t) => {
+  const { app, exited, press } = await startAtTerminal(t);
+  const { supervisor, workers } = await app.status();
+  process.kill(supervisor.pid, 'SIGSTOP');
+  press(CTRL_C);
+  await sleep(50);
+  press(CTRL_C);
+  assert.deepEqual(await exited, [130, null]);
+  for (const { pid } of [supervisor, ...workers])
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
 test('a terminal that is closed stops it: what is in flight is answered first', async (t) => {
   const { app, terminal, waitFor } = await startAtTerminal(t);
   const [, pid = ''] = /serving .*; pid (\d+)/.exec(app.log()) ?? [];

@@ -37,7 +37,11 @@ export interface TestApp {
   start(...args: string[]): Promise<ChildProcess>;
   /** Starts without waiting for anything. */
   spawnStart(...args: string[]): ChildProcess;
-  status(): Promise<{ workers: { pid: number; generation: number; state: string }[]; release: string }>;
+  status(): Promise<{
+    supervisor: { pid: number };
+    workers: { pid: number; generation: number; state: string }[];
+    release: string;
+  }>;
   /** Over a new connection: one that was kept alive may still lead to the process before. */
   get(pathname?: string): Promise<string>;
   /** Ends all that was started. */
