@@ -191,6 +191,22 @@ export const catalog = {
     (name, problem) => `The options of the state "${name}" can't be: ${problem}; correct the call of state()`,
     3,
   ),
+  ERR_MIDFLIGHT_WEB_SOCKETS_INVALID: row(
+    (problem) =>
+      `carryWebSockets() takes a WebSocketServer of the package ws, version 8, and { save, restore }: ${problem}`,
+  ),
+  ERR_MIDFLIGHT_WEB_SOCKETS_CONFLICT: row(
+    (name) =>
+      `Two WebSocketServers carry their WebSockets as "${name}", so that nobody knows where one belongs; give each a "name" in carryWebSockets(server, { name, … })`,
+  ),
+  ERR_MIDFLIGHT_WEB_SOCKET_UNEXPECTED: row(
+    (name) =>
+      `No WebSocketServer here carries WebSockets as "${name}"; call carryWebSockets() for it before the app listens`,
+  ),
+  ERR_MIDFLIGHT_WEB_SOCKET_UNRESTORED: row(
+    (name, problem) =>
+      `"restore" of the WebSockets of "${name}" failed: ${problem}; the connection stays in the process before`,
+  ),
 } satisfies Record<string, CatalogRow>;
 
 /** Every code that Midflight can give. */

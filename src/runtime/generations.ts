@@ -15,6 +15,7 @@
  */
 
 import * as midflight from '../index.ts';
+import * as midflightWs from '../ws.ts';
 import { MidflightError } from '../errors.ts';
 import {
   toErrorReport,
@@ -196,7 +197,7 @@ class ProcessGenerations implements Generations {
       generation: options.generation,
       release: options.release,
       previous: this.#current,
-      midflightExports: { '': midflight },
+      midflightExports: { '': midflight, ws: midflightWs },
       currentGraph: this.#runningGraph,
       refused,
       statusesOf: this.#statusesOf,
