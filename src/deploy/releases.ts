@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import { FORMAT_VERSION, parseManifest } from '../protocol/manifest.ts';
+import { parseManifest } from '../protocol/manifest.ts';
 import { toReleaseLocation, type Home } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 
@@ -15,9 +15,6 @@ export async function readRelease(home: Home, id: string): Promise<RunnableRelea
     throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', [id]);
   }
   const manifest = parseManifest(await readFile(location.manifestFile, 'utf8'));
-  if (manifest.formatVersion !== FORMAT_VERSION) {
-    throw new MidflightError('ERR_MIDFLIGHT_RELEASE_OUTDATED', [id, manifest.commit ?? 'working tree']);
-  }
   return { manifest, location };
 }
 

@@ -3,6 +3,7 @@
  * All paths are POSIX paths relative to the release's root; nothing in here depends on where that root is.
  */
 
+import { MidflightError } from '../errors.ts';
 import { LayeredMap } from './layered-map.ts';
 
 export const moduleKinds = ['esm', 'cjs', 'json'] as const;
@@ -204,15 +205,28 @@ export interface ReleaseSettings {
   };
 }
 
-/** Reads what JSON.stringify has made of a manifest. It was checked when it was written. */
-export function parseManifest(text: string): Manifest {
-  const { modules, settings, ...rest } = JSON.parse(text) as Manifest & {
-    modules: Record<string, ManifestModule>;
+/** As it may have been written by an older version. */
+type WrittenManifest = Omit<Manifest, 'modules' | 'settings'> & {
+  readonly modules: Record<string, ManifestModule>;
+  readonly settings: Omit<ReleaseSettings, keyof typeof settingsBefore | 'policy'> & {
+    readonly policy: Partial<ReleaseSettings['policy']>;
   };
+};
+
+/** What a release says of settings that there were not yet when it was built. */
+const settingsBefore = { stopSignal: 'SIGTERM', quiesceTimeoutMs: 2_000 } as const;
+
+/** Reads what JSON.stringify has made of a manifest. It was checked when it was written.
+ *  Errors: ERR_MIDFLIGHT_RELEASE_OUTDATED. */
+export function parseManifest(text: string): Manifest {
+  const { modules, settings, ...rest } = JSON.parse(text) as WrittenManifest;
+  if (rest.formatVersion !== FORMAT_VERSION) {
+    throw new MidflightError('ERR_MIDFLIGHT_RELEASE_OUTDATED', [rest.id, rest.commit ?? 'working tree']);
+  }
+  const policy = { maxRetained: 0, maxRssMib: null, ...settings.policy };
   return {
     ...rest,
     modules: LayeredMap.of(Object.entries(modules)),
-    // Releases that were built before there were others have none.
-    settings: { ...settings, stopSignal: settings.stopSignal ?? 'SIGTERM' },
+    settings: { ...settingsBefore, ...settings, policy },
   };
 }

@@ -16,7 +16,7 @@ function writeManifest(t: TestContext, manifest: object): Home {
   mkdirSync(path.join(home.releases, 'one'), { recursive: true });
   writeFileSync(
     path.join(home.releases, 'one', 'manifest.json'),
-    JSON.stringify({ modules: {}, ...manifest }),
+    JSON.stringify({ modules: {}, settings: { policy: { maxRetained: 3 } }, ...manifest }),
   );
   return home;
 }
@@ -26,6 +26,13 @@ test('a release is read by its id, and one that is not there is unknown', async 
   assert.equal((await readRelease(home, 'one')).manifest.id, 'one');
   for (const id of ['two', '', '../releases/one'])
     await assert.rejects(readRelease(home, id), { code: 'ERR_MIDFLIGHT_RELEASE_UNKNOWN' });
+});
+
+test('settings that there were not yet when a release was built have their defaults', async (t) => {
+  const home = writeManifest(t, { formatVersion: FORMAT_VERSION, id: 'one' });
+  const { stopSignal, policy } = (await readRelease(home, 'one')).manifest.settings;
+  assert.equal(stopSignal, 'SIGTERM');
+  assert.deepEqual(policy, { maxRetained: 3, maxRssMib: null });
 });
 
 test('a release of another format is refused with the commit to deploy again', async (t) => {

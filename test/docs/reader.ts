@@ -72,7 +72,7 @@ function createReader(t: TestContext): { follow(step: Step): Promise<void> } {
     async follow({ commands, output }) {
       const [, verb] = /^midflight (dev|start)$/m.exec(commands) ?? [];
       const rest = commands.replace(/^midflight (?:dev|start)$/m, '');
-      const { stdout } = await run('bash', ['-euc', rest], { cwd, env });
+      const { stdout } = await run('bash', ['--norc', '-euc', rest], { cwd, env });
       const [, folder] = /^mkdir (\w+) && cd \1$/m.exec(commands) ?? [];
       if (folder !== undefined) cwd = path.join(directory, folder);
       if (verb !== undefined) await start(verb);

@@ -85,7 +85,7 @@ test(`what ${page} tells to do comes to what it says`, async (t) => {
   let cwd = directory;
   for (const [, commands = '', output = ''] of steps) {
     const script = commands.replaceAll('3000', port).replaceAll('/etc/systemd/system', units);
-    const { stdout } = await run('bash', ['-euc', script], { cwd, env });
+    const { stdout } = await run('bash', ['--norc', '-euc', script], { cwd, env });
     assert.equal(stdout, output, commands);
     if (commands.includes('cd shop')) cwd = path.join(directory, 'shop');
   }
