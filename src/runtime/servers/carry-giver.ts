@@ -89,6 +89,8 @@ export class CarryGiver {
 
   /** Looks for what can be given, and whether anything is left. */
   rescan(): void {
+    // They come first, and to look at all again meanwhile costs time for each of them.
+    if (this.#ready.size > 0) return;
     let isEmpty = this.#frozen.size === 0;
     for (const { server, socket } of this.#candidates()) {
       isEmpty = false;
