@@ -195,6 +195,21 @@ export interface CarryAnswer {
   readonly reason?: string;
 }
 
+/** Old worker → host → all to whom its connections went: something that belongs to one of them and comes late. Not answered. */
+export interface CarryNote {
+  readonly cmd: typeof MESSAGE_COMMAND;
+  readonly carryId: 0;
+  readonly note: CarriedNote;
+}
+
+export interface CarriedNote {
+  readonly kind: string;
+  /** By which the kind knows the connection. */
+  readonly id: string;
+  /** In base64. */
+  readonly bytes: string;
+}
+
 /** A receiver takes nothing that is older than this. */
 export const CARRY_TIMEOUT_MS = 3_000;
 /** An answer that was given in time has arrived by then: a host that relays it is never busy for as long. */
@@ -219,7 +234,8 @@ export type SupervisorMessage<Request = WorkerRequest> =
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly id: number; readonly request: Request }
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly listenId: number; readonly errno: ErrnoReport | null }
   | CarryMessage
-  | CarryAnswer;
+  | CarryAnswer
+  | CarryNote;
 
 export interface ErrnoReport {
   readonly code: string;
@@ -233,7 +249,8 @@ export type WorkerMessage<Event = WorkerEvent> =
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly listenId: number; readonly listen: ListenTarget }
   | { readonly cmd: typeof MESSAGE_COMMAND; readonly event: Event }
   | CarryMessage
-  | CarryAnswer;
+  | CarryAnswer
+  | CarryNote;
 
 /** An error in the form that crosses processes. */
 export function toErrorReport(error: unknown): ErrorReport {

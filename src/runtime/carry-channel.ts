@@ -15,6 +15,8 @@ import {
   type CarriedConnection,
   type CarryAnswer,
   type CarryMessage,
+  type CarryNote,
+  type CarriedNote,
   MESSAGE_COMMAND,
   monotonicMs,
 } from '../protocol/messages.ts';
@@ -24,24 +26,28 @@ export type CarryOutcome =
   | { readonly status: 'accepted' }
   | { readonly status: 'refused'; readonly reason: string };
 
-/** A receiver's decision. `start` is called once the giver can't take it back any more. */
+/** A receiver's decision. `start` is called once the giver can't take it back any more; `discard` when the giver was not told, and
+ *  keeps the connection. */
 export type CarryDecision =
-  | { readonly status: 'accepted'; start(): void }
+  | { readonly status: 'accepted'; start(): void; discard?(): void }
   | { readonly status: 'refused'; readonly reason: string };
 
 export type Give = (carry: CarriedConnection, handle: ClientHandle) => Promise<CarryOutcome>;
-export type Take = (carry: CarriedConnection, handle: ClientHandle) => CarryDecision;
+export type Take = (carry: CarriedConnection, handle: ClientHandle) => CarryDecision | Promise<CarryDecision>;
+/** Sends something after a connection that was given. */
+export type SendNote = (note: CarriedNote) => void;
 
 /** `onSent` gets the error, or null when the message is written. */
 type Post = (
-  message: CarryMessage | CarryAnswer,
+  message: CarryMessage | CarryAnswer | CarryNote,
   handle: ClientHandle | undefined,
   onSent: (error: Error | null) => void,
 ) => void;
 
 export interface CarryChannel {
   readonly give: Give;
-  onMessage(message: CarryMessage | CarryAnswer, handle: ClientHandle | undefined): void;
+  readonly sendNote: SendNote;
+  onMessage(message: CarryMessage | CarryAnswer | CarryNote, handle: ClientHandle | undefined): void;
   /** Nobody can answer any more. */
   close(): void;
 }
@@ -50,6 +56,7 @@ export interface CarryChannelOptions {
   /** Writes to the host. */
   readonly post: Post;
   readonly take: Take;
+  onNote(note: CarriedNote): void;
   isOpen(): boolean;
   /** It is not, and nobody has said so. */
   onGone(): void;
@@ -59,7 +66,13 @@ export interface CarryChannelOptions {
 const OPEN_CHECK_INTERVAL_MS = 100;
 
 /** Makes it; nothing is under way. */
-export function createCarryChannel({ post, take, isOpen, onGone }: CarryChannelOptions): CarryChannel {
+export function createCarryChannel({
+  post,
+  take,
+  onNote,
+  isOpen,
+  onGone,
+}: CarryChannelOptions): CarryChannel {
   const pending = new Map<number, (outcome: CarryOutcome) => void>();
   let watch: NodeJS.Timeout | null = null;
   let lastId = 0;
@@ -92,8 +105,20 @@ export function createCarryChannel({ post, take, isOpen, onGone }: CarryChannelO
     }
     post({ cmd: MESSAGE_COMMAND, carryId, carried: 'accepted' }, undefined, (error) => {
       if (error === null) decision.start();
-      else handle?.close();
+      else if (decision.discard === undefined) handle?.close();
+      else decision.discard();
     });
+  };
+
+  const decide = async (message: CarryMessage, handle: ClientHandle | undefined): Promise<void> => {
+    const { carryId, expiresAtMs } = message;
+    const decided = decideNow(message, handle, take);
+    if (!(decided instanceof Promise)) return answer(carryId, decided, handle);
+    const decision = await decided;
+    if (decision.status === 'refused' || monotonicMs() < expiresAtMs)
+      return answer(carryId, decision, handle);
+    decision.discard?.();
+    answer(carryId, { status: 'refused', reason: 'it took too long' }, handle);
   };
 
   return {
@@ -119,9 +144,15 @@ export function createCarryChannel({ post, take, isOpen, onGone }: CarryChannelO
       return promise.finally(() => clearTimeout(timer));
     },
     onMessage(message, handle) {
-      if ('carry' in message) answer(message.carryId, decide(message, handle, take), handle);
+      if ('note' in message) onNote(message.note);
+      else if ('carry' in message) void decide(message, handle);
       else if (message.carried === 'accepted') settle(message.carryId, { status: 'accepted' });
       else settle(message.carryId, { status: 'refused', reason: message.reason ?? 'no reason given' });
+    },
+    sendNote(note) {
+      post({ cmd: MESSAGE_COMMAND, carryId: 0, note }, undefined, () => {
+        // Whoever it is for has gone.
+      });
     },
     close() {
       for (const id of pending.keys()) settle(id, { status: 'refused', reason: 'the channel is closed' });
@@ -129,11 +160,11 @@ export function createCarryChannel({ post, take, isOpen, onGone }: CarryChannelO
   };
 }
 
-function decide(
+function decideNow(
   { carry, expiresAtMs }: CarryMessage,
   handle: ClientHandle | undefined,
   take: Take,
-): CarryDecision {
+): CarryDecision | Promise<CarryDecision> {
   if (handle === undefined) return { status: 'refused', reason: 'its handle did not arrive' };
   if (monotonicMs() >= expiresAtMs) return { status: 'refused', reason: 'it came too late' };
   return take(carry, handle);

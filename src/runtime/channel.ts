@@ -9,6 +9,7 @@
 
 import {
   MESSAGE_COMMAND,
+  type CarriedNote,
   toErrorReport,
   type ErrnoReport,
   type ListenTarget,
@@ -17,7 +18,7 @@ import {
   type WorkerMessage,
   type WorkerRequest,
 } from '../protocol/messages.ts';
-import { createCarryChannel, type Give, type Take } from './carry-channel.ts';
+import { createCarryChannel, type Give, type SendNote, type Take } from './carry-channel.ts';
 import type { ClientHandle } from './servers/node-internals.ts';
 
 export interface WorkerChannel<Event = WorkerEvent> {
@@ -26,6 +27,7 @@ export interface WorkerChannel<Event = WorkerEvent> {
   requestListener(target: ListenTarget): Promise<unknown>;
   /** Gives a live connection to whom the host routes it to. */
   readonly give: Give;
+  readonly sendNote: SendNote;
   /** Keeps the process alive until the returned function is called. */
   hold(): () => void;
 }
@@ -39,6 +41,8 @@ export interface ChannelOptions<Request = WorkerRequest> {
   onRequest(request: Request): Promise<unknown>;
   /** A live connection of another worker. Without it all are refused. */
   onCarry?: Take;
+  /** Something that follows a connection which came. */
+  onCarryNote?(note: CarriedNote): void;
   /** The supervisor is gone. */
   onDisconnect(): void;
 }
@@ -47,6 +51,7 @@ export interface ChannelOptions<Request = WorkerRequest> {
 export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
   onRequest,
   onCarry = () => ({ status: 'refused', reason: 'this process takes none' }),
+  onCarryNote = () => undefined,
   onDisconnect,
 }: ChannelOptions<Request>): WorkerChannel<Event> {
   const send = process.send?.bind(process);
@@ -73,6 +78,7 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
     take: onCarry,
     isOpen: () => process.connected,
     onGone,
+    onNote: onCarryNote,
     post: (message, handle, onSent) => send(message, handle as never, undefined, onSent),
   });
   const hold = (): (() => void) => {
@@ -104,6 +110,7 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
   return {
     emit: (event) => post({ cmd: MESSAGE_COMMAND, event }),
     give: carrying.give,
+    sendNote: carrying.sendNote,
     hold,
     requestListener(listen) {
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();

@@ -46,9 +46,12 @@ import { bridgeNativeLoads } from './native-bridge.ts';
 import type { ModuleOrigin } from './origin.ts';
 import { whenQuiet } from './quiet.ts';
 import { adoptServers, type ServerAdoption } from './servers/adoption.ts';
+import { carryKinds } from './servers/carry-kind.ts';
 import { toAddressKey } from './servers/listen-address.ts';
 import type { ListenerSource } from './servers/listener-source.ts';
 import { unmapStackTraces } from './stack-traces.ts';
+import { createWebSocketKind, WEB_SOCKET_KIND } from './web-sockets/web-socket-kind.ts';
+import { createWebSocketRegistry } from './web-sockets/web-socket-registry.ts';
 import { createStateRegistry, type StateRegistry } from './state.ts';
 
 /** How long work in flight may hold a generation that no longer counts. */
@@ -149,7 +152,13 @@ class ProcessGenerations implements Generations {
       generations: () => this.#all(),
       current: () => this.#current,
     });
+    const webSockets = createWebSocketRegistry({ current: () => this.#current?.scope ?? null });
+    carryKinds().set(WEB_SOCKET_KIND, createWebSocketKind(webSockets));
     this.#restores = [
+      () => {
+        webSockets.dispose();
+        carryKinds().delete(WEB_SOCKET_KIND);
+      },
       bridgeNativeLoads((file) => this.#moduleAt(file)),
       watchFaults({
         onFault: (scope, error) => this.#contain(scope, error),

@@ -15,6 +15,7 @@ import { createGenerations } from './generations.ts';
 import { silenceIntervals } from './lifetime.ts';
 import { readRelease } from './loaded-release.ts';
 import { waitAsOrphan } from './orphan.ts';
+import { carryKinds } from './servers/carry-kind.ts';
 import type { ListenerHandle } from './servers/listener-source.ts';
 import { createStatePassing } from './state-passing.ts';
 
@@ -25,6 +26,7 @@ const channel = openChannel({
   onRequest,
   onCarry: (carried, handle) => generations.servers.takeOver(carried, handle),
   onDisconnect,
+  onCarryNote: ({ kind, id, bytes }) => carryKinds().get(kind)?.onNote(id, Buffer.from(bytes, 'base64')),
 });
 
 /**
@@ -134,7 +136,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
 async function giveAway(timeoutMs: number): Promise<CarryReport> {
   const release = channel.hold();
   try {
-    return await generations.servers.giveAway({ give: channel.give, timeoutMs });
+    return await generations.servers.giveAway({ give: channel.give, sendNote: channel.sendNote, timeoutMs });
   } finally {
     release();
   }

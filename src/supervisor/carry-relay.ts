@@ -11,6 +11,7 @@ import {
   CARRY_TIMEOUT_MS,
   type CarryAnswer,
   type CarryMessage,
+  type CarryNote,
   MESSAGE_COMMAND,
 } from '../protocol/messages.ts';
 
@@ -19,11 +20,13 @@ export interface RelayedHandle {
   close(): void;
 }
 
+type RelayedMessage = CarryMessage | CarryAnswer | CarryNote;
+
 export interface CarryRelay {
   /** Where connections of one process go, in turn. An empty list ends the route. */
   route(fromPid: number, toPids: readonly number[]): void;
-  /** A message of a process: a connection that it gives, or its answer to one that it was given. */
-  onMessage(pid: number, message: CarryMessage | CarryAnswer, handle: RelayedHandle | undefined): void;
+  /** A message of a process: a connection that it gives, its answer to one that it was given, or a note that follows one. */
+  onMessage(pid: number, message: RelayedMessage, handle: RelayedHandle | undefined): void;
   /** The channel of a process has closed, and all that it had said was read. */
   onGone(pid: number): void;
 }
@@ -31,7 +34,7 @@ export interface CarryRelay {
 /** Writes to a process; calls back with the error when that can't be done. */
 export type RelaySend = (
   pid: number,
-  message: CarryMessage | CarryAnswer,
+  message: RelayedMessage,
   handle: RelayedHandle | undefined,
   onError: (error: Error) => void,
 ) => void;
@@ -53,6 +56,8 @@ interface Route {
 /** Makes the relay; nothing is routed yet. */
 export function createCarryRelay(send: RelaySend): CarryRelay {
   const routes = new Map<number, Route>();
+  /** To whom connections of a process ever went: what comes after them goes to all, and those whom it does not concern ignore it. */
+  const receivers = new Map<number, Set<number>>();
   const underway = new Map<number, Relayed>();
   let lastId = 0;
 
@@ -70,6 +75,14 @@ export function createCarryRelay(send: RelaySend): CarryRelay {
     clearTimeout(relayed.timer);
     relayed.handle.close();
     answer(relayed.fromPid, relayed.carryId, carried, reason);
+  };
+
+  const relayNote = (fromPid: number, message: CarryNote): void => {
+    for (const toPid of receivers.get(fromPid) ?? []) {
+      send(toPid, message, undefined, () => {
+        // Its connections went with it.
+      });
+    }
   };
 
   const nextReceiver = (fromPid: number): number | undefined => {
@@ -90,6 +103,7 @@ export function createCarryRelay(send: RelaySend): CarryRelay {
       () => settle(relayId, 'refused', 'no answer in time'),
       CARRY_TIMEOUT_MS + CARRY_GRACE_MS,
     );
+    receivers.set(fromPid, (receivers.get(fromPid) ?? new Set()).add(toPid));
     underway.set(relayId, { fromPid, toPid, carryId, handle, timer });
     send(toPid, { ...message, carryId: relayId }, handle, (error) =>
       settle(relayId, 'refused', error.message),
@@ -102,12 +116,15 @@ export function createCarryRelay(send: RelaySend): CarryRelay {
       else routes.set(fromPid, { toPids, next: 0 });
     },
     onMessage(pid, message, handle) {
-      if ('carry' in message) relay(pid, message, handle);
+      if ('note' in message) relayNote(pid, message);
+      else if ('carry' in message) relay(pid, message, handle);
       else if (underway.get(message.carryId)?.toPid === pid)
         settle(message.carryId, message.carried, message.reason);
     },
     onGone(pid) {
       routes.delete(pid);
+      receivers.delete(pid);
+      for (const pids of receivers.values()) pids.delete(pid);
       for (const [from, { toPids }] of routes) {
         if (toPids.includes(pid))
           this.route(

@@ -45,7 +45,11 @@ async function onRequest(request: CarryRequest): Promise<unknown> {
     case 'serve':
       return serve(request.path, request.settings);
     case 'carry':
-      return servers.giveAway({ give: channel.give, timeoutMs: request.timeoutMs });
+      return servers.giveAway({
+        give: channel.give,
+        sendNote: channel.sendNote,
+        timeoutMs: request.timeoutMs,
+      });
     case 'pause':
       await servers.stopAccepting();
       return servers.drain({ timeoutMs: 0 });

@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { CarryReport } from '../../protocol/messages.ts';
 import { captureCallingLine } from '../calling-line.ts';
-import type { Give, Take } from '../carry-channel.ts';
+import type { Take } from '../carry-channel.ts';
 import { currentScope, type GenerationScope } from '../generation-scope.ts';
 import { currentOrigin, type ModuleOrigin } from '../origin.ts';
 import type { Pin } from '../retained.ts';
@@ -38,7 +38,7 @@ import { type ListenerSource, toListenError } from './listener-source.ts';
 import { pinsOf } from './open-work.ts';
 import type { InternalServer } from './node-internals.ts';
 import { type ProbeAnswer, type ProbeOptions, probeServer } from './probe-server.ts';
-import type { ServerAdoption } from './server-adoption.ts';
+import type { GiveAwayOptions, ServerAdoption } from './server-adoption.ts';
 import { type ListeningResult, type Readiness, type WaitOptions, whenReady } from './when-ready.ts';
 
 export type { ListenerSource, ListeningResult, ServerAdoption };
@@ -162,10 +162,10 @@ class Adoption implements ServerAdoption {
     for (const server of this.#servers) server.unlame();
   }
 
-  async giveAway({ give, timeoutMs }: { give: Give; timeoutMs: number }): Promise<CarryReport> {
+  async giveAway({ give, sendNote, timeoutMs }: GiveAwayOptions): Promise<CarryReport> {
     this.#service.giver?.stop();
     const isLast = (): boolean => this.#acceptance === 'stopped';
-    const giver = new CarryGiver({ servers: this.#servers, give, timeoutMs, isLast });
+    const giver = new CarryGiver({ servers: this.#servers, give, sendNote, timeoutMs, isLast });
     this.#service.giver = giver;
     const report = await giver.ended;
     if (this.#service.giver === giver) this.#service.giver = null;

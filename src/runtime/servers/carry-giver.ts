@@ -15,7 +15,7 @@
 
 import type { EventEmitter } from 'node:events';
 import type { CarriedConnection, CarryReport } from '../../protocol/messages.ts';
-import type { CarryOutcome, Give } from '../carry-channel.ts';
+import type { CarryOutcome, Give, SendNote } from '../carry-channel.ts';
 import type { AdoptedServer } from './adopted-server.ts';
 import { IdleTest, isPlainHttp, toHttpDetail } from './carry-http.ts';
 import { carryKinds, type CarryKind } from './carry-kind.ts';
@@ -32,6 +32,7 @@ const UNREAD_BYTES_MAX = 1024 * 1024;
 export interface GiverOptions {
   readonly servers: Iterable<AdoptedServer>;
   readonly give: Give;
+  readonly sendNote: SendNote;
   readonly timeoutMs: number;
   /** True when no new connection comes any more. */
   isLast(): boolean;
@@ -58,6 +59,7 @@ export class CarryGiver {
 
   constructor(options: GiverOptions) {
     this.#options = options;
+    for (const kind of carryKinds().values()) kind.begin();
     this.#timers = [
       setInterval(() => this.rescan(), RESCAN_INTERVAL_MS),
       setTimeout(() => this.stop(), options.timeoutMs),
@@ -139,7 +141,7 @@ export class CarryGiver {
       if (this.#frozen.size >= WINDOW_COUNT) return;
       this.#ready.delete(socket);
       if (socket.parser) this.#offerHttp(server, socket);
-      else void this.#offerUpgraded(server, socket);
+      else this.#offerUpgraded(server, socket);
     }
   }
 
@@ -152,58 +154,59 @@ export class CarryGiver {
     void this.#give(carried, socket, handle, null);
   }
 
-  async #offerUpgraded(server: AdoptedServer, socket: InternalSocket): Promise<void> {
+  #offerUpgraded(server: AdoptedServer, socket: InternalSocket): void {
     const found = toKind(socket);
     const handle = socket._handle;
-    if (found === null || handle?.reading !== true || socket.destroyed) return;
-    handle.readStop();
+    if (found === null || handle === null || socket.destroyed) return;
+    const state = found.kind.freeze(socket);
+    if (state === null) return;
+    if (state.unread.length > UNREAD_BYTES_MAX) return found.kind.thaw(socket);
     this.#frozen.add(socket);
-    const state = await found.kind.freeze(socket);
-    if (state !== null && state.unread.length <= UNREAD_BYTES_MAX) {
-      return this.#give(toCarried(server, found.name, state), socket, handle, found.kind);
-    }
-    if (state !== null) found.kind.thaw(socket);
-    this.#thaw(socket, handle);
+    void this.#give(toCarried(server, found.name, state), socket, handle, found);
   }
 
   async #give(
     carried: CarriedConnection,
     socket: InternalSocket,
     handle: ClientHandle,
-    kind: CarryKind | null,
+    found: FoundKind | null,
   ): Promise<void> {
     const sinceMs = performance.now();
     const outcome = await this.#options.give(carried, handle);
     this.#longestSilenceMs = Math.max(this.#longestSilenceMs, performance.now() - sinceMs);
-    this.#settle(outcome, socket, handle, kind);
+    this.#settle(outcome, socket, handle, found);
   }
 
-  #settle(outcome: CarryOutcome, socket: InternalSocket, handle: ClientHandle, kind: CarryKind | null): void {
+  #settle(
+    outcome: CarryOutcome,
+    socket: InternalSocket,
+    handle: ClientHandle,
+    found: FoundKind | null,
+  ): void {
     if (outcome.status === 'accepted') {
       this.#carriedCount++;
-      kind?.letGo(socket);
+      found?.kind.letGo(socket, (id, bytes) => {
+        this.#options.sendNote({ kind: found.name, id, bytes: Buffer.from(bytes).toString('base64') });
+      });
       // Closes this process's copy of the descriptor; nothing is sent.
       socket.destroy();
       this.#frozen.delete(socket);
     } else {
       this.#refusedCount++;
       this.#refused.add(socket);
-      kind?.thaw(socket);
-      this.#thaw(socket, handle);
+      this.#frozen.delete(socket);
+      if (found !== null) found.kind.thaw(socket);
+      else if (!socket.destroyed && socket._handle === handle) handle.readStart();
     }
     if (this.#ready.size > 0) this.#turn ??= setImmediate(() => this.#takeTurn());
     else if (this.#status === 'giving' && this.#frozen.size === 0) this.rescan();
     this.#endIfDone();
   }
 
-  #thaw(socket: InternalSocket, handle: ClientHandle): void {
-    this.#frozen.delete(socket);
-    if (!socket.destroyed && socket._handle === handle) handle.readStart();
-  }
-
   #endIfDone(): void {
     if (this.#status !== 'ending' || this.#frozen.size > 0) return;
     this.#status = 'ended';
+    for (const kind of carryKinds().values()) kind.end();
     this.#ended.resolve({
       carriedCount: this.#carriedCount,
       refusedCount: this.#refusedCount,
@@ -212,7 +215,12 @@ export class CarryGiver {
   }
 }
 
-function toKind(socket: InternalSocket): { readonly name: string; readonly kind: CarryKind } | null {
+interface FoundKind {
+  readonly name: string;
+  readonly kind: CarryKind;
+}
+
+function toKind(socket: InternalSocket): FoundKind | null {
   for (const [name, kind] of carryKinds()) if (kind.owns(socket)) return { name, kind };
   return null;
 }

@@ -18,18 +18,30 @@ export interface FrozenState {
 export interface CarryKind {
   /** In the giving process: is this upgraded socket one of its own, which is to be carried? */
   owns(socket: Socket): boolean;
-  /** Its reading has just stopped (`readStop` of the handle). What the other process needs, or null: not now, ask again
-   *  later. From here to `thaw` or `let go` nothing may be written to it. */
-  freeze(socket: Socket): FrozenState | null | Promise<FrozenState | null>;
-  /** The connection stays after all; it is read again after this. */
+  /** Connections are being given from now on; those that belong together may be stopped together. */
+  begin(): void;
+  /** No more are offered; those that were stopped and not frozen go on. */
+  end(): void;
+  /** Stops reading. What the other process needs, or null: not now, ask again later, and it is as it was. From here to `thaw` or
+   *  `letGo` nothing may be written to it. */
+  freeze(socket: Socket): FrozenState | null;
+  /** The connection stays after all, and is read again. */
   thaw(socket: Socket): void;
-  /** Another process has it. The socket is destroyed after this, which the client doesn't see. */
-  letGo(socket: Socket): void;
-  /** In the taking process, before anything has changed: why it can't be revived, or null. */
-  whyNot(carried: CarriedConnection, server: Server): string | null;
-  /** Makes it live: `unread` comes first, then what the handle reads. Runs inside of the generation of `server`, the
-   *  current one at the address. The socket counts as upgraded from now on. */
-  revive(handle: ClientHandle, carried: CarriedConnection, server: Server): Socket;
+  /** Another process has it. The socket is destroyed after this, which the client doesn't see. What is given to `send` reaches
+   *  `onNote` there. */
+  letGo(socket: Socket, send: (id: string, bytes: Uint8Array) => void): void;
+  /** In the taking process, before the giver is told. Runs inside of the generation of `server`, the current one at the address.
+   *  Rejects when it can't be taken, and has closed the handle then. */
+  take(handle: ClientHandle, carried: CarriedConnection, server: Server): Promise<TakenConnection>;
+  onNote(id: string, bytes: Uint8Array): void;
+}
+
+export interface TakenConnection {
+  readonly socket: Socket;
+  /** The giver knows that it is ours. `unread` comes first, then what the handle reads. */
+  start(): void;
+  /** The giver keeps it. */
+  discard(): void;
 }
 
 const kKinds = Symbol.for('midflight.carry');

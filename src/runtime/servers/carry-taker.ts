@@ -6,7 +6,7 @@ import { runInScope } from '../generation-scope.ts';
 import { runAsWork } from '../origin.ts';
 import type { AdoptedServer } from './adopted-server.ts';
 import { isPlainHttp, reviveHttp } from './carry-http.ts';
-import { carryKinds } from './carry-kind.ts';
+import { carryKinds, type CarryKind } from './carry-kind.ts';
 import type { ClientHandle } from './node-internals.ts';
 
 /** Decides, and changes nothing before `start`. `server` is the current generation's at the address, if there is one. */
@@ -14,10 +14,12 @@ export function decideTakeover(
   server: AdoptedServer | null,
   carried: CarriedConnection,
   handle: ClientHandle,
-): CarryDecision {
+): CarryDecision | Promise<CarryDecision> {
   const reason = server === null ? 'nothing accepts at its address' : whyNot(server, carried);
   if (server === null || reason !== null) return { status: 'refused', reason: reason ?? '' };
-  return { status: 'accepted', start: () => revive(server, carried, handle) };
+  const kind = carryKinds().get(carried.kind);
+  if (kind !== undefined) return take(kind, server, carried, handle);
+  return { status: 'accepted', start: () => reviveHttp(server, handle, carried) };
 }
 
 function whyNot(adopted: AdoptedServer, carried: CarriedConnection): string | null {
@@ -27,17 +29,26 @@ function whyNot(adopted: AdoptedServer, carried: CarriedConnection): string | nu
   if ((maxConnections as number | undefined) !== undefined && server._connections >= maxConnections)
     return 'the server has maxConnections';
   if (carried.kind === 'http') return isPlainHttp(adopted) ? null : 'the server there speaks no plain HTTP/1';
-  const kind = carryKinds().get(carried.kind);
-  return kind === undefined ? `nothing revives a ${carried.kind}` : kind.whyNot(carried, server);
+  return carryKinds().has(carried.kind) ? null : `nothing takes a ${carried.kind}`;
 }
 
-function revive(adopted: AdoptedServer, carried: CarriedConnection, handle: ClientHandle): void {
-  if (carried.kind === 'http') return reviveHttp(adopted, handle, carried);
-  runInScope(adopted.scope, () =>
-    runAsWork(() => {
-      handle.asyncReset?.(handle);
-      const socket = carryKinds().get(carried.kind)?.revive(handle, carried, adopted.server);
-      if (socket !== undefined) adopted.keep(socket);
-    }),
-  );
+async function take(
+  kind: CarryKind,
+  adopted: AdoptedServer,
+  carried: CarriedConnection,
+  handle: ClientHandle,
+): Promise<CarryDecision> {
+  try {
+    const { socket, start, discard } = await runInScope(adopted.scope, () =>
+      runAsWork(() => {
+        handle.asyncReset?.(handle);
+        return kind.take(handle, carried, adopted.server);
+      }),
+    );
+    adopted.keep(socket);
+    return { status: 'accepted', start, discard };
+  } catch (error) {
+    console.error(error);
+    return { status: 'refused', reason: error instanceof Error ? error.message : String(error) };
+  }
 }

@@ -1,7 +1,7 @@
 /** What the runtime asks of adopted servers. */
 
 import type { CarryReport } from '../../protocol/messages.ts';
-import type { Give, Take } from '../carry-channel.ts';
+import type { Give, SendNote, Take } from '../carry-channel.ts';
 import type { GenerationScope } from '../generation-scope.ts';
 import type { ModuleOrigin } from '../origin.ts';
 import type { Pin } from '../retained.ts';
@@ -9,6 +9,12 @@ import type { DrainOptions, DrainReport, QuietReport, WorkCounts } from './drain
 import type { ListenAddress } from './listen-address.ts';
 import type { ProbeAnswer, ProbeOptions } from './probe-server.ts';
 import type { ListeningResult, WaitOptions } from './when-ready.ts';
+
+export interface GiveAwayOptions {
+  readonly give: Give;
+  readonly sendNote: SendNote;
+  readonly timeoutMs: number;
+}
 
 export interface ServerAdoption {
   /** Says which servers of the current generation a new one shares with it, by the module that made them listen.
@@ -41,7 +47,7 @@ export interface ServerAdoption {
   undrain(): void;
   /** Gives live connections to another process: idle ones now, others when they become so. Until the deadline, `undrain`,
    *  or, once nothing is accepted any more, the last that could be given. */
-  giveAway(options: { give: Give; timeoutMs: number }): Promise<CarryReport>;
+  giveAway(options: GiveAwayOptions): Promise<CarryReport>;
   /** Decides about a live connection of another process. */
   readonly takeOver: Take;
   counts(): WorkCounts;

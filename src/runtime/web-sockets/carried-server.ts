@@ -4,7 +4,7 @@
  */
 
 import type { IncomingMessage } from 'node:http';
-import { runInScope, type GenerationScope } from '../generation-scope.ts';
+import { currentScope, runInScope, type GenerationScope } from '../generation-scope.ts';
 import { runAsWork } from '../origin.ts';
 import type { CarryOptions } from './carry-web-sockets.ts';
 import { keepInflated } from './inflate-history.ts';
@@ -14,7 +14,23 @@ import {
   SERVER_RUNNING,
   type InternalWebSocket,
   type InternalWebSocketServer,
+  type WebSocketStream,
 } from './ws-internals.ts';
+
+/** A WebSocket, by its socket. */
+export interface Member {
+  readonly server: CarriedServer;
+  readonly webSocket: InternalWebSocket;
+  readonly request: IncomingMessage;
+}
+
+export interface CarriedServerOptions {
+  readonly server: InternalWebSocketServer;
+  readonly options: CarryOptions<object, unknown>;
+  readonly scope: GenerationScope | undefined;
+  /** Of all servers. */
+  readonly members: WeakMap<WebSocketStream, Member>;
+}
 
 export class CarriedServer {
   readonly server: InternalWebSocketServer;
@@ -24,14 +40,12 @@ export class CarriedServer {
   readonly scope: GenerationScope | undefined;
   /** Those that are open here. */
   readonly members = new Map<InternalWebSocket, IncomingMessage>();
+  readonly #allMembers: WeakMap<WebSocketStream, Member>;
   /** Those that are elsewhere. They stay in `clients`, since what is broadcast by work that is still under way is passed on. */
   readonly #departed = new Set<InternalWebSocket>();
 
-  constructor(
-    server: InternalWebSocketServer,
-    options: CarryOptions<object, unknown>,
-    scope: GenerationScope | undefined,
-  ) {
+  constructor({ server, options, scope, members }: CarriedServerOptions) {
+    this.#allMembers = members;
     this.server = server;
     this.options = options;
     this.name = options.name ?? server.options.path ?? '/';
@@ -43,13 +57,21 @@ export class CarriedServer {
   /** It is open, and belongs to this server from now on. */
   add(webSocket: InternalWebSocket, request: IncomingMessage): void {
     this.members.set(webSocket, request);
+    this.#allMembers.set(webSocket._socket, { server: this, webSocket, request });
     webSocket.once('close', () => this.members.delete(webSocket));
+  }
+
+  /** What went away comes back, or nothing of it counts any more. */
+  forgetDeparted(): void {
+    for (const webSocket of this.#departed) this.server.clients?.delete(webSocket);
+    this.#departed.clear();
   }
 
   /** It has gone to another process. */
   depart(webSocket: InternalWebSocket): void {
     const { server } = this;
     this.members.delete(webSocket);
+    this.#allMembers.delete(webSocket._socket);
     if (server._state === SERVER_RUNNING) {
       if (server.clients?.has(webSocket) === true) this.#departed.add(webSocket);
     } else {
@@ -72,9 +94,11 @@ export class CarriedServer {
     }
   }
 
-  /** Calls the app's code as the work of the generation that made the server. */
+  /** Calls the app's code, as the work of the generation that made the server where it is nobody's. */
   run<Result>(call: () => Result): Result {
-    return this.scope === undefined ? call() : runInScope(this.scope, () => runAsWork(call));
+    return this.scope === undefined || currentScope() !== undefined
+      ? call()
+      : runInScope(this.scope, () => runAsWork(call));
   }
 
   #watchUpgrades(): void {
@@ -96,8 +120,7 @@ export class CarriedServer {
     const { server } = this;
     const close = server.close.bind(server);
     server.close = (callback) => {
-      for (const webSocket of this.#departed) server.clients?.delete(webSocket);
-      this.#departed.clear();
+      this.forgetDeparted();
       close(callback);
     };
   }

@@ -44,7 +44,7 @@ export function carryWebSockets<Socket extends object, Data>(
   if (problem !== null) throw new MidflightError('ERR_MIDFLIGHT_WEB_SOCKETS_INVALID', [problem]);
   findRegistry()?.register(
     server as unknown as InternalWebSocketServer,
-    options as unknown as CarryOptions<object, unknown>,
+    options as CarryOptions<object, unknown>,
   );
 }
 

@@ -50,6 +50,9 @@ type State =
   | { readonly status: 'frozen'; readonly handle: StreamHandle; readonly late: LateFrames }
   | { readonly status: 'gone' };
 
+/** It travels as one message between processes, which other things wait for. */
+const PAYLOAD_BYTES_MAX = 1024 * 1024;
+
 let lastId = 0;
 
 export class DepartingWebSocket {
@@ -111,6 +114,8 @@ export class DepartingWebSocket {
     if (point !== 'boundary' || !isFlushed(webSocket)) return 'busy';
     if (!this.hold() || this.#state.status !== 'held') return 'busy';
     const { handle } = this.#state;
+    // Whoever else holds connections may have let them all read again.
+    handle.readStop();
     const received = toUnreadBytes(webSocket._receiver);
     const payload = this.#toPayload(group);
     if (payload === null) return 'unsaved';
@@ -139,7 +144,7 @@ export class DepartingWebSocket {
     const { method = 'GET', url = '/', httpVersion, rawHeaders } = this.#request;
     const deflate = webSocket._extensions[DEFLATE];
     try {
-      return encodeWebSocket({
+      const payload = encodeWebSocket({
         id: this.#id,
         name: this.#server.name,
         protocol: webSocket._protocol,
@@ -149,6 +154,10 @@ export class DepartingWebSocket {
         data: this.#server.run(() => this.#server.options.save(webSocket, this.#request)),
         group,
       });
+      if (payload.length <= PAYLOAD_BYTES_MAX) return payload;
+      throw new RangeError(
+        `${payload.length} bytes are more than ${PAYLOAD_BYTES_MAX}; keep them in state()`,
+      );
     } catch (error) {
       console.error(
         `A WebSocket of "${this.#server.name}" stays in this process, since it can't be saved:`,

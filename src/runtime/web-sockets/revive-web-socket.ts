@@ -26,13 +26,13 @@ import {
 } from './ws-internals.ts';
 
 export interface RevivedWebSocket {
+  readonly webSocket: InternalWebSocket;
   /** The other process knows that it is ours. What was sent here goes; `whenRead` says when to read. */
   begin(whenRead: (read: () => void) => void): void;
   /** The other process keeps it. */
   discard(): void;
   /** What the process that it came from sends still. */
   receiveLate(frames: Uint8Array): void;
-  onClose(listener: () => void): void;
 }
 
 export interface Arrival {
@@ -40,10 +40,12 @@ export interface Arrival {
   readonly carried: CarriedWebSocket;
   readonly handle: StreamHandle;
   readonly unread: Uint8Array;
+  /** The one by which it came in. */
+  readonly httpServer: net.Server | null;
 }
 
-/** What an app's `restore` may take. */
-export const RESTORE_TIMEOUT_MS = 10_000;
+/** What an app's `restore` may take: less than the other process waits. */
+export const RESTORE_TIMEOUT_MS = 4_000;
 
 /** Errors: ERR_MIDFLIGHT_WEB_SOCKET_UNRESTORED, with what `restore` threw as its cause. */
 export async function reviveWebSocket(arrival: Arrival): Promise<RevivedWebSocket> {
@@ -59,6 +61,7 @@ export async function reviveWebSocket(arrival: Arrival): Promise<RevivedWebSocke
     });
   }
   return {
+    webSocket,
     begin: (whenRead) => {
       socket.uncork();
       if (unread.length > 0) socket.unshift(Buffer.from(unread));
@@ -69,7 +72,6 @@ export async function reviveWebSocket(arrival: Arrival): Promise<RevivedWebSocke
     },
     discard: () => discard(socket, webSocket),
     receiveLate: (frames) => sendLate(webSocket, Buffer.from(frames)),
-    onClose: (listener) => void webSocket.once('close', listener),
   };
 }
 
@@ -79,10 +81,8 @@ interface Opened {
   readonly request: IncomingMessage;
 }
 
-function open({ server, carried, handle }: Arrival): Opened {
+function open({ server, carried, handle, httpServer }: Arrival): Opened {
   const { options } = server.server;
-  // The handle was made outside of any context; without this its 'data' events would run outside of the generation.
-  handle.asyncReset?.(handle);
   const socket = new net.Socket({
     handle: handle as never,
     allowHalfOpen: true,
@@ -90,7 +90,7 @@ function open({ server, carried, handle }: Arrival): Opened {
   } as net.SocketConstructorOpts) as WebSocketStream;
   // What `restore` sends goes when the connection is known to be ours.
   socket.cork();
-  count(socket, server.server._server ?? null);
+  count(socket, httpServer);
   const request = toRequest(carried.request, socket);
   const webSocket = new options.WebSocket(null, undefined, options);
   webSocket._protocol = carried.protocol;
@@ -98,6 +98,7 @@ function open({ server, carried, handle }: Arrival): Opened {
     webSocket._extensions = { [DEFLATE]: toDeflate(server.server, carried.deflate) };
   webSocket.binaryType = carried.binaryType;
   webSocket.setSocket(socket, Buffer.alloc(0), options);
+  server.forgetDeparted();
   join(server.server, webSocket);
   server.add(webSocket, request);
   return { webSocket, socket, request };

@@ -6,7 +6,7 @@
 import { receiverStates, type Receiver } from './ws-internals.ts';
 
 /** More than this waits until the message is complete: the bytes travel as a message between processes. */
-export const UNREAD_BYTES_MAX = 1024 * 1024;
+export const UNREAD_BYTES_MAX = 512 * 1024;
 
 const FIN = 0x80;
 const COMPRESSED = 0x40;
@@ -47,7 +47,7 @@ function hasFragments({ _fragmented, _fragments, _state, _opcode }: Receiver): b
 /** The fragments of a message that is not complete, joined in one. */
 function toFragment(receiver: Receiver): Buffer[] {
   if (!hasFragments(receiver)) return [];
-  const payload = Buffer.concat(receiver._fragments as Buffer[]);
+  const payload = Buffer.concat(receiver._fragments);
   return [toFrameHeader(receiver._fragmented, payload.length), Buffer.alloc(4), payload];
 }
 

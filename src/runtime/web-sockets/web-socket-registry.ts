@@ -6,12 +6,14 @@
 import { MidflightError } from '../../errors.ts';
 import { currentScope, type GenerationScope } from '../generation-scope.ts';
 import type { CarryOptions } from './carry-web-sockets.ts';
-import { CarriedServer } from './carried-server.ts';
-import type { InternalWebSocketServer } from './ws-internals.ts';
+import { CarriedServer, type Member } from './carried-server.ts';
+import type { InternalWebSocketServer, WebSocketStream } from './ws-internals.ts';
 
 export interface WebSocketRegistry {
   register(server: InternalWebSocketServer, options: CarryOptions<object, unknown>): void;
   servers(): readonly CarriedServer[];
+  /** The WebSocket on a socket, where it is one of theirs. */
+  memberOf(socket: WebSocketStream): Member | undefined;
   /** The server to which connections of a name come now. */
   find(name: string): CarriedServer | undefined;
   /** `carryWebSockets()` knows this registry no longer. */
@@ -40,13 +42,14 @@ class Registry implements WebSocketRegistry {
   readonly #options: WebSocketRegistryOptions;
   /** The newest last. Held by their servers of `ws` alone, so that they go with the code that made these. */
   #servers: WeakRef<CarriedServer>[] = [];
+  readonly #members = new WeakMap<WebSocketStream, Member>();
 
   constructor(options: WebSocketRegistryOptions) {
     this.#options = options;
   }
 
   register(server: InternalWebSocketServer, options: CarryOptions<object, unknown>): void {
-    const added = new CarriedServer(server, options, currentScope());
+    const added = new CarriedServer({ server, options, scope: currentScope(), members: this.#members });
     const conflict = this.servers().find(({ scope, name }) => scope === added.scope && name === added.name);
     if (conflict !== undefined) throw new MidflightError('ERR_MIDFLIGHT_WEB_SOCKETS_CONFLICT', [added.name]);
     this.#servers.push(new WeakRef(added));
@@ -55,6 +58,10 @@ class Registry implements WebSocketRegistry {
   servers(): readonly CarriedServer[] {
     this.#servers = this.#servers.filter((each) => each.deref() !== undefined);
     return this.#servers.map((each) => each.deref()).filter((each) => each !== undefined);
+  }
+
+  memberOf(socket: WebSocketStream): Member | undefined {
+    return this.#members.get(socket);
   }
 
   find(name: string): CarriedServer | undefined {

@@ -62,7 +62,7 @@ function passLate(one: ChildProcess, other: ChildProcess): void {
   }
 }
 
-async function count(child: ChildProcess): Promise<Message> {
+async function ask(child: ChildProcess): Promise<Message> {
   child.send({ type: 'count' });
   for (;;) {
     const [message] = (await once(child, 'message')) as [Message];
@@ -83,7 +83,7 @@ function faultsOf(clients: readonly NumberedClient[]): string[] {
 test('200 WebSockets under traffic move 20 times to and fro, and none loses, doubles or reorders anything', async (t) => {
   const [one, other] = [await start(t), await start(t)];
   passLate(one.process, other.process);
-  const clients = await connect(one.port, 200, 100);
+  const clients = await connect(one.port, 200, 250);
   for (let times = 0; times < 20; times++) {
     const [from, to] = times % 2 === 0 ? [one, other] : [other, one];
     const outcome = await move(from.process, to.process);
@@ -118,6 +118,6 @@ test('what is refused goes on where it was, and what was sent meanwhile arrives'
     await once(clients[0]!.socket, 'message');
   await Promise.all(clients.map((client) => client.finish()));
   assert.deepEqual(faultsOf(clients), []);
-  const { sessions } = await count(other.process);
+  const { sessions } = await ask(other.process);
   assert.equal(sessions, 0);
 });

@@ -1,13 +1,16 @@
 /** A process with a WebSocketServer whose WebSockets its parent moves: the main file of what the tests here fork. */
 
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket, WebSocketServer, type RawData } from 'ws';
-import { createWebSocketCarrier } from '../../../src/runtime/web-sockets/web-socket-carrier.ts';
+import { createWebSocketKind } from '../../../src/runtime/web-sockets/web-socket-kind.ts';
 import { createWebSocketRegistry } from '../../../src/runtime/web-sockets/web-socket-registry.ts';
-import type { StreamHandle } from '../../../src/runtime/web-sockets/ws-internals.ts';
+import type { FrozenState } from '../../../src/runtime/servers/carry-kind.ts';
+import type { ClientHandle } from '../../../src/runtime/servers/node-internals.ts';
 import { carryWebSockets } from '../../../src/ws.ts';
 
-const PUSH_INTERVAL_MS = 60;
+const PUSH_INTERVAL_MS = 150;
 
 /** What belongs to a connection. */
 interface Session {
@@ -17,8 +20,9 @@ interface Session {
 }
 
 const registry = createWebSocketRegistry({ current: () => null });
-const carrier = createWebSocketCarrier(registry);
-const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: { threshold: 0 } });
+const kind = createWebSocketKind(registry);
+const httpServer = createServer().listen(0, '127.0.0.1');
+const server = new WebSocketServer({ server: httpServer, perMessageDeflate: { threshold: 0 } });
 const sessions = new Map<WebSocket, Session>();
 const timers = new Map<WebSocket, NodeJS.Timeout>();
 let failRestore = 0;
@@ -85,7 +89,7 @@ type FromParent =
   | { readonly type: 'failRestore'; readonly count: number }
   | { readonly type: 'count' }
   | { readonly type: 'late'; readonly id: string; readonly frames: string }
-  | { readonly type: 'arrive'; readonly carryId: number; readonly payload: string; readonly unread: string }
+  | { readonly type: 'arrive'; readonly carryId: number; readonly detail: string; readonly unread: string }
   | { readonly type: 'answer'; readonly carryId: number; readonly accepted: boolean };
 
 const unanswered = new Map<number, (accepted: boolean) => void>();
@@ -93,31 +97,43 @@ let lastCarryId = 0;
 const post = (message: object, handle?: object): void => void process.send?.(message, handle as never);
 
 async function carry(): Promise<void> {
-  carrier.hold();
-  let isComplete = false;
-  for (;;) {
-    const frozen = carrier.next();
-    if (frozen === 'none') break;
-    if (frozen === 'busy') {
-      await sleep(2);
-      continue;
+  const leaving = new Set(
+    [...server.clients].map((webSocket) => toSocket(webSocket)).filter(kind.owns.bind(kind)),
+  );
+  kind.begin();
+  while (leaving.size > 0) {
+    for (const socket of leaving) {
+      const state = kind.freeze(socket);
+      if (state !== null) give(socket, state);
+      if (state !== null || !kind.owns(socket)) leaving.delete(socket);
     }
-    const carryId = ++lastCarryId;
-    const payload = frozen.payload.toString('base64');
-    const unread = frozen.unread.toString('base64');
-    unanswered.set(carryId, (accepted) => {
-      unanswered.delete(carryId);
-      if (!accepted) frozen.takeBack();
-      else
-        frozen.accepted((frames) =>
-          post({ type: 'late', id: frozen.id, frames: Buffer.from(frames).toString('base64') }),
-        );
-      if (unanswered.size === 0 && isComplete) post({ type: 'carried' });
-    });
-    post({ type: 'carry', carryId, payload, unread }, frozen.handle);
+    await sleep(2);
   }
-  isComplete = true;
-  if (unanswered.size === 0) post({ type: 'carried' });
+  while (unanswered.size > 0) await sleep(1);
+  kind.end();
+  post({ type: 'carried' });
+}
+
+function give(socket: Socket, { detail, unread }: FrozenState): void {
+  const carryId = ++lastCarryId;
+  unanswered.set(carryId, (accepted) => {
+    unanswered.delete(carryId);
+    if (!accepted) return kind.thaw(socket);
+    kind.letGo(socket, (id, frames) =>
+      post({ type: 'late', id, frames: Buffer.from(frames).toString('base64') }),
+    );
+    socket.destroy();
+  });
+  post({ type: 'carry', carryId, detail, unread: unread.toString('base64') }, toHandle(socket));
+}
+
+/** What `ws` and Node keep to themselves. */
+function toSocket(webSocket: WebSocket): Socket {
+  return (webSocket as WebSocket & { _socket: Socket })._socket;
+}
+
+function toHandle(socket: Socket): object {
+  return (socket as Socket & { _handle: object })._handle;
 }
 
 process.on('message', async (message: FromParent, handle: unknown) => {
@@ -130,18 +146,18 @@ process.on('message', async (message: FromParent, handle: unknown) => {
     case 'count':
       return post({ type: 'count', sessions: sessions.size, clients: server.clients.size });
     case 'late':
-      return carrier.receiveLate(message.id, Buffer.from(message.frames, 'base64'));
+      return kind.onNote(message.id, Buffer.from(message.frames, 'base64'));
     case 'answer':
       return unanswered.get(message.carryId)?.(message.accepted);
     case 'arrive': {
       const { carryId } = message;
-      const [payload, unread] = [
-        Buffer.from(message.payload, 'base64'),
-        Buffer.from(message.unread, 'base64'),
-      ];
       try {
-        const arrived = await carrier.receive({ handle: handle as StreamHandle, payload, unread });
-        process.send?.({ type: 'answer', carryId, accepted: true }, () => arrived.begin());
+        const taken = await kind.take(
+          handle as ClientHandle,
+          { ...message, kind: '', address: '' },
+          httpServer,
+        );
+        process.send?.({ type: 'answer', carryId, accepted: true }, () => taken.start());
       } catch (error) {
         post({ type: 'answer', carryId, accepted: false, reason: String(error) });
       }
