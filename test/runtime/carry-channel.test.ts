@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   type CarryAnswer,
   type CarryMessage,
+  type CarryNote,
   MESSAGE_COMMAND,
   monotonicMs,
 } from '../../src/protocol/messages.ts';
@@ -29,7 +30,7 @@ function createHandle(): FakeHandle {
 
 /** The worker's end, with what it has written, and an outcome of writing that the test decides. */
 function createEnd(onSent: Error | null | 'never' = null) {
-  const written: (CarryMessage | CarryAnswer)[] = [];
+  const written: (CarryMessage | CarryAnswer | CarryNote)[] = [];
   const done: string[] = [];
   let isOpen = true;
   const channel = createCarryChannel({
@@ -38,6 +39,7 @@ function createEnd(onSent: Error | null | 'never' = null) {
       if (onSent !== 'never') whenSent(onSent);
     },
     take: () => ({ status: 'accepted', start: () => done.push('started') }),
+    onNote: ({ id }) => done.push(`note ${id}`),
     isOpen: () => isOpen,
     onGone() {
       done.push('gone');
@@ -103,4 +105,39 @@ test('an answer settles its own offer and no other', async () => {
     { status: 'accepted' },
     { status: 'refused', reason: 'full' },
   ]);
+});
+
+test('a connection that takes too long to revive is refused, and let go of', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const written: (CarryMessage | CarryAnswer | CarryNote)[] = [];
+  const channel = createCarryChannel({
+    post: (message) => {
+      written.push(message);
+      resolve();
+    },
+    take: async () => {
+      while (monotonicMs() < expiresAtMs) await new Promise((next) => setTimeout(next, 1));
+      return { status: 'accepted', start: () => assert.fail('started'), discard: () => (isDiscarded = true) };
+    },
+    onNote: () => assert.fail('nobody sent one'),
+    isOpen: () => true,
+    onGone: () => assert.fail('it is open'),
+  });
+  let isDiscarded = false;
+  const expiresAtMs = monotonicMs() + 10;
+  channel.onMessage({ cmd: MESSAGE_COMMAND, carryId: 7, carry, expiresAtMs }, createHandle());
+  await promise;
+  assert.deepEqual(written, [
+    { cmd: MESSAGE_COMMAND, carryId: 7, carried: 'refused', reason: 'it took too long' },
+  ]);
+  assert.equal(isDiscarded, true);
+});
+
+test('a note that follows a connection goes out, and comes in, without an answer', () => {
+  const note = { kind: 'websocket', id: '4.2', bytes: '' };
+  const { channel, written, done } = createEnd();
+  channel.sendNote(note);
+  channel.onMessage({ cmd: MESSAGE_COMMAND, carryId: 0, note }, undefined);
+  assert.deepEqual(written, [{ cmd: MESSAGE_COMMAND, carryId: 0, note }]);
+  assert.deepEqual(done, ['note 4.2']);
 });

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { type CarryAnswer, type CarryMessage, MESSAGE_COMMAND } from '../../src/protocol/messages.ts';
+import {
+  type CarryAnswer,
+  type CarryMessage,
+  type CarryNote,
+  MESSAGE_COMMAND,
+} from '../../src/protocol/messages.ts';
 import { createCarryRelay } from '../../src/supervisor/carry-relay.ts';
 
 const carry = { kind: 'http', address: 'tcp:127.0.0.1:80', unread: '', detail: {} };
 
 function createWorld() {
-  const sent: { pid: number; message: CarryMessage | CarryAnswer }[] = [];
+  const sent: { pid: number; message: CarryMessage | CarryAnswer | CarryNote }[] = [];
   const closed: string[] = [];
   const unreachable = new Set<number>();
   const relay = createCarryRelay((pid, message, _, onError) => {
@@ -21,6 +26,7 @@ function createWorld() {
     /** What was sent since the last call, in short. */
     sent: () =>
       sent.splice(0).map(({ pid, message }) => {
+        if ('note' in message) return `${pid} is told of ${message.note.id}`;
         if ('carry' in message) return `${pid} gets ${message.carryId}`;
         return `${pid} hears ${message.carryId} ${message.carried}`;
       }),
@@ -29,6 +35,12 @@ function createWorld() {
         pid,
         { cmd: MESSAGE_COMMAND, carryId, carry, expiresAtMs: 0 },
         { close: () => closed.push(`${pid}/${carryId}`) },
+      ),
+    note: (pid: number, id: string) =>
+      relay.onMessage(
+        pid,
+        { cmd: MESSAGE_COMMAND, carryId: 0, note: { kind: 'x', id, bytes: '' } },
+        undefined,
       ),
     answer: (pid: number, carryId: number, carried: CarryAnswer['carried']) =>
       relay.onMessage(pid, { cmd: MESSAGE_COMMAND, carryId, carried }, undefined),
@@ -94,4 +106,19 @@ test('a receiver that never answers is given up at last', (t) => {
   t.mock.timers.tick(8_000);
   assert.deepEqual(world.sent(), ['8 gets 1', '1 hears 10 refused']);
   assert.deepEqual(world.closed, ['1/10']);
+});
+
+test('a note reaches all to whom connections of its sender ever went, and are there', () => {
+  const world = createWorld();
+  world.relay.route(1, [8, 9]);
+  world.note(1, 'early');
+  for (const carryId of [10, 11, 12]) world.give(1, carryId);
+  world.relay.route(1, []);
+  world.sent();
+  world.note(1, 'a');
+  assert.deepEqual(world.sent(), ['8 is told of a', '9 is told of a']);
+  world.relay.onGone(8);
+  world.sent();
+  world.note(1, 'b');
+  assert.deepEqual(world.sent(), ['9 is told of b']);
 });

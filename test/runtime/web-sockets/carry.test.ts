@@ -24,7 +24,12 @@ async function start(t: TestContext): Promise<{ process: ChildProcess; port: num
 }
 
 /** Moves all WebSockets of one process to another; resolves when none is on its way. */
-async function move(from: ChildProcess, to: ChildProcess): Promise<{ accepted: number; refused: string[] }> {
+async function move(
+  from: ChildProcess,
+  to: ChildProcess,
+  killAfter = Number.POSITIVE_INFINITY,
+): Promise<{ accepted: number; refused: string[] }> {
+  let offered = 0;
   const handles = new Map<number, { close(): void }>();
   const outcome = { accepted: 0, refused: [] as string[] };
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -32,13 +37,25 @@ async function move(from: ChildProcess, to: ChildProcess): Promise<{ accepted: n
     if (message.type === 'carried') resolve();
     if (message.type !== 'carry') return;
     handles.set(Number(message['carryId']), handle);
+    if (offered++ >= killAfter) return refuse(message);
     to.send({ ...message, type: 'arrive' }, handle as never);
+    if (offered === killAfter) to.kill('SIGKILL');
   };
+  const refuse = ({ carryId }: Message): void => {
+    outcome.refused.push('killed');
+    handles.get(Number(carryId))?.close();
+    handles.delete(Number(carryId));
+    from.send({ type: 'answer', carryId, accepted: false });
+  };
+  to.once('exit', () => {
+    for (const carryId of handles.keys()) refuse({ type: 'answer', carryId });
+  });
   const onTo = (message: Message): void => {
     if (message.type !== 'answer') return;
     if (message['accepted'] === true) outcome.accepted++;
     else outcome.refused.push(String(message['reason']));
     handles.get(Number(message['carryId']))?.close();
+    handles.delete(Number(message['carryId']));
     from.send(message);
   };
   from.on('message', onFrom as never);
@@ -120,4 +137,17 @@ test('what is refused goes on where it was, and what was sent meanwhile arrives'
   assert.deepEqual(faultsOf(clients), []);
   const { sessions } = await ask(other.process);
   assert.equal(sessions, 0);
+});
+
+test('when the receiver is killed, those that it has not answered for go on where they were', async (t) => {
+  const [one, other] = [await start(t), await start(t)];
+  const clients = await connect(one.port, 50, 10);
+  const { accepted, refused } = await move(one.process, other.process, 25);
+  assert.equal(accepted + refused.length, 50);
+  assert.ok(refused.length >= 25);
+  await Promise.all(clients.map((client) => client.finish()));
+  const closed = clients.filter(({ tally }) => tally.faults.some((fault) => fault.startsWith('closed 1006')));
+  assert.equal(closed.length, accepted);
+  const whole = clients.filter((client) => !closed.includes(client));
+  assert.deepEqual(faultsOf(whole), []);
 });
