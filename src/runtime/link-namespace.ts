@@ -4,9 +4,10 @@
  *
  * Invariants
  * 1. The target has the same keys, not configurable and writable, and is not extensible, or the Proxy could not show them so.
- * 2. The target's values are only what `util.inspect` shows, which looks past a Proxy: those of the last read.
+ * 2. The target's values are only what `util.inspect` shows, which looks past a Proxy: those of the last read. (Node 26 says `Proxy(…)` around them.)
  */
 
+import * as nativeNamespace from '../protocol/resolve-export.ts';
 import {
   exportedNames,
   resolveExport,
@@ -110,6 +111,10 @@ function seenOf(node: ModuleInstance): ModuleInstance {
   return node.slot?.seen() ?? node;
 }
 
+/** V8 of Node 24 lets an object that inherits from a namespace have properties of its own, which 10.4.6.9 does not; that of Node 26 does not either. */
+const native: object = nativeNamespace;
+const setsOnOthers = Reflect.set(native, 'exportedNames', null, {});
+
 type Target = Record<PropertyKey, unknown>;
 
 function createNamespace(unsorted: Readers): object {
@@ -120,9 +125,10 @@ function createNamespace(unsorted: Readers): object {
   Object.defineProperty(target, Symbol.toStringTag, { value: 'Module' });
   const namespace: object = new Proxy(Object.preventExtensions(target), {
     get: (_, key) => read(target, readers, key),
-    // V8 lets an object that inherits from a namespace have properties of its own, which 10.4.6.9 does not.
     set: (_, key, value, receiver) =>
-      receiver !== namespace && Reflect.set(Object.create(null) as object, key, value, receiver),
+      setsOnOthers &&
+      receiver !== namespace &&
+      Reflect.set(Object.create(null) as object, key, value, receiver),
     getOwnPropertyDescriptor: (_, key) => {
       read(target, readers, key);
       return Reflect.getOwnPropertyDescriptor(target, key);

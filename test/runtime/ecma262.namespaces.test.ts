@@ -133,11 +133,10 @@ function outcome(probe: Probe, ns: Namespace): unknown {
 }
 
 function show(value: unknown, ns: Namespace): string {
-  // `inspect` tells a Proxy from what it stands for.
-  const text = inspect(value, { depth: 5 }).replaceAll(
-    '[Object: null prototype] [Module]',
-    '[Module: null prototype]',
-  );
+  // `inspect` tells a Proxy from what it stands for, Node 26 also in words.
+  const text = inspect(value, { depth: 5 })
+    .replaceAll('[Object: null prototype] [Module]', '[Module: null prototype]')
+    .replaceAll(/Proxy\((\[Module: null prototype\] \{[^)]*\})\)/g, '$1');
   return value === ns ? 'the namespace' : text;
 }
 
