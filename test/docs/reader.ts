@@ -66,14 +66,14 @@ function createReader(t: TestContext): { follow(step: Step): Promise<void> } {
   };
 
   const isSaid = (line: string): boolean =>
-    /^(?:serving|swapped|not swapped|mended|midflight serving)/.test(line);
+    /^(?:serving|swapped|not swapped|mended|midflight (?:serving|worker))/.test(line);
 
   return {
     async follow({ commands, output }) {
       const [, verb] = /^midflight (dev|start)$/m.exec(commands) ?? [];
       const rest = commands.replace(/^midflight (?:dev|start)$/m, '');
       const { stdout } = await run('bash', ['--norc', '-euc', rest], { cwd, env });
-      const [, folder] = /^mkdir (\w+) && cd \1$/m.exec(commands) ?? [];
+      const [, folder] = /^mkdir (\w+) && cd \1\b/m.exec(commands) ?? [];
       if (folder !== undefined) cwd = path.join(directory, folder);
       if (verb !== undefined) await start(verb);
       const lines = output.split(/(?<=\n)/);
@@ -91,6 +91,6 @@ function createReader(t: TestContext): { follow(step: Step): Promise<void> } {
 function toPattern(line: string): RegExp {
   const text = line.trimEnd().replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
   return new RegExp(
-    text.replaceAll(/\d+(?:\\\.\d+)? m?s\b/g, String.raw`[\d.]+ m?s`).replace(/pid \d+/, String.raw`pid \d+`),
+    text.replaceAll(/\d+(?:\\\.\d+)? m?s\b/g, String.raw`[\d.]+ m?s`).replace(/(pid|worker) \d+/, String.raw`$1 \d+`),
   );
 }
