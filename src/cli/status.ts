@@ -4,6 +4,7 @@ import { toHome } from '../release/home.ts';
 import { describeCrash, type CrashReport } from '../supervisor/crashes.ts';
 import { toAddressText, type ListenerReport } from '../supervisor/process-host.ts';
 import type { WorkerReport } from '../supervisor/worker-report.ts';
+import { describeWork } from '../supervisor/describe-work.ts';
 import { paint, print, printJson } from './output.ts';
 
 interface Status {
@@ -45,14 +46,18 @@ function describe({
   inFlight,
   upgraded,
   rssBytes,
+  drainDeadline,
+  waitsFor = null,
   retained = [],
 }: WorkerReport): string {
-  const head = `worker ${pid}  ${state}`;
+  const until = drainDeadline === null ? '' : ` until ${drainDeadline}`;
+  const head = `worker ${pid}  ${state}${until}`;
   if (generation === undefined) return head;
   const kept = retained.map(
     (old) =>
       `\n  generation ${old.generation} is kept by${old.pinnedBy.map((pin) => `\n    ${pin}`).join('')}`,
   );
   const memory = `${Math.round((rssBytes ?? 0) / 1_048_576)} MiB`;
-  return `${head}  generation ${generation}  in flight ${inFlight}  upgraded ${upgraded}  ${memory}${kept.join('')}`;
+  const waits = waitsFor === null ? '' : `\n  waits for ${describeWork(waitsFor)}`;
+  return `${head}  generation ${generation}  in flight ${inFlight}  upgraded ${upgraded}  ${memory}${waits}${kept.join('')}`;
 }

@@ -374,6 +374,7 @@ function toManifest({
       envFile: null,
       keep: 0,
       shared: [],
+      upgraded: { policy: 'keep', spreadMs: 0 },
       policy: { maxRetained: 0, maxRssMib: null },
     },
   };

@@ -98,6 +98,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
     envFile = null,
     keep,
     shared,
+    upgraded,
     policy,
   } = config;
   return {
@@ -132,6 +133,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
         envFile,
         keep,
         shared,
+        upgraded,
         policy: { ...policy, maxRssMib: null },
       },
     },

@@ -279,7 +279,7 @@ class NodeApp implements DevApp {
   }
 
   #sayCut(left: DrainAnswer): void {
-    const message = `the process before was not drained in time: ${describeCut(left)}`;
+    const message = `the process before was not drained in time; ${describeCut(left)}`;
     this.#options.say({ type: 'log', message });
   }
 

@@ -5,6 +5,7 @@
 
 import { MidflightError } from '../errors.ts';
 import { LayeredMap } from './layered-map.ts';
+import type { UpgradedPolicy } from './messages.ts';
 
 export const moduleKinds = ['esm', 'cjs', 'json'] as const;
 /** How a module is evaluated. */
@@ -138,7 +139,7 @@ export function differingAssets(current: ManifestAssets, next: ManifestAssets): 
 }
 
 /** Changes with what a manifest and the compiled code that it names look like: a release of another one can't be run. */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 export interface Manifest {
   readonly formatVersion: number;
@@ -197,6 +198,8 @@ export interface ReleaseSettings {
   readonly keep: number;
   /** Paths that every release has in common. */
   readonly shared: readonly string[];
+  /** What becomes of WebSockets and streams of events when their process is to end. */
+  readonly upgraded: UpgradedPolicy;
   readonly policy: {
     /** How many generations may be there still, after they have retired. */
     readonly maxRetained: number;

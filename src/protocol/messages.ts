@@ -64,17 +64,24 @@ export type WorkerRequest =
       readonly drainTimeoutMs: number;
       /** Memory is collected where more generations than this could be there still. */
       readonly maxRetained: number;
+      readonly upgraded: UpgradedPolicy;
     }
   | { readonly type: 'health'; readonly health: HealthCheck }
   /** Stop accepting, go on serving what is open, and ask every client to leave with its next answer. */
   | { readonly type: 'pause' }
-  /** After `pause`, before SIGTERM: answered when every connection has ended, or at the deadline. */
-  | { readonly type: 'drain'; readonly timeoutMs: number }
+  /** After `pause`, before SIGTERM: answered when every connection has ended, or when the deadline has passed and upgraded sockets
+   *  have been told. `leave`: connections without a request are not waited for. */
+  | {
+      readonly type: 'drain';
+      readonly timeoutMs: number;
+      readonly idle: 'await' | 'leave';
+      readonly upgraded: UpgradedPolicy;
+    }
   /** After `pause`, before SIGTERM: answered when no request is in flight; idle connections do not count. */
   | { readonly type: 'quiesce'; readonly timeoutMs: number }
   /** Give live connections to whom the host routes them to: those that are idle now, the others when they become so.
    *  Answered with a CarryReport when nothing is left that could be given, at the deadline, or at `resume`. */
-  | { readonly type: 'carry'; readonly timeoutMs: number }
+  | { readonly type: 'carry'; readonly timeoutMs: number; readonly keepsUpgraded?: boolean }
   | { readonly type: 'resume' }
   | { readonly type: 'status' }
   /** Answered by the names of its states; by null where it knows no states. */
@@ -123,6 +130,28 @@ export interface StateReport {
   readonly inFlightCount: number;
 }
 
+/** What becomes of WebSockets and streams of events when their process or generation is to end. */
+export interface UpgradedPolicy {
+  /** `carry`: what can't be carried is kept. `keep`: until the deadline. `close`: told to come back, spread over `spreadMs`. */
+  readonly policy: 'carry' | 'keep' | 'close';
+  readonly spreadMs: number;
+}
+
+/** What a process has under way. At most 20 of each are named, the oldest. */
+export interface OpenWork {
+  readonly requestCount: number;
+  readonly requests: readonly { readonly method: string; readonly url: string; readonly ageS: number }[];
+  /** Upgraded sockets, and those of plain net servers. */
+  readonly socketCount: number;
+  readonly sockets: readonly {
+    readonly kind: 'websocket' | 'upgraded' | 'socket';
+    readonly peer: string;
+    readonly ageS: number;
+  }[];
+  /** Connections without a request that has arrived. */
+  readonly idleCount: number;
+}
+
 export interface RetainedGeneration {
   readonly generation: number;
   readonly release: string;
@@ -135,6 +164,8 @@ export interface WorkerStatus {
   readonly inFlight: number;
   readonly open: number;
   readonly upgraded: number;
+  /** What a worker that is leaving waits for; null in one that serves. */
+  readonly waitsFor: OpenWork | null;
   readonly retained: readonly RetainedGeneration[];
   /** The trees of releases that its modules may still read from. */
   readonly roots: readonly string[];
@@ -157,6 +188,8 @@ export interface DrainAnswer {
   readonly inFlightCount: number;
   readonly openCount: number;
   readonly upgradedCount: number;
+  /** What was still there at the deadline; null where nothing was. */
+  readonly cut: OpenWork | null;
 }
 
 export interface CarryReport {

@@ -184,6 +184,7 @@ async function describe(described: Description): Promise<Manifest> {
       health: config.health ?? null,
       envFile: config.envFile ?? null,
       keep: config.keep,
+      upgraded: config.upgraded,
       policy: { maxRetained: config.policy.maxRetained, maxRssMib: config.policy.maxRssMib ?? null },
       shared: config.shared,
     },

@@ -51,6 +51,13 @@ function isRegularExpression(text: string): boolean {
   }
 }
 
+const upgradedSchema = z.strictObject({
+  /** `carry`: passed on where that can be done, else kept. `keep`: until the deadline. `close`: told to come back. */
+  policy: z.enum(['carry', 'keep', 'close']).default('carry'),
+  /** Over this time `close` is spread. */
+  spreadMs: timeoutMs(10_000),
+});
+
 /** The shape of a configuration; docs/reference/config.md is held equal to it by a test. */
 export const configSchema = z.strictObject({
   entry: z.string().optional(),
@@ -71,6 +78,7 @@ export const configSchema = z.strictObject({
   buildTimeoutMs: timeoutMs(600_000),
   keep: z.number().int().min(2).max(1_000).default(10),
   shared: z.array(z.string()).default([]),
+  upgraded: upgradedSchema.prefault({}),
   policy: policySchema.prefault({}),
 });
 

@@ -96,8 +96,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
     case 'rollback':
       return generations.rollback(request.generation);
     case 'prove':
-      await generations.prove(request.generation, request.drainTimeoutMs);
-      return { retainedCount: await generations.countRetained(request.maxRetained) } satisfies ProveAnswer;
+      return prove(request);
     case 'health':
       return generations.checkHealth(request.health);
     case 'pause':
@@ -109,7 +108,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       return generations.servers.drain({ timeoutMs: 0 });
     case 'drain':
       generations.leave();
-      return drain(request.timeoutMs);
+      return drain(request);
     case 'quiesce':
       generations.leave();
       return generations.quiesce(request.timeoutMs);
@@ -118,7 +117,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       releaseHold();
       return null;
     case 'carry':
-      return giveAway(request.timeoutMs);
+      return giveAway(request);
     case 'status':
       return toStatus();
     case 'states':
@@ -133,19 +132,35 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
 }
 
 /** A socket that is frozen keeps no process alive. */
-async function giveAway(timeoutMs: number): Promise<CarryReport> {
+async function giveAway(request: WorkerRequest & { type: 'carry' }): Promise<CarryReport> {
   const release = channel.hold();
   try {
-    return await generations.servers.giveAway({ give: channel.give, sendNote: channel.sendNote, timeoutMs });
+    return await generations.servers.giveAway({
+      ...request,
+      give: channel.give,
+      sendNote: channel.sendNote,
+    });
   } finally {
     release();
   }
 }
 
-async function drain(timeoutMs: number): Promise<DrainAnswer> {
-  const left = await generations.servers.drain({ timeoutMs });
+async function drain(request: WorkerRequest & { type: 'drain' }): Promise<DrainAnswer> {
+  const left = await generations.servers.drain(request);
   passing.noteLost();
   return left;
+}
+
+/** Where too many generations are held, and the policy is to close, it is by sockets that are told to come back. */
+async function prove(request: WorkerRequest & { type: 'prove' }): Promise<ProveAnswer> {
+  const { generation, drainTimeoutMs, maxRetained, upgraded } = request;
+  await generations.prove(generation, drainTimeoutMs);
+  let retainedCount = await generations.countRetained(maxRetained);
+  if (retainedCount > maxRetained && upgraded.policy === 'close') {
+    await generations.servers.partWithRetired(upgraded.spreadMs);
+    retainedCount = await generations.countRetained(maxRetained);
+  }
+  return { retainedCount };
 }
 
 function toStatus(): WorkerStatus {
@@ -157,6 +172,7 @@ function toStatus(): WorkerStatus {
     inFlight: inFlightCount,
     open: openCount,
     upgraded: upgradedCount,
+    waitsFor: generations.servers.openWork(),
     retained: generations.retained(),
     roots: generations.roots(),
     rssBytes: process.memoryUsage.rss(),

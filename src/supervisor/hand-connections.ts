@@ -1,6 +1,6 @@
 /** The step of a handoff at which one set of workers stops to accept, and another gets its live connections. */
 
-import type { CarryReport } from '../protocol/messages.ts';
+import type { CarryReport, WorkerRequest } from '../protocol/messages.ts';
 import { pauseAll, type Member } from './crew.ts';
 import { ask } from './worker.ts';
 import type { WorkersEnv } from './workers-env.ts';
@@ -17,7 +17,7 @@ export interface HandOptions {
 export async function handConnections(env: WorkersEnv, { from, to, timeoutMs }: HandOptions): Promise<void> {
   const givers = [...from];
   const takers = [...to].map(({ worker }) => worker).filter(({ kind }) => kind === 'node');
-  for (const [index, { worker }] of givers.entries()) {
+  for (const [index, { worker, crew }] of givers.entries()) {
     if (takers.length === 0 || worker.kind !== 'node') continue;
     // Each giver begins with another taker.
     const first = index % takers.length;
@@ -27,14 +27,19 @@ export async function handConnections(env: WorkersEnv, { from, to, timeoutMs }: 
       inTurn.map(({ pid }) => pid),
     );
     // Before `pause`, which asks to leave whom nobody carries.
-    void carry(env, worker, timeoutMs);
+    const { policy } = crew?.release.manifest.settings.upgraded ?? { policy: 'carry' };
+    void carry(env, worker, { timeoutMs, keepsUpgraded: policy !== 'carry' });
   }
   await pauseAll(givers);
 }
 
-async function carry(env: WorkersEnv, worker: Member['worker'], timeoutMs: number): Promise<void> {
+async function carry(
+  env: WorkersEnv,
+  worker: Member['worker'],
+  options: Omit<WorkerRequest & { type: 'carry' }, 'type'>,
+): Promise<void> {
   // A worker that ends before it has answered has nothing left to give.
-  const report = (await ask(worker, { type: 'carry', timeoutMs }).catch(() => null)) as CarryReport | null;
+  const report = (await ask(worker, { type: 'carry', ...options }).catch(() => null)) as CarryReport | null;
   if (report === null || report.carriedCount + report.refusedCount === 0) return;
   const { carriedCount, refusedCount, longestSilenceMs } = report;
   env.log(

@@ -1,17 +1,22 @@
 /** The workers that serve no more: they drain and end in the background, since no deploy waits for the last client of the old code. */
 
-import type { DrainAnswer } from '../protocol/messages.ts';
+import type { DrainAnswer, UpgradedPolicy, WorkerRequest } from '../protocol/messages.ts';
 import { leaveCrew, type Crew, type Member } from './crew.ts';
+import { describeWork } from './describe-work.ts';
 import { STOP_TIMEOUT_MS } from './process-host.ts';
 import { ask } from './worker.ts';
+
+type DrainOptions = Omit<WorkerRequest & { type: 'drain' }, 'type'>;
 
 export interface Leaving {
   /** By when each of them ends, in milliseconds since 1970. */
   readonly members: ReadonlyMap<Member, number>;
-  /** All of a crew, within the time that its release gives them. */
+  /** All of a crew, within the time and by the policy that its release has. */
   leave(crew: Crew): void;
-  end(member: Member, timeoutMs: number): void;
-  /** Resolves when it has ended, without waiting for idle connections: nothing takes its place before. */
+  /** Without a policy upgraded sockets stay until the deadline. */
+  end(member: Member, timeoutMs: number, upgraded?: UpgradedPolicy): void;
+  /** Resolves when it has ended, without waiting for idle connections: nothing takes its place before. Upgraded sockets are told at
+   *  once. */
   endQuickly(member: Member, timeoutMs: number): Promise<void>;
 }
 
@@ -27,49 +32,57 @@ export interface LeavingOptions {
 export function createLeaving({ date, log, onChange }: LeavingOptions): Leaving {
   const members = new Map<Member, number>();
 
-  async function during(member: Member, timeoutMs: number, work: () => Promise<unknown>): Promise<void> {
+  async function leaveWith(member: Member, options: DrainOptions): Promise<void> {
     leaveCrew(member);
     member.state = 'draining';
-    members.set(member, date() + timeoutMs);
+    members.set(member, date() + options.timeoutMs);
     onChange();
     try {
-      await work();
+      await drainAndEnd(member, options);
     } finally {
       members.delete(member);
     }
   }
 
-  function end(member: Member, timeoutMs: number): void {
-    void during(member, timeoutMs, async () => drainAndEnd(member, timeoutMs));
-  }
-
-  async function drainAndEnd({ worker }: Member, timeoutMs: number): Promise<void> {
+  async function drainAndEnd({ worker }: Member, options: DrainOptions): Promise<void> {
+    const { timeoutMs } = options;
     try {
-      const left = (await ask(worker, { type: 'drain', timeoutMs })) as DrainAnswer | null;
+      const left = (await ask(worker, { type: 'drain', ...options })) as DrainAnswer | null;
       if (left?.timedOut === true)
-        log(`worker ${worker.pid} was not drained after ${timeoutMs} ms: ${describeCut(left)}`);
+        log(`worker ${worker.pid} was not drained after ${timeoutMs} ms; ${describeCut(left)}`);
     } catch (error) {
-      log(`worker ${worker.pid} could not be drained: ${String(error)}`);
+      if (!worker.hasExited()) log(`worker ${worker.pid} could not be drained: ${String(error)}`);
     }
     // A program that is not Node drains on SIGTERM by itself.
-    await worker.end(worker.kind === 'node' ? STOP_TIMEOUT_MS : timeoutMs);
+    const stopTimeoutMs = worker.kind === 'node' ? STOP_TIMEOUT_MS : timeoutMs;
+    const { signal } = await worker.end(stopTimeoutMs);
+    if (signal === 'SIGKILL')
+      log(`worker ${worker.pid} did not end within ${stopTimeoutMs} ms of SIGTERM: SIGKILL`);
+  }
+
+  function end(member: Member, timeoutMs: number, upgraded: UpgradedPolicy = kept): void {
+    void leaveWith(member, { timeoutMs, idle: 'await', upgraded });
   }
 
   return {
     members,
     end,
     endQuickly: async (member, timeoutMs) =>
-      during(member, timeoutMs, async () => {
-        await ask(member.worker, { type: 'quiesce', timeoutMs }).catch(() => null);
-        await member.worker.end(STOP_TIMEOUT_MS);
-      }),
-    leave(crew) {
-      for (const member of crew.members) end(member, crew.release.manifest.settings.drainTimeoutMs);
+      leaveWith(member, { timeoutMs, idle: 'leave', upgraded: { policy: 'close', spreadMs: 0 } }),
+    leave({ members: leaving, release }) {
+      const { drainTimeoutMs, upgraded } = release.manifest.settings;
+      for (const member of leaving) end(member, drainTimeoutMs, upgraded);
     },
   };
 }
 
-/** What the end of a worker takes with it. */
-export function describeCut({ inFlightCount, openCount, upgradedCount }: DrainAnswer): string {
-  return `${inFlightCount} requests, ${openCount} connections, ${upgradedCount} WebSockets are cut`;
+const kept: UpgradedPolicy = { policy: 'keep', spreadMs: 0 };
+
+/** What the end of a worker takes with it, by name as far as that is known. */
+export function describeCut({ inFlightCount, openCount, upgradedCount, cut }: DrainAnswer): string {
+  const what =
+    cut === null
+      ? `${inFlightCount} requests, ${openCount} connections, ${upgradedCount} upgraded sockets`
+      : describeWork(cut);
+  return `cut: ${what}`;
 }

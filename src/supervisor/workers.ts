@@ -433,9 +433,9 @@ export function createWorkers(env: WorkersEnv): Workers {
   }
 
   async function proveIn({ worker }: Member, { generation, release }: Crew): Promise<void> {
-    const { drainTimeoutMs, policy } = release.manifest.settings;
+    const { drainTimeoutMs, policy, upgraded } = release.manifest.settings;
     const { maxRetained } = policy;
-    const answer = await ask(worker, { type: 'prove', generation, drainTimeoutMs, maxRetained });
+    const answer = await ask(worker, { type: 'prove', generation, drainTimeoutMs, maxRetained, upgraded });
     const { retainedCount } = (answer as ProveAnswer | null) ?? { retainedCount: 0 };
     if (retainedCount <= maxRetained) return;
     const message = `worker ${worker.pid} holds ${retainedCount} retired generations, more than policy.maxRetained (${maxRetained}) allows`;
@@ -506,10 +506,10 @@ export function createWorkers(env: WorkersEnv): Workers {
   async function shrink(crew: Crew): Promise<void> {
     const members = [...crew.members];
     const [to, surplus] = [members.slice(0, crew.wanted), members.slice(crew.wanted)];
-    const { drainTimeoutMs } = crew.release.manifest.settings;
+    const { drainTimeoutMs, upgraded } = crew.release.manifest.settings;
     await handConnections(env, { from: surplus, to, timeoutMs: drainTimeoutMs });
     void states.noteAbandoned(surplus);
-    for (const member of surplus) leaving.end(member, drainTimeoutMs);
+    for (const member of surplus) leaving.end(member, drainTimeoutMs, upgraded);
   }
 
   /** Who had the states before whom. */
@@ -547,7 +547,8 @@ export function createWorkers(env: WorkersEnv): Workers {
       const serving = [...crew.members].filter(({ state }) => state === 'serving');
       await Promise.all(serving.map(({ worker }) => ask(worker, { type: 'health', health: check })));
     },
-    status: async () => Promise.all([...everybody()].map(toWorkerReport)),
+    status: async () =>
+      Promise.all([...everybody()].map((member) => toWorkerReport(member, leaving.members.get(member)))),
     async stop(timeoutMs) {
       isStopping = true;
       note();

@@ -91,6 +91,8 @@ function createReader(t: TestContext): { follow(step: Step): Promise<void> } {
 function toPattern(line: string): RegExp {
   const text = line.trimEnd().replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
   return new RegExp(
-    text.replaceAll(/\d+(?:\\\.\d+)? m?s\b/g, String.raw`[\d.]+ m?s`).replace(/(pid|worker) \d+/, String.raw`$1 \d+`),
+    text
+      .replaceAll(/\d+(?:\\\.\d+)? m?s\b/g, String.raw`[\d.]+ m?s`)
+      .replace(/(pid|worker) \d+/, String.raw`$1 \d+`),
   );
 }

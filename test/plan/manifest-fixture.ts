@@ -99,6 +99,7 @@ const plain: Manifest = {
     envFile: null,
     keep: 10,
     shared: [],
+    upgraded: { policy: 'carry', spreadMs: 10_000 },
     policy: { maxRetained: 8, maxRssMib: null },
   },
 };

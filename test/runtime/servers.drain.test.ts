@@ -49,7 +49,13 @@ test('draining answers on, says Connection: close, also in the response that had
   app.end();
   const { body, headers } = await slow;
   assert.deepEqual([body, headers.connection], ['slow', 'close']);
-  assert.deepEqual(await drained, { timedOut: false, inFlightCount: 0, openCount: 0, upgradedCount: 0 });
+  assert.deepEqual(await drained, {
+    timedOut: false,
+    inFlightCount: 0,
+    openCount: 0,
+    upgradedCount: 0,
+    cut: null,
+  });
 });
 
 test('a drain that passes its deadline reports what is left, and undrain makes it serve as before', async () => {
@@ -57,8 +63,9 @@ test('a drain that passes its deadline reports what is left, and undrain makes i
   await world.deploy(createApp().evaluate);
   using client = createClient(world.port());
   const before = await client.get();
-  const report = await world.adoption.drain({ timeoutMs: 30 });
+  const { cut, ...report } = await world.adoption.drain({ timeoutMs: 30 });
   assert.deepEqual(report, { timedOut: true, inFlightCount: 0, openCount: 1, upgradedCount: 0 });
+  assert.equal(cut?.idleCount, 1);
   world.adoption.undrain();
   const after = await client.get();
   assert.deepEqual([after.headers.connection, after.clientPort], ['keep-alive', before.clientPort]);
@@ -130,4 +137,125 @@ test('after stopAccepting open connections are served on, and resumeAccepting li
   await world.adoption.resumeAccepting();
   using other = createClient(port);
   assert.equal((await other.get()).body, 'quick');
+});
+
+test('connections that have sent nothing, or half of a header, when the drain begins are answered', async () => {
+  using world = createWorld();
+  await world.deploy(createApp().evaluate);
+  const connections: net.Socket[] = [];
+  for (const sent of ['', 'GET / HTTP/1.1\r\nhos']) {
+    const socket = net.connect(world.port(), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(sent);
+    connections.push(socket);
+  }
+  while (world.adoption.counts().openCount < 2) await new Promise((resolve) => setImmediate(resolve));
+  await world.adoption.stopAccepting();
+  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  const [silent, half] = connections;
+  silent?.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  half?.write('t: x\r\n\r\n');
+  for (const socket of connections) {
+    const text = Buffer.concat(await socket.toArray()).toString();
+    assert.match(text, /^HTTP\/1\.1 200 OK[^]*connection: close[^]*quick/i);
+  }
+  assert.equal((await drained).timedOut, false);
+});
+
+test('an answer that comes before the end of an upload leaves the connection open until the client has sent all of it', async () => {
+  using world = createWorld();
+  await world.deploy(() =>
+    http.createServer((_request, response) => response.writeHead(401).end('no')).listen(0, '127.0.0.1'),
+  );
+  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  const socket = net.connect(world.port(), '127.0.0.1');
+  socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n\r\n');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 401 [^]*connection: keep-alive[^]*no/i);
+  for (let sent = 0; sent < 3; sent++)
+    await new Promise((resolve) => socket.write(Buffer.alloc(100_000), resolve));
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  const text = Buffer.concat(await socket.toArray()).toString();
+  assert.match(text, /^HTTP\/1\.1 401 [^]*connection: close/i);
+  assert.equal((await drained).timedOut, false);
+});
+
+test('an answer after an upload says Connection: close, whether the upload or the drain began first', async () => {
+  using world = createWorld();
+  await world.deploy(() =>
+    http
+      .createServer((request, response) => {
+        request.on('end', () => response.end('thanks')).resume();
+      })
+      .listen(0, '127.0.0.1'),
+  );
+  const head = 'POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\n\r\n';
+  const begin = async (): Promise<net.Socket> => {
+    const socket = net.connect(world.port(), '127.0.0.1');
+    socket.write(head);
+    assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 100 Continue/);
+    return socket;
+  };
+  const before = await begin();
+  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  for (const socket of [before, await begin()]) {
+    socket.write('4\r\nslow\r\n');
+    socket.write('0\r\n\r\n');
+    const text = Buffer.concat(await socket.toArray()).toString();
+    assert.match(text, /^HTTP\/1\.1 200 OK[^]*connection: close[^]*thanks/i);
+  }
+  assert.equal((await drained).timedOut, false);
+});
+
+test('undrain leaves a close that the client asked for', async () => {
+  using world = createWorld();
+  const app = createApp();
+  await world.deploy(app.evaluate);
+  const socket = net.connect(world.port(), '127.0.0.1');
+  const began = app.whenSlow();
+  socket.write('GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  await began;
+  await world.adoption.drain({ timeoutMs: 0 });
+  world.adoption.undrain();
+  app.end();
+  const text = Buffer.concat(await socket.toArray()).toString();
+  assert.match(text, /connection: close[^]*slow/i);
+});
+
+test('HEAD, 204 and 304 answers of a lame duck are whole', async () => {
+  using world = createWorld();
+  await world.deploy(() =>
+    http
+      .createServer((request, response) => {
+        response.writeHead(Number(request.url?.slice(1))).end('body');
+      })
+      .listen(0, '127.0.0.1'),
+  );
+  void world.adoption.drain({ timeoutMs: 5000 });
+  for (const line of ['HEAD /200', 'GET /204', 'GET /304']) {
+    const socket = net.connect(world.port(), '127.0.0.1');
+    socket.write(`${line} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    const text = Buffer.concat(await socket.toArray()).toString();
+    assert.match(text, /connection: close/i);
+    assert.ok(text.endsWith('\r\n\r\n'), line);
+  }
+});
+
+test('a long download to a client that reads slowly arrives whole', async () => {
+  using world = createWorld();
+  const sizeBytes = 20_000_000;
+  await world.deploy(() =>
+    http.createServer((_request, response) => response.end(Buffer.alloc(sizeBytes))).listen(0, '127.0.0.1'),
+  );
+  const socket = net.connect(world.port(), '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await once(socket, 'readable');
+  const drained = world.adoption.drain({ timeoutMs: 10_000 });
+  assert.equal(world.adoption.openWork()?.requestCount, 1);
+  let readBytes = 0;
+  for await (const chunk of socket) {
+    readBytes += (chunk as Buffer).length;
+    if (readBytes > sizeBytes) break;
+  }
+  assert.equal((await drained).timedOut, false);
 });

@@ -8,23 +8,28 @@
  */
 
 import type { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
 
 import type { CallingLine } from '../calling-line.ts';
 import { type GenerationScope, runInScope } from '../generation-scope.ts';
 import { currentOrigin, type Origin } from '../origin.ts';
 import type { CarryGiver } from './carry-giver.ts';
 import type { ConnectionHold } from './connection-hold.ts';
+import { endEventStream, isEventStream, type StreamedResponse } from './event-stream.ts';
+import { Http2Sessions, type Http2Session, type Http2Stream } from './http2-sessions.ts';
 import type { Hub } from './hub.ts';
+import { type KeptKind, noteKept, toKeptKind } from './kept-sockets.ts';
+import { lameResponse, unlameResponse } from './lame-response.ts';
 import {
   type ClientHandle,
   type Emit,
   httpSockets,
+  type InternalRequest,
   type InternalResponse,
   type InternalServer,
   type InternalSocket,
   stopConnectionsChecking,
 } from './node-internals.ts';
+import { secondsNow } from './seconds-now.ts';
 import { StandInHandle } from './stand-in-handle.ts';
 
 export const serverKinds = ['http', 'http2', 'net'] as const;
@@ -42,51 +47,24 @@ export interface Service {
   onClosed(server: AdoptedServer): void;
 }
 
-export interface Http2Session extends EventEmitter {
-  readonly socket?: Socket;
-  readonly destroyed: boolean;
-  readonly timeout?: number;
-  setTimeout(idleTimeoutMs: number): unknown;
-  close(): void;
-}
-
-export interface Http2Stream extends EventEmitter {
-  readonly session?: Http2Session;
-  respond(headers: Record<string, number>, options: { endStream: boolean }): void;
-}
-
 interface IncomingRequest {
   readonly url?: string;
+  readonly headers: { readonly upgrade?: string };
   readonly socket: InternalSocket;
-}
-
-/** A request that is being answered. */
-export interface OpenWork {
-  readonly scope: GenerationScope;
-  /** By `secondsNow`. */
-  readonly sinceS: number;
-  readonly method: string | undefined;
-  readonly url: string | undefined;
 }
 
 /** On a response: the generation that answers, and since when. */
 export const kWork = Symbol('midflight.work');
 export const kSince = Symbol('midflight.since');
 
-/** Since the process began: a small integer, which costs a response no object. */
-export function secondsNow(): number {
-  return Math.trunc(performance.now() / 1_000);
-}
-
-interface AnyResponse extends InternalResponse {
-  readonly req?: { readonly method?: string; readonly url?: string };
+interface AnyResponse extends InternalResponse, StreamedResponse {
+  readonly req?: InternalRequest;
   [kWork]?: GenerationScope;
   [kSince]?: number;
   readonly stream?: unknown;
   statusCode: number;
   writeContinue(): void;
   writeHead(statusCode: number, headers?: Record<string, string>): void;
-  end(...values: unknown[]): unknown;
 }
 
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
@@ -105,10 +83,11 @@ export class AdoptedServer {
   hub: Hub | null = null;
   /** Upgraded sockets, and all sockets of a net server. */
   readonly kept = new Set<EventEmitter>();
-  readonly sessions = new Set<Http2Session>();
-  /** HTTP/2 requests that are being answered. */
-  readonly streams = new Map<Http2Stream, OpenWork>();
+  readonly http2 = new Http2Sessions();
+  /** Connections whose TLS handshake is not done. */
+  readonly #handshakes = new Set<EventEmitter>();
   readonly #service: Service;
+  readonly #isTls: boolean;
   #standIn: StandInHandle | null = null;
   readonly #emit: Emit;
   #onWorkEnd: () => void;
@@ -119,6 +98,7 @@ export class AdoptedServer {
     this.server = server;
     this.scope = scope;
     this.kind = toKind(server);
+    this.#isTls = isTls(server);
     this.#service = service;
     this.#emit = server.emit;
     this.#onWorkEnd = toWorkEnd(scope);
@@ -168,29 +148,31 @@ export class AdoptedServer {
     }
   }
 
+  /** One function for each stream of server-sent events, which ends it. */
+  eventStreams(): (() => void)[] {
+    const responses = [...this.openResponses()].filter(isEventStream);
+    return [...responses, ...this.http2.eventStreams()].map((stream) => () => endEventStream(stream));
+  }
+
   /** HTTP connections that are open, idle ones too. */
   get openCount(): number {
-    return this.kind === 'net' ? 0 : httpSockets(this.server).length + this.sessions.size;
+    const httpCount = this.kind === 'net' ? 0 : httpSockets(this.server).length;
+    return httpCount + this.http2.sessions.size + this.#handshakes.size;
   }
 
   /** Says `Connection: close` in the responses that have not begun, so that their connections end with them. */
   lame(): void {
-    for (const session of this.sessions) session.close();
+    this.http2.leaveAll();
     for (const socket of httpSockets(this.server)) {
-      const pipelined = this.#lastPipelined.get(socket);
-      const response = pipelined && !pipelined.writableFinished ? pipelined : socket._httpMessage;
+      const response = this.#lastOn(socket);
       if (!response || this.#service.giver?.follow(this, socket, response)) continue;
-      if (!response.headersSent) response.shouldKeepAlive = false;
+      lameResponse(response, () => this.#isLame() && this.#lastOn(socket) === response);
     }
   }
 
   /** Undoes `lame` for what has still not begun. */
   unlame(): void {
-    for (const socket of httpSockets(this.server)) {
-      for (const response of [socket._httpMessage, this.#lastPipelined.get(socket)]) {
-        if (response && !response.headersSent) response.shouldKeepAlive = true;
-      }
-    }
+    for (const response of this.openResponses()) unlameResponse(response);
   }
 
   /** Ends it as if it never listened: nothing of the app hangs on it any more; open connections are the current server's. */
@@ -239,7 +221,8 @@ export class AdoptedServer {
     const { server } = adopted;
     const emit = adopted.#emit;
     return function (event, value) {
-      if (event === 'connection') adopted.keep(value as EventEmitter);
+      if (event === 'connection') adopted.#onNetConnection(value as EventEmitter);
+      else if (event === 'secureConnection') adopted.#onSecureNetConnection(value as InternalSocket);
       else if (event === 'close') adopted.#onClose();
       return Reflect.apply(emit, server, arguments) as boolean;
     };
@@ -255,16 +238,22 @@ export class AdoptedServer {
         case 'checkExpectation':
           return adopted.#onRequest(event, first as IncomingRequest, second as AnyResponse);
         case 'stream':
+          return adopted.#onStream([...arguments].slice(1));
         case 'upgrade':
         case 'connect':
           return adopted.#onHandedOver(event, [...arguments].slice(1));
+        case 'connection':
+          if (adopted.#isTls) adopted.#onHandshake(first as EventEmitter);
+          break;
         case 'secureConnection':
+          adopted.#onHandshaken(first as InternalSocket);
+          return adopted.#onPassedOn(event, [...arguments].slice(1));
         case 'clientError':
         case 'dropRequest':
         case 'timeout':
           return adopted.#onPassedOn(event, [...arguments].slice(1));
         case 'session':
-          adopted.#onSession(first as Http2Session);
+          adopted.http2.add(first as Http2Session);
           break;
         case 'close':
           adopted.#onClose();
@@ -325,6 +314,11 @@ export class AdoptedServer {
     return this.scope.status === 'retired' || this.scope.status === 'aborted';
   }
 
+  #onStream(values: unknown[]): boolean {
+    const answer = (): boolean => this.#onHandedOver('stream', values);
+    return this.http2.hold(values[0] as Http2Stream, answer) || answer();
+  }
+
   #onHandedOver(event: 'stream' | 'upgrade' | 'connect', values: unknown[]): boolean {
     const heir = event === 'stream' ? this.#heir() : this.#heirFor(values[0] as IncomingRequest);
     if (heir === this || heir.server.listenerCount(event) === 0) return this.#takeOver(event, values);
@@ -337,7 +331,7 @@ export class AdoptedServer {
 
   #takeOver(event: 'stream' | 'upgrade' | 'connect', values: unknown[]): boolean {
     if (event === 'stream') return this.#answerStream(values);
-    this.keep(values[1] as EventEmitter);
+    this.keep(values[1] as EventEmitter, toKeptKind(event, (values[0] as IncomingRequest).headers.upgrade));
     return this.#emit.call(this.server, event, ...values);
   }
 
@@ -357,9 +351,23 @@ export class AdoptedServer {
     return runInScope(heir.scope, () => heir.#emit.call(heir.server, event, ...values));
   }
 
-  #onSession(session: Http2Session): void {
-    this.sessions.add(session);
-    session.once('close', () => this.sessions.delete(session));
+  #onNetConnection(socket: EventEmitter): void {
+    if (this.#isTls) this.#onHandshake(socket);
+    else this.keep(socket, 'socket');
+  }
+
+  #onSecureNetConnection(socket: InternalSocket): void {
+    this.#onHandshaken(socket);
+    this.keep(socket, 'socket');
+  }
+
+  #onHandshake(socket: EventEmitter): void {
+    this.#handshakes.add(socket);
+    socket.once('close', () => this.#handshakes.delete(socket));
+  }
+
+  #onHandshaken(socket: InternalSocket): void {
+    if (socket._parent) this.#handshakes.delete(socket._parent);
   }
 
   #onClose(): void {
@@ -369,7 +377,8 @@ export class AdoptedServer {
   }
 
   /** Counts a socket as upgraded until it closes. */
-  keep(socket: EventEmitter): void {
+  keep(socket: EventEmitter, kind: KeptKind): void {
+    noteKept(socket, kind);
     this.kept.add(socket);
     socket.once('close', () => this.kept.delete(socket));
   }
@@ -378,11 +387,9 @@ export class AdoptedServer {
     const [stream, headers] = values as [Http2Stream, Record<string, string>];
     this.scope.inFlightCount++;
     stream.on('close', this.#onWorkEnd);
-    const [method, url] = [headers[':method'], headers[':path']];
-    this.streams.set(stream, { scope: this.scope, sinceS: secondsNow(), method, url });
-    stream.once('close', () => this.streams.delete(stream));
+    this.http2.addStream(stream, headers, this.scope);
     this.#service.hold?.onStream(this, stream);
-    if (this.#isLame()) stream.session?.close();
+    if (this.#isLame()) this.http2.leave(stream.session);
     if (this.#emit.call(this.server, 'stream', ...values) || !this.#isGone()) return true;
     stream.respond({ ':status': 503 }, { endStream: true });
     return true;
@@ -405,12 +412,18 @@ export class AdoptedServer {
   #sayClose(socket: InternalSocket, response: AnyResponse, isPipelined: boolean): void {
     if (this.#service.giver?.follow(this, socket, response)) return;
     if (!isPipelined) {
-      response.shouldKeepAlive = false;
+      lameResponse(response, () => this.#isLame() && this.#lastOn(socket) === response);
       return;
     }
     for (const before of [socket._httpMessage, this.#lastPipelined.get(socket)]) {
-      if (before && !before.headersSent) before.shouldKeepAlive = true;
+      if (before) unlameResponse(before);
     }
+  }
+
+  /** The response of a connection that no other waits behind. */
+  #lastOn(socket: InternalSocket): InternalResponse | null | undefined {
+    const pipelined = this.#lastPipelined.get(socket);
+    return pipelined && !pipelined.writableFinished ? pipelined : socket._httpMessage;
   }
 
   /**
@@ -438,6 +451,10 @@ export class AdoptedServer {
       heir.server._connections++;
     }
   }
+}
+
+function isTls(server: InternalServer): boolean {
+  return 'setSecureContext' in server;
 }
 
 function toKind(server: InternalServer): ServerKind {

@@ -13,7 +13,7 @@ import net from 'node:net';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { CarryReport } from '../../protocol/messages.ts';
+import type { CarryReport, OpenWork } from '../../protocol/messages.ts';
 import { captureCallingLine } from '../calling-line.ts';
 import type { Take } from '../carry-channel.ts';
 import { currentScope, type GenerationScope } from '../generation-scope.ts';
@@ -25,6 +25,7 @@ import { decideTakeover } from './carry-taker.ts';
 import { ConnectionHold } from './connection-hold.ts';
 import {
   drainServers,
+  partWithin,
   type DrainOptions,
   type DrainReport,
   type QuietReport,
@@ -35,8 +36,8 @@ import { Hub } from './hub.ts';
 import { isConflict, type ListenAddress, toAddressKey } from './listen-address.ts';
 import { type ListenRequest, type TcpListenRequest, toListenRequest } from './listen-arguments.ts';
 import { type ListenerSource, toListenError } from './listener-source.ts';
-import { pinsOf } from './open-work.ts';
-import type { InternalServer } from './node-internals.ts';
+import { pinsOf, toOpenWork } from './open-work.ts';
+import type { InternalServer, InternalSocket } from './node-internals.ts';
 import { type ProbeAnswer, type ProbeOptions, probeServer } from './probe-server.ts';
 import type { GiveAwayOptions, ServerAdoption } from './server-adoption.ts';
 import { type ListeningResult, type Readiness, type WaitOptions, whenReady } from './when-ready.ts';
@@ -153,7 +154,32 @@ class Adoption implements ServerAdoption {
 
   async drain(options: DrainOptions): Promise<DrainReport> {
     this.#service.status = 'draining';
-    return drainServers(this.#servers, () => this.counts(), options);
+    return drainServers(
+      {
+        servers: this.#servers,
+        counts: () => this.counts(),
+        willGive: (socket) => this.#service.giver?.willGive(socket as InternalSocket) === true,
+        stopGiving: async () => this.#stopGiving(),
+      },
+      options,
+    );
+  }
+
+  async #stopGiving(): Promise<void> {
+    const { giver } = this.#service;
+    giver?.stop();
+    await giver?.ended;
+  }
+
+  openWork(): OpenWork | null {
+    return this.#service.status === 'draining' ? toOpenWork([...this.#servers]) : null;
+  }
+
+  async partWithRetired(spreadMs: number): Promise<void> {
+    await partWithin(
+      [...this.#servers].filter(({ scope }) => scope.status === 'retired'),
+      spreadMs,
+    );
   }
 
   undrain(): void {
@@ -162,10 +188,10 @@ class Adoption implements ServerAdoption {
     for (const server of this.#servers) server.unlame();
   }
 
-  async giveAway({ give, sendNote, timeoutMs }: GiveAwayOptions): Promise<CarryReport> {
+  async giveAway(options: GiveAwayOptions): Promise<CarryReport> {
     this.#service.giver?.stop();
     const isLast = (): boolean => this.#acceptance === 'stopped';
-    const giver = new CarryGiver({ servers: this.#servers, give, sendNote, timeoutMs, isLast });
+    const giver = new CarryGiver({ ...options, servers: this.#servers, isLast });
     this.#service.giver = giver;
     const report = await giver.ended;
     if (this.#service.giver === giver) this.#service.giver = null;

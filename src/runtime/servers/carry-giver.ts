@@ -15,12 +15,14 @@
 
 import type { EventEmitter } from 'node:events';
 import type { CarriedConnection, CarryReport } from '../../protocol/messages.ts';
-import type { CarryOutcome, Give, SendNote } from '../carry-channel.ts';
+import type { CarryOutcome } from '../carry-channel.ts';
 import type { AdoptedServer } from './adopted-server.ts';
 import { IdleTest, isPlainHttp, toHttpDetail } from './carry-http.ts';
 import { carryKinds, type CarryKind } from './carry-kind.ts';
+import { isParting } from './kept-sockets.ts';
 import { toAddressKey } from './listen-address.ts';
 import { type ClientHandle, httpSockets, type InternalSocket } from './node-internals.ts';
+import type { GiveAwayOptions } from './server-adoption.ts';
 
 /** Enough to keep both channels busy: more makes each connection silent for longer, and the whole no faster. */
 const WINDOW_COUNT = 4;
@@ -29,11 +31,8 @@ const RESCAN_INTERVAL_MS = 100;
 /** A message is one write on a channel that other things wait for. */
 const UNREAD_BYTES_MAX = 1024 * 1024;
 
-export interface GiverOptions {
+export interface GiverOptions extends GiveAwayOptions {
   readonly servers: Iterable<AdoptedServer>;
-  readonly give: Give;
-  readonly sendNote: SendNote;
-  readonly timeoutMs: number;
   /** True when no new connection comes any more. */
   isLast(): boolean;
 }
@@ -86,7 +85,7 @@ export class CarryGiver {
 
   /** True when this upgraded socket will be offered. */
   willGive(socket: InternalSocket): boolean {
-    return this.#status === 'giving' && !this.#refused.has(socket) && toKind(socket) !== null;
+    return this.#status === 'giving' && this.#canGiveUpgraded(socket);
   }
 
   /** Looks for what can be given, and whether anything is left. */
@@ -117,6 +116,11 @@ export class CarryGiver {
     return socket._server?.closeIdleConnections !== undefined && socket._parent == null;
   }
 
+  #canGiveUpgraded(socket: InternalSocket): boolean {
+    if (this.#options.keepsUpgraded === true) return false;
+    return !this.#refused.has(socket) && !isParting(socket) && toKind(socket) !== null;
+  }
+
   #look(server: AdoptedServer, socket: InternalSocket): void {
     if (this.#status !== 'giving' || socket.destroyed || this.#frozen.has(socket)) return;
     this.#ready.set(socket, server);
@@ -129,7 +133,7 @@ export class CarryGiver {
       for (const socket of isPlainHttp(server) ? httpSockets(server.server) : [])
         if (this.#canGive(server, socket)) yield { server, socket };
       for (const socket of server.kept as Set<InternalSocket>) {
-        if (!this.#refused.has(socket) && toKind(socket) !== null) yield { server, socket };
+        if (this.#canGiveUpgraded(socket)) yield { server, socket };
       }
     }
   }

@@ -45,7 +45,7 @@ async function take(
         return kind.take(handle, carried, adopted.server);
       }),
     );
-    adopted.keep(socket);
+    adopted.keep(socket, 'websocket');
     return { status: 'accepted', start, discard };
   } catch (error) {
     console.error(error);

@@ -14,7 +14,8 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 
-import type { AdoptedServer, Http2Session, Http2Stream } from './adopted-server.ts';
+import type { AdoptedServer } from './adopted-server.ts';
+import type { Http2Session, Http2Stream } from './http2-sessions.ts';
 import { httpSockets, type ClientHandle, type InternalSocket } from './node-internals.ts';
 
 /** A socket, or an HTTP/2 session. */
@@ -38,8 +39,8 @@ export class ConnectionHold {
     for (const server of servers) {
       for (const { socket, response } of server.openExchanges()) this.onResponse(socket, response);
       for (const socket of httpSockets(server.server)) this.onConnection(socket);
-      for (const stream of server.streams.keys()) this.onStream(server, stream);
-      for (const session of server.sessions) this.#addSession(server, session);
+      for (const stream of server.http2.streams.keys()) this.onStream(server, stream);
+      for (const session of server.http2.sessions) this.#addSession(server, session);
     }
   }
 
@@ -81,7 +82,7 @@ export class ConnectionHold {
   }
 
   #addSession(server: AdoptedServer, session: Http2Session): void {
-    for (const { session: busy } of server.streams.keys()) if (busy === session) return;
+    for (const { session: busy } of server.http2.streams.keys()) if (busy === session) return;
     // What it says of its socket is nothing once it is destroyed: it throws.
     if (!session.destroyed && session.socket !== undefined)
       this.#add(session, session.socket as InternalSocket);

@@ -94,8 +94,18 @@ export interface HttpParser {
   [callback: number]: unknown;
 }
 
+/** The part of http.IncomingMessage that a lame duck looks at. */
+export interface InternalRequest extends EventEmitter {
+  readonly method?: string;
+  readonly url?: string;
+  /** It has arrived whole. */
+  readonly complete: boolean;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
 /** The part of http.ServerResponse that a lame duck changes. */
 export interface InternalResponse extends EventEmitter {
+  readonly req?: InternalRequest;
   shouldKeepAlive: boolean;
   readonly headersSent: boolean;
   readonly writableFinished: boolean;
@@ -168,7 +178,8 @@ export function stopConnectionsChecking(server: InternalServer): void {
   );
 }
 
-function valueOfSymbol(target: object, description: string): unknown {
+/** The value of a property whose key is a symbol that is not exported. */
+export function valueOfSymbol(target: object, description: string): unknown {
   const symbol = Object.getOwnPropertySymbols(target).find((each) => each.description === description);
   return symbol === undefined ? undefined : (target as Record<symbol, unknown>)[symbol];
 }

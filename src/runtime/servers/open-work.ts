@@ -1,15 +1,32 @@
-/** What a server has under way for a generation, in words. */
+/** What servers have under way, in words and as data. */
 
 import type { Socket } from 'node:net';
 
+import type { OpenWork } from '../../protocol/messages.ts';
 import { toPeer } from '../client-sockets.ts';
 import type { GenerationScope } from '../generation-scope.ts';
 import type { Pin } from '../retained.ts';
-import { kSince, kWork, secondsNow, type AdoptedServer, type OpenWork } from './adopted-server.ts';
+import { kSince, kWork, type AdoptedServer } from './adopted-server.ts';
+import { describeKept } from './kept-sockets.ts';
+import { secondsNow } from './seconds-now.ts';
 
-/** Its requests that the generation answers; its upgraded sockets, where it is of that generation. */
+/** A request that is being answered. */
+export interface OpenRequest {
+  readonly scope: GenerationScope;
+  /** By `secondsNow`. */
+  readonly sinceS: number;
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+}
+
+/** As many as a person looks at, and a message may carry. */
+const SHOWN_MAX = 20;
+const URL_LENGTH_MAX = 200;
+
+/** What a generation has under way with a server: its requests that the generation answers; its upgraded sockets, where it is of
+ *  that generation. */
 export function pinsOf(server: AdoptedServer, scope: GenerationScope): Pin[] {
-  const requests = [...requestsOf(server), ...server.streams.values()].filter((work) => work.scope === scope);
+  const requests = requestsOf(server).filter((request) => request.scope === scope);
   const sockets = server.scope === scope ? [...server.kept] : [];
   return [
     ...requests.map(({ method, url, sinceS }) => ({
@@ -20,10 +37,38 @@ export function pinsOf(server: AdoptedServer, scope: GenerationScope): Pin[] {
   ];
 }
 
-function* requestsOf(server: AdoptedServer): Generator<OpenWork> {
+/** All that servers have under way; the oldest are named. */
+export function toOpenWork(servers: readonly AdoptedServer[]): OpenWork {
+  const requests = servers.flatMap(requestsOf);
+  const sockets = servers.flatMap((server) => [...server.kept]);
+  const openCount = servers.reduce((count, server) => count + server.openCount, 0);
+  return {
+    requestCount: requests.length,
+    requests: oldest(requests).map(({ method = '', url = '', sinceS }) => ({
+      method,
+      url: url.replace(/\?.*/, '').slice(0, URL_LENGTH_MAX),
+      ageS: secondsNow() - sinceS,
+    })),
+    socketCount: sockets.length,
+    sockets: oldest(sockets.map((socket) => ({ socket, ...describeKept(socket) }))).map(
+      ({ socket, kind, sinceS }) => ({ kind, peer: toPeer(socket as Socket), ageS: secondsNow() - sinceS }),
+    ),
+    idleCount: Math.max(0, openCount - requests.length),
+  };
+}
+
+function requestsOf(server: AdoptedServer): OpenRequest[] {
+  return [...httpRequestsOf(server), ...server.http2.streams.values()];
+}
+
+function* httpRequestsOf(server: AdoptedServer): Generator<OpenRequest> {
   for (const { req, [kWork]: scope, [kSince]: sinceS = 0 } of server.openResponses()) {
     if (scope !== undefined) yield { scope, sinceS, method: req?.method, url: req?.url };
   }
+}
+
+function oldest<Item extends { readonly sinceS: number }>(items: readonly Item[]): Item[] {
+  return items.toSorted((one, other) => one.sinceS - other.sinceS).slice(0, SHOWN_MAX);
 }
 
 function toSocketPin({ kind, line }: AdoptedServer, socket: Socket): Pin {

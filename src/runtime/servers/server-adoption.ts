@@ -1,6 +1,6 @@
 /** What the runtime asks of adopted servers. */
 
-import type { CarryReport } from '../../protocol/messages.ts';
+import type { CarryReport, OpenWork } from '../../protocol/messages.ts';
 import type { Give, SendNote, Take } from '../carry-channel.ts';
 import type { GenerationScope } from '../generation-scope.ts';
 import type { ModuleOrigin } from '../origin.ts';
@@ -14,6 +14,8 @@ export interface GiveAwayOptions {
   readonly give: Give;
   readonly sendNote: SendNote;
   readonly timeoutMs: number;
+  /** Upgraded sockets stay here, also those that could be given. */
+  readonly keepsUpgraded?: boolean | undefined;
 }
 
 export interface ServerAdoption {
@@ -43,6 +45,10 @@ export interface ServerAdoption {
   unhold(): Promise<void>;
   /** Serves on as a lame duck until every connection has ended or the deadline has passed. */
   drain(options: DrainOptions): Promise<DrainReport>;
+  /** What a lame duck waits for; null where the servers serve on. */
+  openWork(): OpenWork | null;
+  /** Tells the WebSockets and the streams of events of retired generations to come back, spread over a time, and ends them. */
+  partWithRetired(spreadMs: number): Promise<void>;
   /** Ends being a lame duck. */
   undrain(): void;
   /** Gives live connections to another process: idle ones now, others when they become so. Until the deadline, `undrain`,
