@@ -28,13 +28,13 @@ const slowLoad = `console.log('loading'); await new Promise((resolve) => setTime
 async function startApp(
   t: TestContext,
   config: object = {},
-): Promise<{ app: TestApp; supervisor: ChildProcess }> {
+): Promise<{ app: TestApp; keeper: ChildProcess }> {
   const app = await createTestApp({
     files: { 'server.ts': server, ...toGreeting('one') },
     config: { entry: 'server.ts', probationMs: 300, ...config },
   });
   t.after(() => app.dispose());
-  return { app, supervisor: await app.start() };
+  return { app, keeper: await app.start() };
 }
 
 async function kill(child: ChildProcess): Promise<void> {
@@ -43,11 +43,11 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 test('a worker killed while a swap is prepared leaves all workers on one release', async (t) => {
-  const { app, supervisor } = await startApp(t, { workers: 3 });
+  const { app, keeper } = await startApp(t, { workers: 3 });
   const before = await app.status();
   app.commit(toGreeting('two', slowLoad));
   const deploying = app.midflight('deploy', '--json');
-  await waitForLog(supervisor, () => app.log(), /loading/);
+  await waitForLog(keeper, () => app.log(), /loading/);
   process.kill(before.workers[0]?.pid ?? 0, 'SIGKILL');
   const { json, exitCode } = await deploying;
   assert.equal(json['result'], 'committed', JSON.stringify(json));
@@ -60,11 +60,11 @@ test('a worker killed while a swap is prepared leaves all workers on one release
 });
 
 test('a worker killed in probation after a swap of three brings all of them back to the release before', async (t) => {
-  const { app, supervisor } = await startApp(t, { workers: 3, probationMs: 20_000 });
+  const { app, keeper } = await startApp(t, { workers: 3, probationMs: 20_000 });
   const before = await app.status();
   app.commit(toGreeting('two'));
   const deploying = app.midflight('deploy', '--json');
-  await waitForLog(supervisor, () => app.log(), /generation 2 serves/);
+  await waitForLog(keeper, () => app.log(), /generation 2 serves/);
   process.kill(before.workers[1]?.pid ?? 0, 'SIGKILL');
   const { json, exitCode } = await deploying;
   assert.equal(json['result'], 'rolled-back', JSON.stringify(json));
@@ -72,23 +72,13 @@ test('a worker killed in probation after a swap of three brings all of them back
   for (let index = 0; index < 12; index++) assert.equal(await app.get(), 'one');
 });
 
-test('workers whose supervisor is killed answer what is in flight, and the next start takes the address', async (t) => {
-  const { app, supervisor } = await startApp(t, { workers: 2 });
-  const answer = app.get('/?ms=1500');
-  await waitForLog(supervisor, () => app.log(), /in flight/);
-  await kill(supervisor);
-  await app.start();
-  assert.equal(await app.get(), 'one');
-  assert.equal(await answer, 'one');
-});
-
-test('a supervisor killed in probation comes up on the last release that passed', async (t) => {
-  const { app, supervisor } = await startApp(t, { probationMs: 20_000 });
+test('a keeper killed in probation: the next start comes up on the last release that passed', async (t) => {
+  const { app, keeper } = await startApp(t, { probationMs: 20_000 });
   const { release } = await app.status();
   app.commit(toGreeting('two'));
   await app.midflight('deploy', '--detach');
   assert.equal(await app.get(), 'two');
-  await kill(supervisor);
+  await kill(keeper);
   await app.start();
   assert.equal(await app.get(), 'one');
   assert.equal((await app.status()).release, release);
@@ -96,8 +86,8 @@ test('a supervisor killed in probation comes up on the last release that passed'
   assert.equal((json as unknown as { result: string }[])[0]?.result, 'interrupted');
 });
 
-test('a supervisor killed while it builds leaves nothing that looks like a release', async (t) => {
-  const { app, supervisor } = await startApp(t);
+test('a keeper killed during a build leaves nothing that looks like a release', async (t) => {
+  const { app, keeper } = await startApp(t);
   app.commit({
     ...toGreeting('two'),
     'midflight.config.json': JSON.stringify({
@@ -106,8 +96,8 @@ test('a supervisor killed while it builds leaves nothing that looks like a relea
     }),
   });
   const deploying = app.midflight('deploy');
-  await waitForLog(supervisor, () => app.log(), /midflight build/);
-  await kill(supervisor);
+  await waitForLog(keeper, () => app.log(), /midflight build/);
+  await kill(keeper);
   assert.notEqual((await deploying).exitCode, 0);
   await app.start();
   assert.equal(await app.get(), 'one');
@@ -128,39 +118,13 @@ test('deploys in quick succession end on the last one', async (t) => {
 });
 
 test('a deploy while another one works is told so, and the first one goes on', async (t) => {
-  const { app, supervisor } = await startApp(t);
+  const { app, keeper } = await startApp(t);
   app.commit(toGreeting('two', slowLoad));
   const first = app.midflight('deploy', '--json');
-  await waitForLog(supervisor, () => app.log(), /loading/);
+  await waitForLog(keeper, () => app.log(), /loading/);
   const second = await app.midflight('deploy');
   assert.equal(second.exitCode, 4);
   assert.match(second.stderr, /ERR_MIDFLIGHT_DEPLOY_LOCKED/);
   assert.equal((await first).exitCode, 0);
   assert.equal(await app.get(), 'two');
-});
-
-test('a program that is not Node ends with a killed supervisor, and the next start takes its address', async (t) => {
-  const program = `
-const { createServer } = require('node:http');
-const server = createServer((request, response) => {
-  if (request.url === '/slow') console.log('in flight');
-  setTimeout(() => response.end('from ' + __filename), request.url === '/slow' ? 1_000 : 0);
-});
-server.listen({ fd: 3 });
-process.once('SIGTERM', () => server.close());
-`;
-  const app = await createTestApp({
-    files: { 'plain.cjs': program },
-    config: (port) => ({ command: ['node', 'plain.cjs'], listen: [`127.0.0.1:${port}`], probationMs: 50 }),
-  });
-  t.after(() => app.dispose());
-  const supervisor = await app.start();
-  const first = await app.get();
-  assert.match(first, /\.midflight\/releases\/.*plain\.cjs$/);
-  const answer = app.get('/slow');
-  await waitForLog(supervisor, app.log, /in flight/);
-  await kill(supervisor);
-  await app.start();
-  assert.equal(await app.get(), first);
-  assert.equal(await answer, first);
 });

@@ -2,7 +2,16 @@
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import http, { type IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -60,6 +69,8 @@ export interface TestAppOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** What runs `midflight start`; nothing where it is not said. */
   readonly launcher?: readonly string[];
+  /** What runs `start`, and nothing else; that of this repository where it is not said. */
+  readonly startFile?: string;
   /** Start in a process group of its own, as a shell does. */
   readonly ownGroup?: boolean;
   /** Gets all that `start` and the app print, as it comes. */
@@ -103,7 +114,13 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
   };
 
   const spawnStart = (...args: string[]): ChildProcess => {
-    const [file, ...words] = [...(options.launcher ?? []), process.execPath, commandLine, 'start', ...args];
+    const [file, ...words] = [
+      ...(options.launcher ?? []),
+      process.execPath,
+      options.startFile ?? commandLine,
+      'start',
+      ...args,
+    ];
     const child = spawn(file ?? '', words, {
       cwd: directory,
       env: environment,
@@ -169,6 +186,7 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
         await once(child, 'exit');
         clearTimeout(timer);
       }
+      endOrphans(directory);
     },
     async dispose() {
       await app.end();
@@ -176,6 +194,19 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
     },
   };
   return app;
+}
+
+/** What a keeper has left that was killed. */
+function endOrphans(directory: string): void {
+  const file = path.join(directory, '.midflight/processes.json');
+  if (!existsSync(file)) return;
+  for (const { pid, startTime } of JSON.parse(readFileSync(file, 'utf8')) as {
+    pid: number;
+    startTime: string;
+  }[]) {
+    const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '';
+    if (stat.includes(` ${startTime} `)) process.kill(pid, 'SIGKILL');
+  }
 }
 
 /** Resolves when what was printed matches; rejects when the process ends first. */
