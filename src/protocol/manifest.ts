@@ -217,7 +217,11 @@ type WrittenManifest = Omit<Manifest, 'modules' | 'settings'> & {
 };
 
 /** What a release says of settings that there were not yet when it was built. */
-const settingsBefore = { stopSignal: 'SIGTERM', quiesceTimeoutMs: 2_000 } as const;
+const settingsBefore = {
+  stopSignal: 'SIGTERM',
+  quiesceTimeoutMs: 2_000,
+  upgraded: { policy: 'carry', spreadMs: 10_000 },
+} as const;
 
 /** Reads what JSON.stringify has made of a manifest. It was checked when it was written.
  *  Errors: ERR_MIDFLIGHT_RELEASE_OUTDATED. */

@@ -101,6 +101,8 @@ export type WorkerRequest =
       readonly mode: StatePassing;
       readonly quiesceTimeoutMs: number;
       readonly timeoutMs: number;
+      /** For how long it waits then. */
+      readonly commitTimeoutMs: number;
     }
   /** After `sendState` and `pause`: reads again from the connections that are still here. */
   | { readonly type: 'unhold' };

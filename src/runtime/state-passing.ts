@@ -22,9 +22,6 @@ import type { EncodedState } from './state-entry.ts';
 import { receiveStates, sendStates, toChecksum, type SentStates } from './state-transfer.ts';
 import type { StateEncoding, StateProblem, StateRegistry, WantedStates } from './state.ts';
 
-/** A commit follows within milliseconds, once all workers have passed theirs. Whoever does not hear of it by then goes on by
- *  itself: clients are waiting. */
-const COMMIT_TIMEOUT_MS = 10_000;
 /** Clients wait while it is looked whether work has ended. */
 const QUIET_CHECK_MS = 2;
 /** Work that runs for longer after a handoff is looked at when its process ends. */
@@ -49,6 +46,8 @@ export interface ReceiveRequest {
 
 export interface SendRequest extends ReceiveRequest {
   readonly quiesceTimeoutMs: number;
+  /** Whoever has passed its states and does not hear how it went on by then goes on by itself: clients are waiting. */
+  readonly commitTimeoutMs: number;
 }
 
 export interface StatePassing {
@@ -147,7 +146,7 @@ class Passing implements StatePassing {
       encode: (wanted) => (isBusy ? encodeAtOnce(states.encode(wanted)) : states.encode(wanted)),
       ...(request.mode === 'handoff' ? {} : { onProblem: (problem) => failures.push(problem) }),
     });
-    if (request.mode !== 'early') this.#settle(sent, isBusy, request.timeoutMs + COMMIT_TIMEOUT_MS);
+    if (request.mode !== 'early') this.#settle(sent, isBusy, request.commitTimeoutMs);
     return {
       states: sent.states.map(({ name, byteCount, durationMs }) => ({ name, byteCount, durationMs })),
       failures: [

@@ -108,9 +108,11 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       return generations.servers.drain({ timeoutMs: 0 });
     case 'drain':
       generations.leave();
+      void passing.unhold();
       return drain(request);
     case 'quiesce':
       generations.leave();
+      void passing.unhold();
       return generations.quiesce(request.timeoutMs);
     case 'resume':
       await passing.resume();

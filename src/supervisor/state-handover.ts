@@ -11,6 +11,8 @@ import type { WorkersEnv } from './workers-env.ts';
 
 /** Clients wait for it. 100 MB take about a second. */
 const STATE_TIMEOUT_MS = 30_000;
+/** A commit follows within milliseconds, once all workers have passed theirs. */
+const COMMIT_TIMEOUT_MS = 5_000;
 
 /** One worker, and the one that comes after it. */
 export interface Succession {
@@ -23,6 +25,12 @@ export interface StateTimings {
   /** Of the slowest worker, as they do it at the same time. */
   readonly stateMs: number;
   readonly quiesceMs: number;
+}
+
+interface Order {
+  readonly mode: StatePassing;
+  readonly quiesceTimeoutMs: number;
+  readonly commitTimeoutMs: number;
 }
 
 export interface StateHandover {
@@ -53,26 +61,20 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
     return answer ?? [];
   }
 
-  async function send(
-    { from, to }: Succession,
-    mode: StatePassing,
-    quiesceTimeoutMs: number,
-  ): Promise<StateReport | null> {
+  async function send({ from, to }: Succession, order: Order): Promise<StateReport | null> {
     const names = await namesOf(from);
     if (names.length === 0 && stateful.has(from) && from.worker.hasExited()) throw ended(from);
     if (names.length === 0) return null;
-    const path = env.stateSocketOf(to.worker.pid);
-    const timeoutMs = STATE_TIMEOUT_MS;
+    const transfer = {
+      path: env.stateSocketOf(to.worker.pid),
+      mode: order.mode,
+      timeoutMs: STATE_TIMEOUT_MS,
+    };
     // It listens for as long as the other one may take until it comes.
-    await ask(to.worker, { type: 'receiveState', path, mode, timeoutMs: timeoutMs + quiesceTimeoutMs });
+    const timeoutMs = STATE_TIMEOUT_MS + order.quiesceTimeoutMs;
+    await ask(to.worker, { type: 'receiveState', ...transfer, timeoutMs });
     try {
-      return (await ask(from.worker, {
-        type: 'sendState',
-        path,
-        mode,
-        quiesceTimeoutMs,
-        timeoutMs,
-      })) as StateReport;
+      return (await ask(from.worker, { type: 'sendState', ...order, ...transfer })) as StateReport;
     } catch (error) {
       throw from.worker.hasExited() ? ended(from) : error;
     }
@@ -81,7 +83,7 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
   async function early(succession: Succession): Promise<void> {
     const { from } = succession;
     try {
-      await send(succession, 'early', 0);
+      await send(succession, { mode: 'early', quiesceTimeoutMs: 0, commitTimeoutMs: 0 });
     } catch (error) {
       // What has crashed has no states any more.
       if (!from.worker.hasExited()) throw error;
@@ -93,7 +95,12 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
     successions: readonly Succession[],
     quiesceTimeoutMs: number,
   ): Promise<StateTimings | null> {
-    const sent = successions.map((each) => send(each, 'handoff', quiesceTimeoutMs));
+    const order = {
+      mode: 'handoff',
+      quiesceTimeoutMs,
+      commitTimeoutMs: toCommitTimeout(successions),
+    } as const;
+    const sent = successions.map((each) => send(each, order));
     const results = await Promise.allSettled(sent);
     const failure = results.find((result) => result.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
@@ -107,6 +114,7 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
   }
 
   async function giveBack(successions: readonly Succession[], quiesceTimeoutMs: number): Promise<void> {
+    const order = { mode: 'back', quiesceTimeoutMs, commitTimeoutMs: toCommitTimeout(successions) } as const;
     await Promise.all(
       successions.map(async (each) => {
         const { pid } = each.to.worker;
@@ -114,7 +122,7 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
         if (names.length === 0) return;
         try {
           if (each.from.worker.hasExited()) throw ended(each.from);
-          const report = await send(each, 'back', quiesceTimeoutMs);
+          const report = await send(each, order);
           if (report !== null) env.log(`states passed back to worker ${pid}: ${describe(report)}`);
           for (const { name, error } of report?.failures ?? [])
             env.log(`the state "${name}" of worker ${pid} is as it was before the handoff: ${error.message}`);
@@ -145,6 +153,11 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
       }
     },
   };
+}
+
+/** One that is ready waits for the slowest. */
+function toCommitTimeout({ length }: readonly Succession[]): number {
+  return length > 1 ? STATE_TIMEOUT_MS + COMMIT_TIMEOUT_MS : COMMIT_TIMEOUT_MS;
 }
 
 function ended({ worker }: Member): MidflightError {

@@ -12,10 +12,24 @@ const counter: Files = {
 import { createServer } from 'node:http';
 import { state } from 'midflight';
 const count = state('count', () => ({ answered: 0 }));
+class Meter {
+  #value: number;
+  constructor(value = 0) {
+    this.#value = value;
+  }
+  get value() {
+    return this.#value;
+  }
+  increment() {
+    this.#value++;
+  }
+}
+const meter = state('meter', () => new Meter(), { encode: ({ value }) => value, decode: (value: number) => new Meter(value) });
 
 createServer((request, response) => {
-  if (request.url === '/count') return response.end(JSON.stringify({ ...count, pid: process.pid }));
+  if (request.url === '/count') return response.end(JSON.stringify({ ...count, metered: meter.value, pid: process.pid }));
   count.answered++;
+  meter.increment();
   response.end(String(count.answered));
 }).listen(Number(process.env.PORT), '127.0.0.1');
 `,
@@ -82,7 +96,9 @@ test('a counter that strict clients write to through five handoffs has every ans
   const { answered, failures } = await clients.stop();
   assert.deepEqual(failures, []);
   assert.equal(pids.size, 5);
-  assert.equal((await ask<{ answered: number }>(app, '/count')).answered, answered);
+  const counted = await ask<{ answered: number; metered: number }>(app, '/count');
+  // What is in private fields can't be put into an object that is there: the new code was evaluated with it.
+  assert.deepEqual([counted.answered, counted.metered], [answered, answered]);
   assert.ok(answered > 500, `${answered} answers`);
 });
 
@@ -218,7 +234,9 @@ createServer((request, response) => {
   const app = await startApp(t, server(''));
   await post(app, 'Ann');
   const { pid } = await ask<Guests>(app, '/');
+  const clients = startClients(app, 4);
   const refused = await deploy(app);
+  assert.deepEqual((await clients.stop()).failures, []);
   const { code, message } = refused['error'] as { code: string; message: string };
   assert.deepEqual([refused['result'], code], ['rejected', 'ERR_MIDFLIGHT_STATE_UNENCODABLE']);
   assert.match(message, /The state "tasks" can't be copied/);
@@ -260,6 +278,22 @@ createServer((request, response) => {
   // Connections wait until the process has come back.
   assert.equal(await app.get('/'), 'served');
   assert.equal((await deploy(app))['result'], 'committed');
+});
+
+test('a new process that is killed while it takes over refuses the handoff, and the old one serves on', async (t) => {
+  const app = await startApp(t, guestsOne);
+  await post(app, 'Ann');
+  const { pid } = await ask<Guests>(app, '/');
+  // Once for the early copy, and once for the last.
+  const up =
+    'up: (names: string[]) => (globalThis.ups = 1 + (globalThis.ups ?? 0)) === 2 && process.kill(process.pid, "SIGKILL") || new Map(),';
+  app.commit({ 'server.ts': (guestsTwo['server.ts'] ?? '').replace(/up: .*/, up) });
+  const refused = await deploy(app);
+  assert.equal(refused['result'], 'rejected', JSON.stringify(refused));
+  assert.match(JSON.stringify(refused['error']), /STATE_TRANSFER_FAILED/);
+  await post(app, 'Bob');
+  const after = await ask<Guests>(app, '/');
+  assert.deepEqual([after.guests, after.pid], [['Ann', 'Bob'], pid]);
 });
 
 const watched = (healthy: boolean): Files => ({
