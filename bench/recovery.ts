@@ -17,7 +17,7 @@ const sizes = {
   kills: 10,
   workers: 2,
   warmUpMs: 3_000,
-  pauseMs: 3_000,
+  pauseMs: 11_000,
   giveUpMs: 10_000,
   drainMs: 3_000,
 };
@@ -38,7 +38,7 @@ export const claim: Claim = {
   title: 'Recovery: the supervisor is killed under load',
   method: (size) =>
     `${size['strict']} strict keep-alive clients with think time up to 1 s, ${size['newConnection']} that open a connection for each request and ${size['webSocket']} WebSockets; ` +
-    `the supervising process (pm2’s daemon, the primary of node:cluster, the master of nginx and HAProxy) gets SIGKILL ${size['kills']} times, or until the system does not come back ` +
+    `the supervising process (pm2’s daemon, the primary of node:cluster, the master of nginx and HAProxy) gets SIGKILL ${size['kills']} times, ${(size['pauseMs'] ?? 0) / 1_000} s after it was back from the time before, or until the system does not come back ` +
     `within ${(size['giveUpMs'] ?? 0) / 1_000} s. Back is a supervisor of another process that answers what is its status and has the app, with workers that serve. The time is from the kill on. Nothing ` +
     `starts the peers again: under systemd or the like that would be done for them, with what was lost lost.`,
   versions: peerVersions,
