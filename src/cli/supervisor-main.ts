@@ -24,7 +24,7 @@ async function run(settings: StartSettings): Promise<never> {
   });
   try {
     const { startApp } = await import('../console/start-app.ts');
-    const outcome = await startApp({ settings, keeper, log });
+    const outcome = await startApp({ settings, keeper, version: readVersion(), log });
     if (outcome.type === 'replaced') process.exit(0);
     process.exitCode = outcome.exitCode;
   } catch (error) {

@@ -41,8 +41,8 @@ async function waitForOutcome(home: Home, token: string): Promise<Status['superv
   while (performance.now() < deadline) {
     const status = (await callControl(home, { method: 'GET', path: '/status' }).catch(
       () => null,
-    )) as Status | null;
-    if (status?.supervisor.upgrade?.token === token) return status.supervisor;
+    )) as Partial<Status> | null;
+    if (status?.supervisor?.upgrade?.token === token) return status.supervisor;
     await sleep(POLL_MS);
   }
   throw new MidflightError('ERR_MIDFLIGHT_UPGRADE_FAILED', [

@@ -44,6 +44,7 @@ export interface ControlOptions {
   readonly history: History;
   readonly host: ProcessHost;
   readonly upgrade: Upgrade;
+  readonly version: string;
   readonly keeper: Inventory;
   onStop(): void;
 }
@@ -77,6 +78,7 @@ function toRoutes({
   history,
   host,
   upgrade,
+  version,
   keeper,
   onStop,
 }: ControlOptions): Hono {
@@ -98,7 +100,7 @@ function toRoutes({
       app: appName,
       release: workers.currentRelease()?.manifest.id ?? null,
       keeper: { pid: keeper.keeper.pid },
-      supervisor: { pid: process.pid, restarts: keeper.restarts, upgrade: upgrade.outcome() },
+      supervisor: { pid: process.pid, version, restarts: keeper.restarts, upgrade: upgrade.outcome() },
       workers: await workers.status(),
       lastCrash: workers.lastCrash(),
       listeners: await host.listeners(),

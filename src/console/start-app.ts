@@ -22,6 +22,8 @@ import { createUpgrade } from './upgrade-self.ts';
 export interface StartOptions {
   readonly settings: StartSettings;
   readonly keeper: Keeper;
+  /** Of this Midflight. */
+  readonly version: string;
   readonly log: (message: string) => void;
 }
 
@@ -31,7 +33,7 @@ export type StartOutcome =
   | { readonly type: 'replaced' };
 
 /** Runs until it is stopped or replaced. Rejects where the first release can't be started. */
-export async function startApp({ settings, keeper, log }: StartOptions): Promise<StartOutcome> {
+export async function startApp({ settings, keeper, version, log }: StartOptions): Promise<StartOutcome> {
   const { appDirectory, request } = settings;
   const home = toHome(appDirectory);
   const history = openHistory(home.database);
@@ -59,6 +61,7 @@ export async function startApp({ settings, keeper, log }: StartOptions): Promise
     history,
     host,
     upgrade,
+    version,
     keeper: keeper.inventory,
     onStop: () => ended.resolve('stopped'),
   });

@@ -106,7 +106,8 @@ async function killLater(orphan: Orphan): Promise<void> {
 function signal(orphan: Orphan, name: NodeJS.Signals): void {
   if (!isRunning(orphan)) return;
   try {
-    process.kill(orphan.pid, name);
+    // A program leads a group; what it has started ends with it.
+    process.kill(name === 'SIGKILL' && !orphan.isNode ? -orphan.pid : orphan.pid, name);
   } catch {
     // It has ended between the look and the signal.
   }

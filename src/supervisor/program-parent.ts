@@ -101,6 +101,8 @@ sub pass_on {
   my $group = getpgrp($from || $$);
   my $is_own = $from == $program || !defined $group || $group < 0 || $group == $$;
   return if $is_own && $from != $keeper && getppid == $keeper;
+  # The program is about to close its sockets: a copy would keep the address, where no keeper holds it any more.
+  if ($name eq 'TERM') { POSIX::close($_) for 3 .. 2 + $count }
   kill $name eq 'TERM' ? $stop : $name, $program;
 }
 `;
