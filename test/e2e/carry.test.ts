@@ -96,3 +96,43 @@ test('a release that falls ill in probation gives back the connections that it w
     client.socket.destroy();
   }
 });
+
+test('a connection that a generation before accepted is carried like any other', async (t) => {
+  const app = await createTestApp({ files: toApp('v0'), config: { ...config, probationMs: 0 } });
+  t.after(() => app.dispose());
+  await app.start();
+  const client = await RawClient.connect(app.port);
+  const { pid } = await client.get('/');
+  app.commit(toApp('v1'));
+  assert.equal((await app.midflight('deploy', '--json')).json.path, 'swap');
+  assert.deepEqual(await client.get('/'), { status: 200, pid, isClosing: false, body: 'v1' });
+  app.commit(toApp('v2'));
+  await app.midflight('deploy', '--json', '--path', 'handoff');
+  const answer = await client.get('/');
+  assert.deepEqual([answer.body, answer.isClosing], ['v2', false]);
+  assert.notEqual(answer.pid, pid);
+  client.socket.destroy();
+});
+
+test('a supervisor that is killed while connections go over takes none of them with it', async (t) => {
+  const app = await createTestApp({ files: toApp('v0'), config: { ...config, probationMs: 20_000 } });
+  t.after(() => app.dispose());
+  await app.start();
+  const clients = await Promise.all(Array.from({ length: 50 }, () => RawClient.connect(app.port)));
+  const stop = new AbortController();
+  const versions = new Set<string>();
+  const asking = Promise.all(clients.map((client) => ask(client, { versions, count: 0 }, stop.signal)));
+  asking.catch(() => stop.abort());
+  const before = await app.status();
+  app.commit(toApp('v1'));
+  const deployed = app.midflight('deploy', '--json', '--path', 'handoff');
+  while (!versions.has('v1') && !stop.signal.aborted) await sleep(1);
+  process.kill(before.supervisor.pid, 'SIGKILL');
+  await deployed;
+  // The next supervisor goes back, as nobody has seen the probation through.
+  const fresh = await RawClient.connect(app.port);
+  while ((await fresh.get('/')).body !== 'v0') await sleep(10);
+  stop.abort();
+  await asking;
+  for (const client of [fresh, ...clients]) client.socket.destroy();
+});
