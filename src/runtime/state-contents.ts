@@ -4,9 +4,14 @@
  *  Errors: a DataCloneError, or a TypeError where the clone would be of another class. */
 export function copyData(value: unknown): unknown {
   const copy: unknown = structuredClone(value);
+  requireGoodCopy(value, copy);
+  return copy;
+}
+
+/** Errors: a TypeError where something in the copy is of another class. */
+export function requireGoodCopy(value: unknown, copy: unknown): void {
   const lost = findLostClass(value, copy);
   if (lost !== null) throw new TypeError(`it holds a ${lost}, and a copy of that would be a plain object`);
-  return copy;
 }
 
 /** True where nothing but fields and elements makes the value: no class that may keep something to itself. */

@@ -3,7 +3,7 @@
 import v8 from 'node:v8';
 
 import { MidflightError } from '../errors.ts';
-import { copyData, isTransparent, replaceContents } from './state-contents.ts';
+import { copyData, isTransparent, replaceContents, requireGoodCopy } from './state-contents.ts';
 import { attempt, migrateData } from './state-migration.ts';
 import type { AnyStateOptions } from './state-options.ts';
 
@@ -70,21 +70,27 @@ function fillClass(name: string, staged: Entry, value: unknown): boolean {
 /** A copy of what a state is made of.
  *  Errors: ERR_MIDFLIGHT_STATE_UNENCODABLE. */
 export function toData(name: string, { value, options }: Entry): unknown {
-  try {
-    return copyData(options.encode ? options.encode(value) : value);
-  } catch (cause) {
-    throw unencodable(name, cause);
-  }
+  return attemptEncoding(name, () => copyData(options.encode ? options.encode(value) : value));
 }
 
 /** A state for another process; led down where that wants an older version.
  *  Errors: ERR_MIDFLIGHT_STATE_UNENCODABLE, …_UNMIGRATED, …_MIGRATION_FAILED. */
 export function encodeEntry(name: string, entry: Entry, wanted = entry.version): EncodedState {
   const { version: from, options } = entry;
+  if (wanted >= from) return { name, version: from, bytes: toBytes(name, entry) };
   const data = toData(name, entry);
-  if (wanted >= from) return { name, version: from, bytes: serialize(name, data) };
   const lower = migrateData({ name, data, from, to: wanted, migrate: options.migrate });
-  return { name, version: wanted, bytes: serialize(name, lower) };
+  return { name, version: wanted, bytes: attemptEncoding(name, () => serialize(lower)) };
+}
+
+/** What is sent is what is looked at: another copy would double the time in which clients wait. */
+function toBytes(name: string, { value, options }: Entry): Uint8Array {
+  return attemptEncoding(name, () => {
+    const data = options.encode ? options.encode(value) : value;
+    const bytes = serialize(data);
+    requireGoodCopy(data, deserialize(bytes));
+    return bytes;
+  });
 }
 
 /** Errors: ERR_MIDFLIGHT_STATE_UNMIGRATED, …_MIGRATION_FAILED. */
@@ -93,14 +99,10 @@ export function decodeEntry({ name, version, bytes }: EncodedState, options: Any
 }
 
 /** Not `v8.serialize`: what that makes of typed arrays is a view of the bytes when it is read again. */
-function serialize(name: string, data: unknown): Uint8Array {
+function serialize(data: unknown): Uint8Array {
   const serializer = new v8.Serializer();
   serializer.writeHeader();
-  try {
-    serializer.writeValue(data);
-  } catch (cause) {
-    throw unencodable(name, cause);
-  }
+  serializer.writeValue(data);
   return serializer.releaseBuffer();
 }
 
@@ -110,9 +112,13 @@ function deserialize(bytes: Uint8Array): unknown {
   return deserializer.readValue();
 }
 
-function unencodable(name: string, cause: unknown): MidflightError {
-  const problem = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
-  return new MidflightError('ERR_MIDFLIGHT_STATE_UNENCODABLE', [name, problem], { cause });
+function attemptEncoding<Result>(name: string, act: () => Result): Result {
+  try {
+    return act();
+  } catch (cause) {
+    const problem = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
+    throw new MidflightError('ERR_MIDFLIGHT_STATE_UNENCODABLE', [name, problem], { cause });
+  }
 }
 
 interface Received {
