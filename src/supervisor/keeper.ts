@@ -46,6 +46,8 @@ const UPGRADE_TIMEOUT_MS = 20_000;
 const STEP_DOWN_TIMEOUT_MS = 5_000;
 /** A supervisor that is to cut, and does not end in this time, hangs. */
 const CUT_TIMEOUT_MS = 1_000;
+/** As a shell tells of a program that SIGABRT has ended. */
+const ABORT_EXIT_CODE = 134;
 /** So many supervisors may crash on a signal to stop, before the keeper ends all by itself. */
 const STOP_CRASHES_MAX = 3;
 
@@ -72,6 +74,7 @@ export async function runKeeper(options: KeeperOptions): Promise<number> {
   const keeper = new Keeper(options);
   for (const signal of ['SIGHUP', 'SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => keeper.pass(signal));
+  process.on('SIGABRT', () => keeper.abort());
   try {
     return await keeper.run();
   } finally {
@@ -151,6 +154,12 @@ class Keeper {
     if (this.#tell({ type: 'signal', signal })) return;
     this.#signals.push(signal);
     this.#wake.abort();
+  }
+
+  /** By systemd, whose watchdog has missed the supervisor. That goes, too; what serves is left for the next keeper. */
+  abort(): never {
+    this.#session?.link.kill();
+    process.exit(ABORT_EXIT_CODE);
   }
 
   /** The supervisor does it, unless it hangs. */

@@ -51,6 +51,7 @@ const SEPARATOR = '\u001F';
 const perlProgram = String.raw`
 use strict; use warnings; use Socket;
 my ($path) = @ARGV;
+$0 = 'midflight notify';
 $path =~ s/^@/\0/;
 socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or die "socket: $!\n";
 my $address = pack_sockaddr_un($path);
