@@ -4,37 +4,28 @@ import { describe, toMessage, type Message } from './message.ts';
 
 const MESSAGES_KEPT = 100;
 
-interface Room {
-  readonly messages: Message[];
-  readonly members: Set<WebSocket>;
+/** What was said lives on while the code around it is replaced, and in the next process. */
+const conversations = state('conversations', () => new Map<string, Message[]>());
+
+/** Who takes part lives on while the code is replaced. Connections are of one process; in the next one they join again. */
+const members = state('members', () => new Map<string, Set<WebSocket>>(), { local: true });
+
+export function join(room: string, socket: WebSocket): void {
+  members.set(room, (members.get(room) ?? new Set()).add(socket));
 }
 
-/** Lives on while the code around it is replaced: the conversation, and who takes part in it. */
-const rooms = state('rooms', () => new Map<string, Room>());
-
-function open(name: string): Room {
-  const room = rooms.get(name) ?? { messages: [], members: new Set<WebSocket>() };
-  rooms.set(name, room);
-  return room;
-}
-
-export function join(name: string, socket: WebSocket): void {
-  open(name).members.add(socket);
-}
-
-export function leave(name: string, socket: WebSocket): void {
-  open(name).members.delete(socket);
+export function leave(room: string, socket: WebSocket): void {
+  members.get(room)?.delete(socket);
 }
 
 /** Keeps the message and sends it to everybody in the room, whichever version of the code they came in by. */
-export function say(name: string, author: string, text: string): void {
-  const { messages, members } = open(name);
+export function say(room: string, author: string, text: string): void {
   const message = toMessage(author, text);
-  messages.push(message);
-  messages.splice(0, messages.length - MESSAGES_KEPT);
-  for (const member of members) member.send(JSON.stringify(message));
+  const said = [...(conversations.get(room) ?? []), message];
+  conversations.set(room, said.slice(-MESSAGES_KEPT));
+  for (const member of members.get(room) ?? []) member.send(JSON.stringify(message));
 }
 
-export function conversation(name: string): string[] {
-  return open(name).messages.map(describe);
+export function conversation(room: string): string[] {
+  return (conversations.get(room) ?? []).map(describe);
 }

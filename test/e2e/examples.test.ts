@@ -185,6 +185,32 @@ test('chat: the conversation and the connections live through a swap', async (t)
   );
 });
 
+test('chat: the conversation, the rooms and the connections go to the next process', async (t) => {
+  const { app } = await startExample(t, 'chat', {
+    config: { entry: 'server.ts', ...probation },
+    linkPackages: true,
+  });
+  const ann = await join(t, app, 'ann');
+  const bob = await join(t, app, 'bob');
+  const { pid } = JSON.parse(await app.get()) as { pid: number };
+  assert.deepEqual(await say(ann, bob, 'hello'), { author: 'ann', text: 'hello', version: '1' });
+  app.commit({ 'version.ts': `export const version: string = '2';\n` });
+  assert.equal((await deploy(app, '--path', 'handoff'))['path'], 'handoff');
+  const cid = await join(t, app, 'cid');
+  assert.deepEqual(await say(ann, bob, 'who is here?'), {
+    author: 'ann',
+    text: 'who is here?',
+    version: '2',
+  });
+  assert.deepEqual(await say(cid, ann, 'me'), { author: 'cid', text: 'me', version: '2' });
+  assert.notEqual((JSON.parse(await app.get()) as { pid: number }).pid, pid);
+  const conversation = JSON.parse(await app.get('/rooms/lobby')) as string[];
+  assert.deepEqual(
+    conversation.map((line) => line.replace(/ \(.*/, '')),
+    ['ann: hello', 'ann: who is here?', 'cid: me'],
+  );
+});
+
 test('chat runs with plain node', async (t) => {
   const port = String(await findFreePort());
   const child = await runPlain(t, 'chat', [process.execPath, 'server.ts'], { PORT: port });
