@@ -50,6 +50,7 @@ import { carryKinds } from './servers/carry-kind.ts';
 import { toAddressKey } from './servers/listen-address.ts';
 import type { ListenerSource } from './servers/listener-source.ts';
 import { unmapStackTraces } from './stack-traces.ts';
+import { moveWebSockets } from './web-sockets/move-web-sockets.ts';
 import { createWebSocketKind, WEB_SOCKET_KIND } from './web-sockets/web-socket-kind.ts';
 import { createWebSocketRegistry } from './web-sockets/web-socket-registry.ts';
 import { createStateRegistry, type StateRegistry } from './state.ts';
@@ -130,6 +131,7 @@ class ProcessGenerations implements Generations {
   );
   readonly #options: GenerationsOptions;
   readonly states: StateRegistry = createStateRegistry({ modulesOf: (scope) => this.#originsOf(scope) });
+  readonly #webSockets = createWebSocketRegistry({ current: () => this.#current?.scope ?? null });
   readonly #retirement: Retirement;
   readonly #restores: readonly (() => void)[];
   /** Modules that said, by `import.meta.hot.invalidate`, that they can't be replaced in place. */
@@ -152,11 +154,10 @@ class ProcessGenerations implements Generations {
       generations: () => this.#all(),
       current: () => this.#current,
     });
-    const webSockets = createWebSocketRegistry({ current: () => this.#current?.scope ?? null });
-    carryKinds().set(WEB_SOCKET_KIND, createWebSocketKind(webSockets));
+    carryKinds().set(WEB_SOCKET_KIND, createWebSocketKind(this.#webSockets));
     this.#restores = [
       () => {
-        webSockets.dispose();
+        this.#webSockets.dispose();
         carryKinds().delete(WEB_SOCKET_KIND);
       },
       bridgeNativeLoads((file) => this.#moduleAt(file)),
@@ -323,6 +324,7 @@ class ProcessGenerations implements Generations {
       return this.commit(number, options);
     }
     this.#preparing = null;
+    this.#moveWebSockets();
     this.#settleCommitted(next, before, options.provisional);
     if (before !== null) this.hotEvents.emit('vite:afterUpdate', payload);
   }
@@ -334,6 +336,10 @@ class ProcessGenerations implements Generations {
     this.#proved = next;
     this.states.settle();
     if (proved !== null) void this.#retirement.retire(proved, RETIRE_TIMEOUT_MS);
+  }
+
+  #moveWebSockets(): void {
+    moveWebSockets(this.#webSockets, (socket) => this.servers.rekeep(socket));
   }
 
   #notify(next: Generation, before: Generation): void {
@@ -491,6 +497,7 @@ class ProcessGenerations implements Generations {
     this.#invalidated.clear();
     this.states.goBack(this.#proved.scope);
     this.#point(this.#proved);
+    this.#moveWebSockets();
     void this.#retirement.retire(failed, RETIRE_TIMEOUT_MS);
     return true;
   }

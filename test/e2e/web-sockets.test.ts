@@ -1,8 +1,10 @@
 /** WebSockets under traffic while releases come and go: none is closed, and nothing on them is lost, doubled or out of order. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'ws';
 import { startNumberedClient, type NumberedClient } from '../runtime/web-sockets/numbered-client.ts';
 import { createTestApp, type Files, type TestApp } from '../support/app.ts';
 
@@ -125,3 +127,61 @@ test('300 WebSockets outlive three handoffs and a release that fails in probatio
   assert.equal(sum('echoed') + sum('late'), sum('sent'));
   t.diagnostic(`${sum('sent')} messages, ${sum('late')} of them answered late`);
 });
+
+test('after a swap a broadcast reaches all WebSockets that move to the new code, and after a rollback too', async (t) => {
+  const moving = `
+import { createServer } from 'node:http';
+import { WebSocketServer } from 'ws';
+import { carryWebSockets } from 'midflight/ws';
+import { version } from './version.ts';
+
+const names = new Map();
+const httpServer = createServer((_, response) => response.end(version));
+const webSockets = new WebSocketServer({ server: httpServer });
+const serve = (webSocket, name) => {
+  names.set(webSocket, name);
+  webSocket.on('message', (text) => {
+    for (const client of webSockets.clients) client.send([version, name, text].join(' '));
+  });
+};
+webSockets.on('connection', (webSocket, { url }) => serve(webSocket, url.slice(1)));
+carryWebSockets(webSockets, {
+  save: (webSocket) => names.get(webSocket),
+  restore: serve,
+  forget: (webSocket) => names.delete(webSocket),
+  swap: 'move',
+});
+httpServer.listen(Number(process.env.PORT), '127.0.0.1');
+`;
+  const app = await startApp(t, { 'server.ts': moving });
+  const sockets = await Promise.all(['ann', 'bob'].map((name) => open(t, app, name)));
+  app.commit(toVersion('2'));
+  assert.equal((await app.midflight('deploy', '--json')).json['path'], 'swap');
+  sockets.push(await open(t, app, 'cid'));
+  for (const [index, name] of ['ann', 'bob', 'cid'].entries())
+    assert.deepEqual(
+      await say(sockets, index, 'hi'),
+      Array.from(sockets, () => `2 ${name} hi`),
+    );
+  const { workers } = (await app.midflight('status', '--json')).json as { workers: { upgraded: number }[] };
+  assert.equal(workers[0]?.upgraded, 3);
+  assert.equal((await app.midflight('rollback', '--json')).json['path'], 'swap');
+  assert.deepEqual(
+    await say(sockets, 1, 'back'),
+    Array.from(sockets, () => '1 bob back'),
+  );
+});
+
+async function open(t: TestContext, app: TestApp, name: string): Promise<WebSocket> {
+  const socket = new WebSocket(`${app.origin.replace('http', 'ws')}/${name}`);
+  t.after(() => socket.terminate());
+  await once(socket, 'open');
+  return socket;
+}
+
+/** What all hear when one speaks. */
+async function say(sockets: readonly WebSocket[], from: number, text: string): Promise<string[]> {
+  const heard = sockets.map((socket) => once(socket, 'message'));
+  sockets[from]?.send(text);
+  return (await Promise.all(heard)).map(([data]) => String(data));
+}

@@ -206,6 +206,14 @@ class Adoption implements ServerAdoption {
     return decideTakeover(isOpen ? hub.current : null, carried, handle);
   };
 
+  rekeep(socket: net.Socket): void {
+    for (const server of this.#servers) {
+      const heir = server.hub?.current;
+      if (heir !== null && heir !== undefined && heir !== server && server.kept.delete(socket))
+        heir.keep(socket);
+    }
+  }
+
   counts(): WorkCounts {
     const scopes = new Set<GenerationScope>();
     let openCount = 0;

@@ -1,5 +1,7 @@
 /** What the runtime asks of adopted servers. */
 
+import type { Socket } from 'node:net';
+
 import type { CarryReport, OpenWork } from '../../protocol/messages.ts';
 import type { Give, SendNote, Take } from '../carry-channel.ts';
 import type { GenerationScope } from '../generation-scope.ts';
@@ -56,6 +58,8 @@ export interface ServerAdoption {
   giveAway(options: GiveAwayOptions): Promise<CarryReport>;
   /** Decides about a live connection of another process. */
   readonly takeOver: Take;
+  /** An upgraded socket belongs to the current generation from now on. */
+  rekeep(socket: Socket): void;
   counts(): WorkCounts;
   /** Resolves when a generation answers no request any more. Its upgraded sockets are counted, not waited for. */
   whenQuiet(scope: GenerationScope, options: { timeoutMs: number }): Promise<QuietReport>;

@@ -81,6 +81,12 @@ export class CarriedServer {
     this.#tell('forget', webSocket);
   }
 
+  /** It stays in this process, with another server. */
+  yield(webSocket: InternalWebSocket): void {
+    this.members.delete(webSocket);
+    this.#tell('forget', webSocket);
+  }
+
   /** It was to go, and has not. */
   keep(webSocket: InternalWebSocket): void {
     this.#tell('keep', webSocket);

@@ -27,8 +27,8 @@ export interface CarryOptions<Socket, Data> {
   /** By default all stop reading at once, and read on when all have arrived, so that no broadcast misses one that is on its way.
    *  False: each on its own, with a shorter silence. */
   together?: boolean;
-  /** What becomes of them in a swap. By default they stay with the code that accepted them. `move` gives them to the new
-   *  code by the same three functions. */
+  /** What becomes of them in a swap. By default they stay with the code that accepted them. `move` gives them to the new code
+   *  by `save`, `forget` and `restore`, in this order, with all listeners removed. */
   swap?: 'stay' | 'move';
 }
 
@@ -42,10 +42,7 @@ export function carryWebSockets<Socket extends object, Data>(
 ): void {
   const problem = whyNotServer(server) ?? whyNotOptions(options);
   if (problem !== null) throw new MidflightError('ERR_MIDFLIGHT_WEB_SOCKETS_INVALID', [problem]);
-  findRegistry()?.register(
-    server as unknown as InternalWebSocketServer,
-    options as CarryOptions<object, unknown>,
-  );
+  findRegistry()?.register(server as unknown as InternalWebSocketServer, options);
 }
 
 function whyNotOptions(options: Partial<CarryOptions<never, unknown>> | undefined): string | null {

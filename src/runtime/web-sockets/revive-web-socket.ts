@@ -13,11 +13,11 @@ import type { CarriedServer } from './carried-server.ts';
 import type { CarriedDeflate, CarriedRequest, CarriedWebSocket } from './carried-web-socket.ts';
 import { findDeflateClass } from './deflate-class.ts';
 import { keepInflated } from './inflate-history.ts';
+import { joinServer } from './join-server.ts';
 import { CLOSE_OPCODE } from './late-frames.ts';
 import {
   DEFLATE,
   type Deflate,
-  endIfEmpty,
   OPEN,
   type InternalWebSocket,
   type InternalWebSocketServer,
@@ -99,7 +99,7 @@ function open({ server, carried, handle, httpServer }: Arrival): Opened {
   webSocket.binaryType = carried.binaryType;
   webSocket.setSocket(socket, Buffer.alloc(0), options);
   server.forgetDeparted();
-  join(server.server, webSocket);
+  joinServer(server.server, webSocket);
   server.add(webSocket, request);
   return { webSocket, socket, request };
 }
@@ -110,15 +110,6 @@ function count(socket: WebSocketStream, server: net.Server | null): void {
   const counting = server as net.Server & { _connections: number };
   socket._server = server;
   counting._connections++;
-}
-
-function join(server: InternalWebSocketServer, webSocket: InternalWebSocket): void {
-  if (server.clients === undefined) return;
-  server.clients.add(webSocket);
-  webSocket.on('close', () => {
-    server.clients?.delete(webSocket);
-    endIfEmpty(server);
-  });
 }
 
 interface InternalRequest extends IncomingMessage {

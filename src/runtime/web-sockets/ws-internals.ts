@@ -89,6 +89,8 @@ export interface InternalWebSocket extends EventEmitter {
   _extensions: Record<string, Deflate>;
   setSocket(socket: net.Socket, head: Buffer, options: object): void;
   close(code?: number, reason?: Buffer): void;
+  pause(): void;
+  resume(): void;
 }
 
 export interface WebSocketClass {
