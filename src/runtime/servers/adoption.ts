@@ -469,6 +469,7 @@ class Adoption implements ServerAdoption {
   #readiness(scope: GenerationScope): Readiness {
     const open = this.#openHubsOf(scope);
     if (open.length === 0) return 'none';
+    if (open.length < this.#hubsOf(scope).length) return 'some';
     const wanted = [...this.#hubs.values()].filter((hub) => hub.current !== null);
     return wanted.every((hub) => open.includes(hub)) ? 'all' : 'some';
   }
