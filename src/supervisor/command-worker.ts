@@ -62,7 +62,7 @@ export function toCommandWorker(
     // That of the program, not of its parent.
     pid: mainPid ?? (hasPerl() ? findChild(hosted.pid) : null) ?? hosted.pid,
     async checkHealth({ path: at, timeoutMs }) {
-      const target = toProbeTarget(sockets, hosted.pid);
+      const target = await toProbeTarget(sockets, hosted.pid);
       const { isServing, seen } = await probeServing({ target, path: at, pid: hosted.pid, timeoutMs });
       if (!isServing) throw new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', [at, seen]);
     },

@@ -5,7 +5,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -101,19 +101,19 @@ async function pause(signal: AbortSignal): Promise<void> {
 
 async function waitForAnswer(start: ReadinessStart, at: string): Promise<ReadinessOutcome> {
   const { hosted, sockets, timeoutMs, signal } = start;
-  const target = toProbeTarget(sockets, hosted.pid);
+  const target = await toProbeTarget(sockets, hosted.pid);
   const { isServing, seen } = await probeServing({ target, path: at, pid: hosted.pid, timeoutMs, signal });
   return isServing ? readyNow : notReady(seen);
 }
 
 /** The first TCP address, as only of TCP the kernel tells whose a connection is; else the first. */
-export function toProbeTarget(sockets: readonly InheritedSocket[], pid: number): ListenTarget {
+export async function toProbeTarget(sockets: readonly InheritedSocket[], pid: number): Promise<ListenTarget> {
   const socket = sockets.find(({ target }) => target.kind === 'tcp') ?? sockets[0];
   if (socket === undefined) throw new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', ['Nothing to ask']);
   const { target, fd } = socket;
   if (target.kind === 'unix' || target.port !== 0) return target;
-  const port = findListeningPort(listSockets(pid).get(String(fd)) ?? '') ?? 0;
-  return { ...target, port };
+  const port = await findListeningPort(listSockets(pid).get(String(fd)) ?? '');
+  return { ...target, port: port ?? 0 };
 }
 
 // --- by being told ----------------------------------------------------------------------------------------------
@@ -146,6 +146,8 @@ async function openPipe(): Promise<Readiness> {
 
 async function openNotify(): Promise<Readiness> {
   const directory = await makeDirectory();
+  // A program that has given up its privileges finds the socket, and nobody else its name.
+  await chmod(directory, 0o711);
   const address = path.join(directory, 'notify');
   const arrived: Notification[] = [];
   const waiting = new EventTarget();

@@ -117,7 +117,7 @@ async function waitForOwner({ target, pid }: ProbeOptions, held: HeldRequest): P
       if (listAccepted(pid, target.path).some((inode) => !before.includes(inode))) return true;
       if (performance.now() - startedAt > UNIX_ACCEPT_MS) return false;
     } else {
-      const inode = findServerInode(toConnection(socket));
+      const inode = await findServerInode(toConnection(socket));
       if (inode !== null) return listTreeSockets(pid).has(inode);
     }
     await sleep(LOOK_MS, null, { signal });
@@ -125,8 +125,9 @@ async function waitForOwner({ target, pid }: ProbeOptions, held: HeldRequest): P
   }
 }
 
-function toConnection({ localAddress = '', localPort = 0, remotePort = 0 }: Socket): Connection {
-  return { clientAddress: localAddress, clientPort: localPort, serverPort: remotePort };
+function toConnection(socket: Socket): Connection {
+  const { localAddress = '', localPort = 0, remoteAddress = '', remotePort = 0 } = socket;
+  return { localAddress, localPort, remoteAddress, remotePort };
 }
 
 function listAccepted(pid: number, path: string): string[] {

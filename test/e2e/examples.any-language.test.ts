@@ -26,11 +26,12 @@ for (const { example, file, clients } of servers) {
       readRepositoryFile(`examples/${example}/${name}`).replaceAll('3000', String(port));
     const app = await createTestApp({ from: `examples/${example}`, files: {} });
     t.after(() => app.dispose());
+    const config = JSON.parse(source('midflight.config.json', app.port)) as object;
     app.commit({
-      'midflight.config.json': source('midflight.config.json', app.port),
+      'midflight.config.json': JSON.stringify({ ...config, probationMs: 200 }),
       [file]: source(file, app.port),
     });
-    const supervisor = await app.start();
+    await app.start();
     const load = startLoad({ origin: app.origin, clients });
     t.after(() => load.stop());
     await load.waitForVersion('1');
@@ -41,6 +42,5 @@ for (const { example, file, clients } of servers) {
     const { failures, requests } = await load.stop();
     assert.deepEqual(failures, [], app.log());
     assert.ok(requests > 50, `${requests} requests`);
-    supervisor.kill('SIGTERM');
   });
 }

@@ -87,14 +87,14 @@ for (const ready of ['listen', { http: '/' }, 'pipe', 'notify'] as const) {
 test('a program that answers 503 is not ready, and the error says so', async (t) => {
   const programs = createPrograms(t);
   const command = toServer('response.statusCode = 503; response.end();');
-  const settings = { ready: { http: '/up' }, readyTimeoutMs: 400 };
+  const settings = { ready: { http: '/up' }, readyTimeoutMs: 1_500 };
   await assert.rejects(programs.start({ command, settings }), { message: /GET \/up was answered by 503/ });
 });
 
 test('a program that fails its health check does not take over', async (t) => {
   const programs = createPrograms(t);
   const command = toServer('response.statusCode = 500; response.end();');
-  const settings = { health: { path: '/health', timeoutMs: 300, intervalMs: 100 } };
+  const settings = { health: { path: '/health', timeoutMs: 1_500, intervalMs: 100 } };
   await assert.rejects(programs.start({ command, settings }), {
     code: 'ERR_MIDFLIGHT_HEALTH_FAILED',
     message: /GET \/health was answered by 500/,
