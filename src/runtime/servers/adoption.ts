@@ -210,7 +210,7 @@ class Adoption implements ServerAdoption {
     for (const server of this.#servers) {
       const heir = server.hub?.current;
       if (heir !== null && heir !== undefined && heir !== server && server.kept.delete(socket))
-        heir.keep(socket);
+        heir.keep(socket, 'websocket');
     }
   }
 
