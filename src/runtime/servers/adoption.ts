@@ -34,6 +34,7 @@ import {
 } from './drain-servers.ts';
 import { Hub } from './hub.ts';
 import { isConflict, type ListenAddress, toAddressKey } from './listen-address.ts';
+import { describeKept } from './kept-sockets.ts';
 import { type ListenRequest, type TcpListenRequest, toListenRequest } from './listen-arguments.ts';
 import { type ListenerSource, toListenError } from './listener-source.ts';
 import { pinsOf, toOpenWork } from './open-work.ts';
@@ -210,7 +211,7 @@ class Adoption implements ServerAdoption {
     for (const server of this.#servers) {
       const heir = server.hub?.current;
       if (heir !== null && heir !== undefined && heir !== server && server.kept.delete(socket))
-        heir.keep(socket, 'websocket');
+        heir.keep(socket, describeKept(socket).kind);
     }
   }
 

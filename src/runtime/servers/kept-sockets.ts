@@ -38,8 +38,9 @@ interface WebSocketLike {
 const known = new WeakMap<EventEmitter, Kept>();
 const told = new WeakSet<EventEmitter>();
 
-/** Notes a socket that a server keeps from now on. */
+/** Notes a socket that a server keeps from now on; one that another has kept before is what it was. */
 export function noteKept(socket: EventEmitter, kind: KeptKind): void {
+  if (known.has(socket)) return;
   const { bytesWritten } = socket as Socket;
   known.set(socket, { kind, sinceS: secondsNow(), bytesWritten });
 }
