@@ -160,6 +160,12 @@ export class AdoptedServer {
     return httpCount + this.http2.sessions.size + this.#handshakes.size;
   }
 
+  /** HTTP connections on which nothing has come yet: a request may be on its way. */
+  get freshCount(): number {
+    if (this.kind === 'net') return 0;
+    return httpSockets(this.server).filter(({ bytesRead }) => bytesRead === 0).length;
+  }
+
   /** Says `Connection: close` in the responses that have not begun, so that their connections end with them. */
   lame(): void {
     this.http2.leaveAll();
