@@ -63,7 +63,13 @@ export function toCommandWorker(
     pid: mainPid ?? (hasPerl() ? findChild(hosted.pid) : null) ?? hosted.pid,
     async checkHealth({ path: at, timeoutMs }) {
       const target = await toProbeTarget(sockets, hosted.pid);
-      const { isServing, seen } = await probeServing({ target, path: at, pid: hosted.pid, timeoutMs });
+      const { isServing, seen } = await probeServing({
+        target,
+        path: at,
+        pid: hosted.pid,
+        timeoutMs,
+        until: 'answered',
+      });
       if (!isServing) throw new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', [at, seen]);
     },
   };

@@ -102,7 +102,14 @@ async function pause(signal: AbortSignal): Promise<void> {
 async function waitForAnswer(start: ReadinessStart, at: string): Promise<ReadinessOutcome> {
   const { hosted, sockets, timeoutMs, signal } = start;
   const target = await toProbeTarget(sockets, hosted.pid);
-  const { isServing, seen } = await probeServing({ target, path: at, pid: hosted.pid, timeoutMs, signal });
+  const { isServing, seen } = await probeServing({
+    target,
+    path: at,
+    pid: hosted.pid,
+    timeoutMs,
+    until: 'good',
+    signal,
+  });
   return isServing ? readyNow : notReady(seen);
 }
 

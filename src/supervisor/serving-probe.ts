@@ -32,12 +32,16 @@ export interface ProbeOptions {
   /** The process whose tree has to answer. */
   readonly pid: number;
   readonly timeoutMs: number;
+  /** Ask until the tree gives a good answer, or until it gives any. */
+  readonly until: 'good' | 'answered';
   /** Ends it early. */
   readonly signal?: AbortSignal;
 }
 
 export interface ProbeOutcome {
   readonly isServing: boolean;
+  /** True when it was the tree that answered. */
+  readonly isAnswered: boolean;
   /** What was last seen, in words. */
   readonly seen: string;
 }
@@ -49,16 +53,18 @@ export async function probeServing(options: ProbeOptions): Promise<ProbeOutcome>
   const found = new AbortController();
   const both = AbortSignal.any([signal, found.signal]);
   let seen = `GET ${options.path} was not answered`;
+  let isServing = false;
   const repeat = async (): Promise<void> => {
     while (!both.aborted) {
       const outcome = await probeOnce(options, both);
       if (!found.signal.aborted && outcome.seen !== '') ({ seen } = outcome);
-      if (outcome.isServing) found.abort();
+      if (outcome.isServing) isServing = true;
+      if (outcome.isServing || (options.until === 'answered' && outcome.isAnswered)) found.abort();
       await sleep(PAUSE_MS, null, { signal: both }).catch(() => null);
     }
   };
   await Promise.all(Array.from({ length: PROBES_AT_ONCE }, repeat));
-  return { isServing: found.signal.aborted, seen };
+  return { isServing, isAnswered: found.signal.aborted, seen };
 }
 
 async function probeOnce(options: ProbeOptions, signal: AbortSignal): Promise<ProbeOutcome> {
@@ -72,13 +78,18 @@ async function probeOnce(options: ProbeOptions, signal: AbortSignal): Promise<Pr
     const isOurs = await waitForOwner(options, { socket, before, signal });
     socket.write('\r\n');
     const [, status = ''] = /^HTTP\/1\.[01] (\d{3})/.exec(await readAnswer(socket)) ?? [];
-    if (!isOurs) return { isServing: false, seen: 'only other processes accepted the connections' };
+    if (!isOurs)
+      return { isServing: false, isAnswered: false, seen: 'only other processes accepted the connections' };
     const seen = `GET ${path} was answered ${status === '' ? 'by something else than HTTP' : `by ${status}`}`;
-    return { isServing: /^[23]/.test(status), seen };
+    return { isServing: /^[23]/.test(status), isAnswered: true, seen };
   } catch (error) {
     const { code, name, message } = error as NodeJS.ErrnoException;
     const isLate = name === 'AbortError' || name === 'TimeoutError';
-    return { isServing: false, seen: isLate ? '' : `GET ${path} failed: ${code ?? message}` };
+    return {
+      isServing: false,
+      isAnswered: false,
+      seen: isLate ? '' : `GET ${path} failed: ${code ?? message}`,
+    };
   } finally {
     socket.destroy();
   }

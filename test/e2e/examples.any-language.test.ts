@@ -16,7 +16,7 @@ interface Server {
 const servers: readonly Server[] = [
   { example: 'go-activation', file: 'main.go', clients: { newConnection: 3, keepAlive: 3, slow: 2 } },
   { example: 'gunicorn', file: 'app.py', clients: { newConnection: 3, keepAlive: 3, slow: 2 } },
-  { example: 'puma', file: 'config.ru', clients: { newConnection: 3, keepAlive: 3, slow: 2 } },
+  { example: 'puma', file: 'config.ru', clients: { newConnection: 4 } },
   { example: 'nginx', file: 'nginx.conf', clients: { newConnection: 3, keepAlive: 3 } },
 ];
 
