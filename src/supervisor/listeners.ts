@@ -13,8 +13,12 @@ import { MidflightError } from '../errors.ts';
 import type { ListenTarget } from '../protocol/messages.ts';
 import { createLocalListenerSource, type ListenerHandle } from '../runtime/servers/listener-source.ts';
 import { toAddressKey } from '../runtime/servers/listen-address.ts';
+import { hasPerl } from './program-parent.ts';
 import { findInherited, type InheritedSocket } from './inherited-sockets.ts';
 import type { ListenerReport } from './process-host.ts';
+
+/** What Node asks for by itself. */
+const BACKLOG = 511;
 
 export interface Listeners {
   /** The bound handle of an address, bound now when it is not yet. Rejects with bind(2)'s error. */
@@ -107,10 +111,11 @@ export function toTargetText(target: ListenTarget): string {
 
 /** libuv would accept in the process that calls listen(2), so a child that ends at once calls it. */
 async function startListening(handle: ListenerHandle): Promise<void> {
-  const script = 'require("node:net").createServer().listen({ fd: 3 }, () => process.exit(0))';
-  const child = spawn(process.execPath, ['-e', script], {
-    stdio: ['ignore', 'ignore', 'inherit', handle.fd],
-  });
+  // Perl has done it by the time at which Node begins.
+  const [file, script] = hasPerl()
+    ? ['perl', `open(my $socket, '+<&=', 3) or die $!; listen($socket, ${BACKLOG}) or die $!`]
+    : [process.execPath, 'require("node:net").createServer().listen({ fd: 3 }, () => process.exit(0))'];
+  const child = spawn(file, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit', handle.fd] });
   const [exitCode] = (await once(child, 'exit')) as [number | null];
   if (exitCode !== 0)
     throw new MidflightError('ERR_MIDFLIGHT_LISTEN_FAILED', [`fd ${handle.fd}`, String(exitCode)]);
