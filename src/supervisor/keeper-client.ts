@@ -72,7 +72,7 @@ function openChannel(): Channel {
   const send = process.send?.bind(process);
   if (send === undefined)
     throw new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', ['A supervisor is started by its keeper only']);
-  const signals: Channel['signals'] = new EventEmitter();
+  const signals = createPatientEmitter();
   const events: Channel['events'] = new EventEmitter();
   const lost = Promise.withResolvers<void>();
   const pending = new Map<number, PromiseWithResolvers<unknown>>();
@@ -107,6 +107,21 @@ function openChannel(): Channel {
     },
     order: (order) => post({ order }),
   };
+}
+
+/** What is emitted before anybody listens waits for the first who does: a signal may come while a supervisor is being composed. */
+function createPatientEmitter(): Channel['signals'] {
+  const emitter = new EventEmitter();
+  const early: NodeJS.Signals[] = [];
+  emitter.on('signal', (signal: NodeJS.Signals) => {
+    if (emitter.listenerCount('signal') === 1) early.push(signal);
+  });
+  emitter.on('newListener', () => {
+    setImmediate(() => {
+      for (const signal of early.splice(0)) emitter.emit('signal', signal);
+    });
+  });
+  return emitter as Channel['signals'];
 }
 
 /** A process of the keeper's. */
