@@ -85,7 +85,9 @@ async function recall(options: RecoveryOptions, note: CrewNote | null): Promise<
     note.members.map(async (each) => {
       const member = adopt(options, each, release);
       if (member === null) return;
-      if (await hasCommitted(member)) joinCrew(member, crew);
+      const isMember = await hasCommitted(member);
+      if (member.worker.hasExited()) return;
+      if (isMember) joinCrew(member, crew);
       else member.worker.kill('SIGKILL');
     }),
   );

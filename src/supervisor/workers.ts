@@ -188,7 +188,12 @@ export function createWorkers(env: WorkersEnv): Workers {
   async function onExit(member: Member): Promise<void> {
     const { crew, worker, state } = member;
     leaveCrew(member);
-    if (crew === null || isStopping || state !== 'serving') return;
+    if (crew === null || isStopping || state === 'draining') return;
+    if (state === 'starting') {
+      // Before its crew is current, whoever starts that one makes up for it.
+      if (crew === current) comeBack(crashes.retry());
+      return;
+    }
     const exit = describeExit(await worker.exited);
     const { pid } = worker;
     const { release, generation } = crew;
@@ -254,7 +259,18 @@ export function createWorkers(env: WorkersEnv): Workers {
   async function launchOne(crew: Crew): Promise<void> {
     const member = await launch(crew);
     note();
-    await commit(member, crew, 0);
+    try {
+      await commit(member, crew, 0);
+    } catch (error) {
+      leaveCrew(member);
+      member.worker.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  /** For those that ended before they could commit. */
+  function makeUp(crew: Crew): void {
+    for (let count = crew.members.size; count < crew.wanted; count++) comeBack(crashes.retry());
   }
 
   /** All or none. The first one comes after the first of those before, and so on. */
@@ -314,6 +330,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     await commitOrDismiss(crew, 0);
     proved = crew;
     makeCurrent(crew);
+    makeUp(crew);
   }
 
   async function recover(
@@ -330,6 +347,9 @@ export function createWorkers(env: WorkersEnv): Workers {
     if (isStopping || current === null) return found.dropped;
     if (current !== proved) await goBack().catch(comeBackAfter);
     else await fill(current).catch(comeBackAfter);
+    // Some may have been started, or have stopped accepting, for another count.
+    await resumeAll(current.members);
+    await shrink(current);
     await prove();
     return found.dropped;
   }
@@ -343,6 +363,8 @@ export function createWorkers(env: WorkersEnv): Workers {
     const before = requireCurrent();
     const crew = nextCrew(release);
     const startedAtMs = env.now();
+    // Another count is a handoff.
+    crew.wanted = before.wanted;
     const members = [...before.members].filter(({ state }) => state === 'serving');
     const prepared = await Promise.allSettled(members.map((member) => prepare(member, crew)));
     const failure = prepared.find((result) => result.status === 'rejected');
@@ -379,6 +401,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     const preparedAtMs = env.now();
     const stateTimings = await passAndCommit(crew, before);
     makeCurrent(crew);
+    makeUp(crew);
     await hand(before, crew);
     void states.noteAbandoned(serving.slice(successions.length));
     // Other programs can't be paused: theirs is the only way to stop accepting, to end gracefully on SIGTERM.
@@ -415,6 +438,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     await launchAll(crew);
     const preparedAtMs = env.now();
     await commitOrDismiss(crew, release.manifest.settings.probationMs);
+    makeUp(crew);
     return { prepareMs: preparedAtMs - startedAtMs, commitMs: env.now() - preparedAtMs };
   }
 
@@ -454,21 +478,27 @@ export function createWorkers(env: WorkersEnv): Workers {
   /** After a swap: the same processes hold both generations. */
   async function pointBack(failed: Crew, back: Crew): Promise<void> {
     const members = [...failed.members];
-    const results = await Promise.all(members.map((member) => rollBack(member, failed)));
+    const results = await Promise.all(members.map((member) => rollBack(member, failed, back)));
     const replaced = members.filter((_, index) => !results[index]);
     for (const member of members)
       if (!replaced.includes(member) && !member.worker.hasExited()) joinCrew(member, back);
     makeCurrent(back);
-    for (const member of replaced) leaving.end(member, STOP_TIMEOUT_MS);
+    try {
+      // Until others can take their place they are all that there is.
+      await fill(back);
+    } finally {
+      for (const member of replaced) leaving.end(member, STOP_TIMEOUT_MS);
+    }
   }
 
   /** False where it never ran the release before, or has just ended: a worker of that release takes its place. */
-  async function rollBack({ worker }: Member, { generation }: Crew): Promise<boolean> {
+  async function rollBack({ worker }: Member, { generation }: Crew, back: Crew): Promise<boolean> {
+    const generationNow = async (): Promise<number> =>
+      ((await askWithin(worker, { type: 'status' }, ROLLBACK_TIMEOUT_MS)) as WorkerStatus).generation;
     try {
-      const status = (await askWithin(worker, { type: 'status' }, ROLLBACK_TIMEOUT_MS)) as WorkerStatus;
-      const type = status.generation === generation ? 'rollback' : 'abort';
+      const type = (await generationNow()) === generation ? 'rollback' : 'abort';
       await askWithin(worker, { type, generation }, ROLLBACK_TIMEOUT_MS);
-      return true;
+      return (await generationNow()) === back.generation;
     } catch {
       return false;
     }
