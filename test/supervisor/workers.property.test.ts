@@ -2,7 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import {
+  array,
+  assert as assertProperty,
+  asyncProperty,
+  constant,
+  constantFrom,
+  integer,
+  nat,
+  oneof,
+  record,
+  uuid,
+  type Arbitrary,
+} from 'fast-check';
 import { createWorkers, type Workers } from '../../src/supervisor/workers.ts';
 import {
   createFakeWorld,
@@ -27,19 +39,19 @@ interface Act {
   readonly killedAfter: number | null;
 }
 
-const anyRelease = fc.record({
-  name: fc.uuid(),
-  workers: fc.integer({ min: 1, max: 3 }),
-  defect: fc.constantFrom('none' as const, 'none' as const, 'prepare' as const, 'commit' as const),
+const anyRelease = record({
+  name: uuid(),
+  workers: integer({ min: 1, max: 3 }),
+  defect: constantFrom('none' as const, 'none' as const, 'prepare' as const, 'commit' as const),
 });
-const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({
-    type: fc.constantFrom('swap' as const, 'handoff' as const, 'restart' as const),
+const anyStep: Arbitrary<Step> = oneof(
+  record({
+    type: constantFrom('swap' as const, 'handoff' as const, 'restart' as const),
     release: anyRelease,
   }),
-  fc.record({ type: fc.constantFrom('prove' as const, 'goBack' as const, 'settle' as const) }),
-  fc.record({ type: fc.constant('scale' as const), count: fc.integer({ min: 1, max: 4 }) }),
-  fc.record({ type: fc.constant('crash' as const), which: fc.nat(9) }),
+  record({ type: constantFrom('prove' as const, 'goBack' as const, 'settle' as const) }),
+  record({ type: constant('scale' as const), count: integer({ min: 1, max: 4 }) }),
+  record({ type: constant('crash' as const), which: nat(9) }),
 );
 
 const first: FakeRelease = { name: 'first', workers: 2, defect: 'none' };
@@ -158,12 +170,12 @@ async function checkOutcome({ workers, world, current }: Run): Promise<void> {
 }
 
 test('whatever comes in whatever order, the workers that are wanted serve the release that is recorded, and no other process is left', async () => {
-  const act = fc.record({ step: anyStep, killedAfter: fc.constant(null) });
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(act, { maxLength: 12 }),
-      fc.nat(),
-      fc.constantFrom(0, 0.05, 0.2),
+  const act = record({ step: anyStep, killedAfter: constant(null) });
+  await assertProperty(
+    asyncProperty(
+      array(act, { maxLength: 12 }),
+      nat(),
+      constantFrom(0, 0.05, 0.2),
       async (acts, seed, deathRate) => {
         const run = new Run({ releases: releasesOf(acts), random: toRandom(seed), deathRate });
         await run.start();
@@ -176,15 +188,15 @@ test('whatever comes in whatever order, the workers that are wanted serve the re
 });
 
 test('a supervisor that is killed at any moment leaves what the next one makes whole', async () => {
-  const act = fc.record({
+  const act = record({
     step: anyStep,
-    killedAfter: fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 120 })),
+    killedAfter: oneof(constant(null), integer({ min: 0, max: 120 })),
   });
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(act, { maxLength: 8 }),
-      fc.nat(),
-      fc.constantFrom(0, 0.05),
+  await assertProperty(
+    asyncProperty(
+      array(act, { maxLength: 8 }),
+      nat(),
+      constantFrom(0, 0.05),
       async (acts, seed, deathRate) => {
         const run = new Run({ releases: releasesOf(acts), random: toRandom(seed), deathRate });
         await run.start();
@@ -198,12 +210,12 @@ test('a supervisor that is killed at any moment leaves what the next one makes w
 
 test('without crashes somebody accepts at every moment, but for a restart', async () => {
   const calm = anyStep.filter(({ type }) => type !== 'crash' && type !== 'restart');
-  const act = fc.record({
+  const act = record({
     step: calm,
-    killedAfter: fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 120 })),
+    killedAfter: oneof(constant(null), integer({ min: 0, max: 120 })),
   });
-  await fc.assert(
-    fc.asyncProperty(fc.array(act, { maxLength: 8 }), fc.nat(), async (acts, seed) => {
+  await assertProperty(
+    asyncProperty(array(act, { maxLength: 8 }), nat(), async (acts, seed) => {
       let isServing = false;
       const unserved: string[] = [];
       const run = new Run({
