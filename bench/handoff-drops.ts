@@ -57,7 +57,7 @@ old processes may take ${toSeconds(size['drainMs'])} s to end what is open, wher
 
 - ${size['strict']} **strict** clients: a kept connection each, think time random up to ${toSeconds(STRICT_THINK_MS)} s. A connection is taken for usable
   until \`Connection: close\` was said, so a request on one that the server closed while it was idle fails: across a network it would have been on its way.
-  Those are counted in *of these idle*; all other failures had reached the server.
+  Those are counted in *of these idle*; the others were refused, or under way already.
 - ${size['newConnection']} clients with a **new connection** for each request, think time up to ${NEW_CONNECTION_THINK_MS} ms.
 - ${size['upload']} **uploads** at a time, chunked, of 128 KiB in ${toSeconds(7 * UPLOAD_PAUSE_MS)} s; ${size['events']} streams of **server-sent events** of
   ${toSeconds(10 * EVENT_PAUSE_MS)} s, which must come whole: both fit into the limit of the drain. New ones begin after up to ${toSeconds(LONG_THINK_MS)} s.
@@ -134,10 +134,10 @@ function toRow(outcome: LoadOutcome): Row {
     requests: outcome.requests - unopened,
     failed: outcome.failed - unopened,
     'of these idle': outcome.failures.filter(({ reason }) => reason === CLOSED_WHILE_IDLE).length,
-    'strict clients': failed('strict'),
+    strict: failed('strict'),
     'new connections': failed('newConnection'),
     uploads: failed('upload'),
-    'event streams cut': failed('events'),
+    'event streams': failed('events'),
     'WebSockets closed, of opened': `${lost} of ${opened}${unopened === 0 ? '' : `, ${unopened} refused`}`,
     'p50 / p99 / p99.9 steady, ms': toQuantiles(steady),
     'at handoffs, ms': toQuantiles(handoff),
