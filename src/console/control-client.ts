@@ -2,6 +2,8 @@
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
 import {
   CONTROL_PROTOCOL_HEADER,
@@ -27,7 +29,28 @@ export async function callControl(home: Home, call: ControlCall): Promise<unknow
   return isStream ? readEvents(response, call) : readJson(response);
 }
 
-async function send(home: Home, { method, path, body }: ControlCall): Promise<IncomingMessage> {
+/** A supervisor that was killed is followed by another within a second, if its keeper is there. */
+const SUCCESSION_TIMEOUT_MS = 10_000;
+const RETRY_MS = 50;
+
+async function send(home: Home, call: ControlCall): Promise<IncomingMessage> {
+  const deadline = performance.now() + SUCCESSION_TIMEOUT_MS;
+  for (;;) {
+    try {
+      const response = await sendOnce(home, call);
+      const range = parseRange(response.headers[CONTROL_PROTOCOL_HEADER]?.toString());
+      if (range !== null) negotiate('control', 'What runs', range);
+      return response;
+    } catch (error) {
+      if (error instanceof MidflightError) throw error;
+      if (!isBetweenSupervisors(home, error) || performance.now() > deadline)
+        throw new MidflightError('ERR_MIDFLIGHT_NOT_RUNNING', [home.appDirectory], { cause: error });
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+async function sendOnce(home: Home, { method, path, body }: ControlCall): Promise<IncomingMessage> {
   const request = httpRequest({
     socketPath: home.controlSocket,
     method,
@@ -38,14 +61,19 @@ async function send(home: Home, { method, path, body }: ControlCall): Promise<In
     },
   });
   request.end(body === undefined ? undefined : JSON.stringify(body));
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return response;
+}
+
+/** Nobody has heard the call, and the keeper is there. */
+function isBetweenSupervisors(home: Home, error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (!['ECONNREFUSED', 'ENOENT'].includes(code)) return false;
   try {
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    const range = parseRange(response.headers[CONTROL_PROTOCOL_HEADER]?.toString());
-    if (range !== null) negotiate('control', 'What runs', range);
-    return response;
-  } catch (error) {
-    if (error instanceof MidflightError) throw error;
-    throw new MidflightError('ERR_MIDFLIGHT_NOT_RUNNING', [home.appDirectory], { cause: error });
+    return process.kill(Number(readFileSync(`${home.lockFile}.pid`, 'utf8')), 0);
+  } catch {
+    // Nothing has run here yet, or it has ended.
+    return false;
   }
 }
 

@@ -32,6 +32,9 @@ export interface WorkerChannel<Event = WorkerEvent> {
   hold(): () => void;
 }
 
+/** Without whoever binds, a server that begins to listen gets an error, and does not wait for ever. */
+const kGone: ErrnoReport = { code: 'EPIPE', errno: -32, syscall: 'listen' };
+
 interface PendingListener {
   resolve(handle: unknown): void;
   reject(error: Error): void;
@@ -105,6 +108,9 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
       (error: unknown) => post({ cmd: MESSAGE_COMMAND, id: message.id, failed: toErrorReport(error) }),
     );
   });
+  process.once('disconnect', () => {
+    for (const id of pending.keys()) settleListener(pending, id, kGone, null);
+  });
   process.once('disconnect', onGone);
   ipc.unref();
   return {
@@ -116,6 +122,7 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
       const id = ++listenId;
       pending.set(id, { resolve, reject });
+      if (!process.connected) settleListener(pending, id, kGone, null);
       post({ cmd: MESSAGE_COMMAND, listenId: id, listen });
       return promise;
     },

@@ -1,6 +1,6 @@
 /** One supervisor a directory. The lock is SQLite's file lock, so the kernel drops it with the process that held it. */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MidflightError } from '../errors.ts';
@@ -26,7 +26,12 @@ export function acquireLock(file: string): Lock {
     );
   }
   writeFileSync(`${file}.pid`, String(process.pid));
-  return { dispose: () => database.close() };
+  return {
+    dispose() {
+      rmSync(`${file}.pid`, { force: true });
+      database.close();
+    },
+  };
 }
 
 function readPid(file: string): string {
