@@ -32,7 +32,7 @@ const channel = openChannel<DevRequest, DevEvent>({
   // Nobody could end this process any more, and whoever ended the parent has ended the work on the app.
   onDisconnect: () => process.exit(0),
 });
-/** Until the first request arrives. */
+/** Until it is asked to load: news of files, and states, may come before. */
 const endWait = channel.hold();
 
 interface Loaded {
@@ -49,8 +49,7 @@ let copies: readonly EncodedState[] = [];
 const early: string[] = [];
 
 async function onRequest(request: DevRequest): Promise<unknown> {
-  // It waits for `load`.
-  if (request.type !== 'receiveState') endWait();
+  if (request.type === 'load') endWait();
   const release = channel.hold();
   try {
     switch (request.type) {
