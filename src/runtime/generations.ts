@@ -290,6 +290,7 @@ class ProcessGenerations implements Generations {
       throw new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [readyTimeoutMs, 'no server of it listens']);
     }
     if (health !== null) await this.#probe(scope, health);
+    else if (this.#current === null) await this.servers.warmUp(scope);
     return result.listening.map(toAddressKey);
   }
 

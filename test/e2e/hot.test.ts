@@ -16,7 +16,7 @@ import { createServer } from 'node:http';
 import { state } from 'midflight';
 import { Room, describe } from './room.ts';
 console.log('server evaluated');
-const rooms = state('rooms', () => new Map<string, Room>([['hall', new Room('hall')]]));
+const rooms = state('rooms', () => new Map<string, Room>([['hall', new Room('hall')]]), { local: true });
 const hall = rooms.get('hall')!;
 const captured = describe;
 const server = createServer(async (request, response) => {

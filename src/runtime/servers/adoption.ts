@@ -41,6 +41,7 @@ import { pinsOf, toOpenWork } from './open-work.ts';
 import type { InternalServer, InternalSocket } from './node-internals.ts';
 import { type ProbeAnswer, type ProbeOptions, probeServer } from './probe-server.ts';
 import type { GiveAwayOptions, ServerAdoption } from './server-adoption.ts';
+import { warmUpHttp } from './warm-up.ts';
 import { type ListeningResult, type Readiness, type WaitOptions, whenReady } from './when-ready.ts';
 
 export type { ListenerSource, ListeningResult, ServerAdoption };
@@ -263,6 +264,10 @@ class Adoption implements ServerAdoption {
     const servers = this.#hubsOf(scope).map((hub) => hub.servers.get(scope));
     const server = servers.find((each) => each !== undefined && each.kind !== 'net');
     return probeServer(server, options);
+  }
+
+  async warmUp(scope: GenerationScope): Promise<void> {
+    if (this.#hubsOf(scope).some(({ servers }) => servers.get(scope)?.kind === 'http')) await warmUpHttp();
   }
 
   #onListen(server: InternalServer, args: unknown[]): unknown {

@@ -73,6 +73,8 @@ export interface ServerAdoption {
   listening(scope?: GenerationScope): readonly ListenAddress[];
   /** An HTTP GET that the generation's first HTTP server answers, over a private connection, public or not. */
   probe(scope: GenerationScope, options: ProbeOptions): Promise<ProbeAnswer>;
+  /** Has Node answer a request in this process, so that the first client does not wait for what Node compiles then. */
+  warmUp(scope: GenerationScope): Promise<void>;
   /** Gives `listen` back to Node. Servers that were adopted stay so. */
   restore(): void;
 }
