@@ -142,6 +142,10 @@ export const catalog = {
     (what) => `The new release failed in probation: ${what}; the one before is back`,
     3,
   ),
+  ERR_MIDFLIGHT_DEPLOY_WITHDRAWN: row(
+    (release) => `Rolled back by hand while it was in probation; release ${release} is back`,
+    3,
+  ),
   ERR_MIDFLIGHT_EVALUATION_FAILED: row((what) => `The new code threw while it loaded: ${what}`, 3),
   ERR_MIDFLIGHT_RELEASE_UNKNOWN: row(
     (release) => `There is no release ${release} to go back to; see "midflight history"`,

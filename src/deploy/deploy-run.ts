@@ -3,7 +3,7 @@
 import { toFailure } from '../errors.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
-import type { Workers } from '../supervisor/workers.ts';
+import type { WentBack, Workers } from '../supervisor/workers.ts';
 import type { DeployReport } from './deploy-request.ts';
 import type { DeployResult } from './history.ts';
 
@@ -17,6 +17,8 @@ export interface DeployRun {
   release: string | null;
   path: DeployPath;
   reasons: readonly Reason[];
+  /** How the release before came back. */
+  wentBack: WentBack | null;
 }
 
 /** `deploy of main, for 12 s, release 20261121-…`. */

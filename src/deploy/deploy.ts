@@ -22,7 +22,7 @@ import type { Outgrown, Timings, Workers } from '../supervisor/workers.ts';
 import type { DeployCaller, DeployReport, DeployRequest, DeployWish, Progress } from './deploy-request.ts';
 import { describeWork, toReport, toSourceText, type DeployRun } from './deploy-run.ts';
 import type { DeployResult, History } from './history.ts';
-import { createJudge } from './probation.ts';
+import { createJudge, type Intervention } from './probation.ts';
 import { pruneReleases, readRelease } from './releases.ts';
 import { createTurns } from './turns.ts';
 
@@ -56,7 +56,7 @@ const kAtOnce = { detach: false, waitMs: 0 };
 /** The release that has been committed last, until it has passed. */
 interface Probation {
   readonly run: DeployRun;
-  readonly superseded: AbortController;
+  end(intervention: Intervention): void;
   readonly ended: Promise<DeployReport>;
 }
 
@@ -157,6 +157,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       release: null,
       path: 'none',
       reasons: [],
+      wentBack: null,
     };
   }
 
@@ -210,12 +211,28 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   async function rollback(id: string | null): Promise<DeployReport> {
     return exclusively({ ...kAtOnce, what: 'rollback' }, async (run) => {
       const current = run.previous?.manifest.id ?? '';
-      const wanted = id ?? history.servedBefore(current);
+      const warm = workers.warmRelease()?.manifest.id ?? current;
+      const wanted = id ?? (warm === current ? history.servedBefore(current) : warm);
       if (wanted === null) throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', ['before this one']);
-      const release = await readRelease(home, wanted);
       run.release = wanted;
+      if (wanted === warm && warm !== current && (await withdraw(run))) return finish(run, 'committed', null);
+      const release = await readRelease(home, wanted);
       return apply(run, { release, problems: [] }, 'auto');
     });
+  }
+
+  /** Ends the probation that is under way, for the release before, which is still warm. False where it had ended by itself before that. */
+  async function withdraw(run: DeployRun): Promise<boolean> {
+    if (probation === null) return false;
+    const { run: withdrawn, ended, end } = probation;
+    end('withdrawn');
+    const { error } = await ended;
+    if (withdrawn.wentBack === null || error?.code !== 'ERR_MIDFLIGHT_DEPLOY_WITHDRAWN') return false;
+    const { path, commitMs } = withdrawn.wentBack;
+    run.path = path;
+    run.timings['commitMs'] = commitMs;
+    tell('commit', `generation ${workers.generation()} serves`);
+    return true;
   }
 
   /** Takes its turn, makes whatever is thrown a rejection, and leaves what was committed to its probation. */
@@ -301,7 +318,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       const plan = makePlan(run, candidate, path);
       const changesNothing = plan.path === 'none' || plan.path === 'rejected';
       if (!changesNothing) {
-        probation?.superseded.abort();
+        probation?.end('superseded');
         await probation?.ended.catch(() => null);
       }
       if (!changesNothing && workers.currentRelease() !== current) continue;
@@ -359,9 +376,9 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
 
   /** Begins at once: nothing may happen between commit and probation that nobody sees. */
   function startProbation(run: DeployRun): Probation {
-    const superseded = new AbortController();
-    const ended = watch(run, superseded.signal);
-    const started = { run, superseded, ended };
+    const intervention = new AbortController();
+    const ended = watch(run, intervention.signal);
+    const started = { run, ended, end: (reason: Intervention) => intervention.abort(reason) };
     const end = (): void => {
       if (probation === started) probation = null;
     };
@@ -369,13 +386,21 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     return started;
   }
 
-  async function watch(run: DeployRun, superseded: AbortSignal): Promise<DeployReport> {
+  async function watch(run: DeployRun, intervention: AbortSignal): Promise<DeployReport> {
     const release = workers.currentRelease();
     const { probationMs = 0, health = null } = release?.manifest.settings ?? {};
     const healthIntervalMs = health?.intervalMs ?? null;
     const generation = workers.generation();
-    const verdict = await judge.watch({ generation, probationMs, healthIntervalMs, superseded });
-    if (verdict instanceof Error) return revert(run, verdict);
+    const verdict = await judge.watch({ generation, probationMs, healthIntervalMs, intervention });
+    if (verdict instanceof Error)
+      return revert(
+        run,
+        new MidflightError('ERR_MIDFLIGHT_PROBATION_FAILED', [verdict.message], { cause: verdict }),
+      );
+    if (verdict === 'withdrawn') {
+      const back = workers.warmRelease()?.manifest.id ?? '';
+      return revert(run, new MidflightError('ERR_MIDFLIGHT_DEPLOY_WITHDRAWN', [back]));
+    }
     if (verdict === 'passed' && release !== null) {
       await workers.prove();
       settleCurrent(release);
@@ -384,16 +409,12 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     return finish(run, 'committed', null);
   }
 
-  async function revert(run: DeployRun, fault: Error): Promise<DeployReport> {
-    tell('rollback', fault.message);
-    await workers.goBack();
+  async function revert(run: DeployRun, why: MidflightError): Promise<DeployReport> {
+    tell('rollback', why.message);
+    run.wentBack = await workers.goBack();
     const back = workers.currentRelease();
     if (back !== null) history.setCurrent(back.manifest.id);
-    return finish(
-      run,
-      'rolled-back',
-      new MidflightError('ERR_MIDFLIGHT_PROBATION_FAILED', [fault.message], { cause: fault }),
-    );
+    return finish(run, 'rolled-back', why);
   }
 
   function settleCurrent(release: RunnableRelease): void {

@@ -4,16 +4,18 @@ import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Workers } from '../supervisor/workers.ts';
 
-/** `superseded`: the next deploy came first; the release to go back to stays the last one that passed. */
-export type Verdict = 'passed' | 'superseded' | Error;
+/** `superseded`: the next deploy came first; the release to go back to stays the last one that passed. `withdrawn`: somebody wants
+ *  the release before back. */
+export type Intervention = 'superseded' | 'withdrawn';
+export type Verdict = 'passed' | Intervention | Error;
 
 export interface ProbationOptions {
   readonly generation: number;
   readonly probationMs: number;
   /** Time between two health checks; null without any. */
   readonly healthIntervalMs: number | null;
-  /** The next deploy is about to commit. */
-  readonly superseded: AbortSignal;
+  /** Aborted by who ends it before its time, with an Intervention as the reason. */
+  readonly intervention: AbortSignal;
 }
 
 export interface Judge {
@@ -31,7 +33,7 @@ export function createJudge(workers: Workers): Judge {
   });
 
   async function watch(options: ProbationOptions): Promise<Verdict> {
-    const { generation, probationMs, healthIntervalMs, superseded } = options;
+    const { generation, probationMs, healthIntervalMs, intervention } = options;
     if (latest?.generation === generation) return latest.error;
     const ended = new AbortController();
     const { signal } = ended;
@@ -39,7 +41,7 @@ export function createJudge(workers: Workers): Judge {
     try {
       return await Promise.race([
         sleep(probationMs, null, { signal }).then(passed, passed),
-        waitForAbort(superseded, signal).then((): Verdict => 'superseded', passed),
+        waitForAbort(intervention, signal).then(() => intervention.reason as Intervention, passed),
         once(faults, String(generation), { signal }).then(([error]) => error as Error, passed),
         ...(healthIntervalMs === null ? [] : [checkUntil(signal, healthIntervalMs)]),
       ]);

@@ -19,6 +19,8 @@ export interface Member {
   readonly root: string;
   readonly worker: Worker;
   readonly startedAtMs: number;
+  /** The generation as which it was started: of what came before it has nothing. */
+  readonly startedAs: number;
   state: 'starting' | 'serving' | 'draining';
   /** Null from when it has left the last one, or has been given up. */
   crew: Crew | null;

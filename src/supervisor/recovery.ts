@@ -83,7 +83,7 @@ async function recall(options: RecoveryOptions, note: CrewNote | null): Promise<
   const crew = toCrew(release, note.generation, options.scaledTo);
   await Promise.all(
     note.members.map(async (each) => {
-      const member = adopt(options, each, release);
+      const member = adopt(options, each, release, note.generation);
       if (member === null) return;
       const isMember = await hasCommitted(member);
       if (member.worker.hasExited()) return;
@@ -98,11 +98,12 @@ function adopt(
   { env, onEvent, onExit }: RecoveryOptions,
   note: MemberNote,
   release: RunnableRelease | null,
+  startedAs = 0,
 ): Member | null {
   const worker = env.adopt({ note, release, onEvent });
   if (worker === null) return null;
   const root = release?.location.root ?? '';
-  const member: Member = { root, worker, state: 'serving', startedAtMs: env.now(), crew: null };
+  const member: Member = { root, worker, state: 'serving', startedAtMs: env.now(), startedAs, crew: null };
   void worker.exited.then(() => onExit(member));
   return member;
 }

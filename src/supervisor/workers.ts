@@ -67,6 +67,12 @@ export interface Timings extends Partial<StateTimings> {
   readonly commitMs: number;
 }
 
+/** `swap`: the processes point to the generation before. `handoff`: other processes serve, the old ones where they are still there. */
+export interface WentBack {
+  readonly path: 'swap' | 'handoff';
+  readonly commitMs: number;
+}
+
 export interface Workers {
   readonly events: EventEmitter<WorkersEvents>;
   currentRelease(): RunnableRelease | null;
@@ -84,8 +90,10 @@ export interface Workers {
   restart(release: RunnableRelease): Promise<Timings>;
   /** The current release has passed; nothing older is kept after this. */
   prove(): Promise<void>;
-  /** Back to the proved release. */
-  goBack(): Promise<void>;
+  /** The release before the one in probation, where going back to it starts no process. */
+  warmRelease(): RunnableRelease | null;
+  /** Back to the proved release. Null where it serves already. */
+  goBack(): Promise<WentBack | null>;
   checkHealth(): Promise<void>;
   /** Starts or ends workers of the current release; null for as many as it asks for. Returns how many there are to be.
    *  Errors: ERR_MIDFLIGHT_SCALE_REFUSED for a program that is not Node; why a worker could not start, with nothing changed. */
@@ -164,7 +172,8 @@ export function createWorkers(env: WorkersEnv): Workers {
   function toMember(crew: Crew, worker: Worker): Member {
     const { root } = crew.release.location;
     const state = worker.kind === 'command' ? 'serving' : 'starting';
-    const member: Member = { root, worker, state, startedAtMs: env.now(), crew: null };
+    const startedAs = crew.generation;
+    const member: Member = { root, worker, state, startedAtMs: env.now(), startedAs, crew: null };
     joinCrew(member, crew);
     void worker.exited.then(() => onExit(member));
     return member;
@@ -466,13 +475,21 @@ export function createWorkers(env: WorkersEnv): Workers {
     events.emit('outgrown', { code: 'MF2011', path: 'handoff', message }, generation);
   }
 
-  async function goBack(): Promise<void> {
+  function warmRelease(): RunnableRelease | null {
+    if (current === null || proved === null || proved === current) return null;
+    return hasOldProcesses(proved) || isHeldBy(current, proved) ? proved.release : null;
+  }
+
+  async function goBack(): Promise<WentBack | null> {
     const failed = requireCurrent();
     const back = proved;
-    if (back === null || back === failed) return;
-    if (back.members.size === 0) await pointBack(failed, back);
-    else await handBack(failed, back);
+    if (back === null || back === failed) return null;
+    const startedAtMs = env.now();
+    const path = isHeldBy(failed, back) ? 'swap' : 'handoff';
+    if (hasOldProcesses(back)) await handBack(failed, back);
+    else await pointBack(failed, back);
     await fill(back);
+    return { path, commitMs: env.now() - startedAtMs };
   }
 
   /** After a swap: the same processes hold both generations. */
@@ -563,6 +580,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     handoff,
     restart,
     prove,
+    warmRelease,
     goBack,
     scale,
     scaleNext: (count) => void (scaledTo = count),
@@ -592,6 +610,17 @@ export function createWorkers(env: WorkersEnv): Workers {
       for (const { worker } of everybody()) worker.kill('SIGKILL');
     },
   };
+}
+
+/** After a handoff. */
+function hasOldProcesses(back: Crew): boolean {
+  return back.members.size > 0;
+}
+
+/** After swaps alone: the same processes have both generations. */
+function isHeldBy(crew: Crew, back: Crew): boolean {
+  const members = [...crew.members];
+  return members.length > 0 && members.every(({ startedAs }) => startedAs <= back.generation);
 }
 
 function toWatched({ generation, members, release }: Crew): Watched {
