@@ -14,27 +14,23 @@ import { type GenerationScope, runInScope } from '../generation-scope.ts';
 import { currentOrigin, type Origin } from '../origin.ts';
 import type { CarryGiver } from './carry-giver.ts';
 import type { ConnectionHold } from './connection-hold.ts';
-import { endEventStream, isEventStream, type StreamedResponse } from './event-stream.ts';
+import { endEventStream } from './event-stream.ts';
+import { type AnyResponse, Http1Exchanges, kSince, kWork } from './http1-exchanges.ts';
 import { Http2Sessions, type Http2Session, type Http2Stream } from './http2-sessions.ts';
 import type { Hub } from './hub.ts';
 import { type KeptKind, noteKept, toKeptKind } from './kept-sockets.ts';
-import { lameResponse, unlameResponse } from './lame-response.ts';
 import {
   type ClientHandle,
   type Emit,
   httpSockets,
-  type InternalRequest,
-  type InternalResponse,
   type InternalServer,
   type InternalSocket,
   stopConnectionsChecking,
 } from './node-internals.ts';
 import { secondsNow } from './seconds-now.ts';
+import { isTls, type ServerKind, toServerKind } from './server-kind.ts';
 import { StandInHandle } from './stand-in-handle.ts';
-
-export const serverKinds = ['http', 'http2', 'net'] as const;
-/** `https` counts as http, `tls` as net. */
-export type ServerKind = (typeof serverKinds)[number];
+import { bequeathConnections, guardConnections } from './superseded-connections.ts';
 
 /** What all servers of a worker share. */
 export interface Service {
@@ -53,28 +49,14 @@ interface IncomingRequest {
   readonly socket: InternalSocket;
 }
 
-/** On a response: the generation that answers, and since when. */
-export const kWork = Symbol('midflight.work');
-export const kSince = Symbol('midflight.since');
-
-interface AnyResponse extends InternalResponse, StreamedResponse {
-  readonly req?: InternalRequest;
-  [kWork]?: GenerationScope;
-  [kSince]?: number;
-  readonly stream?: unknown;
-  statusCode: number;
-  writeContinue(): void;
-  writeHead(statusCode: number, headers?: Record<string, string>): void;
-}
-
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
 
 export class AdoptedServer {
   readonly server: InternalServer;
   readonly kind: ServerKind;
+  scope: GenerationScope;
   /** What called `listen()`. */
   origin: Origin | undefined = currentOrigin();
-  scope: GenerationScope;
   /** Where that was. */
   line: CallingLine | null = null;
   backlog = 511;
@@ -83,6 +65,7 @@ export class AdoptedServer {
   hub: Hub | null = null;
   /** Upgraded sockets, and all sockets of a net server. */
   readonly kept = new Set<EventEmitter>();
+  readonly http1: Http1Exchanges;
   readonly http2 = new Http2Sessions();
   /** Connections whose TLS handshake is not done. */
   readonly #handshakes = new Set<EventEmitter>();
@@ -91,19 +74,21 @@ export class AdoptedServer {
   #standIn: StandInHandle | null = null;
   readonly #emit: Emit;
   #onWorkEnd: () => void;
-  /** The last of several pipelined responses, by socket. Empty in practice. */
-  readonly #lastPipelined = new WeakMap<InternalSocket, AnyResponse>();
 
   constructor(server: InternalServer, scope: GenerationScope, service: Service) {
     this.server = server;
     this.scope = scope;
-    this.kind = toKind(server);
+    this.kind = toServerKind(server);
     this.#isTls = isTls(server);
     this.#service = service;
+    this.http1 = new Http1Exchanges(server, {
+      isLame: () => this.#isLame(),
+      willCarry: (socket, response) => service.giver?.follow(this, socket, response) === true,
+    });
     this.#emit = server.emit;
     this.#onWorkEnd = toWorkEnd(scope);
     server.emit = this.kind === 'net' ? AdoptedServer.#toNetEmit(this) : AdoptedServer.#toHttpEmit(this);
-    this.#guardClose();
+    guardConnections(server, () => this.#heir() !== this);
   }
 
   /** Makes it a server of another generation, which shares the module that made it. */
@@ -136,22 +121,10 @@ export class AdoptedServer {
     else client?.close();
   }
 
-  /** The responses that have begun or wait, of HTTP/1. */
-  *openResponses(): Generator<AnyResponse> {
-    for (const { response } of this.openExchanges()) yield response;
-  }
-
-  *openExchanges(): Generator<{ readonly socket: InternalSocket; readonly response: AnyResponse }> {
-    for (const socket of httpSockets(this.server)) {
-      const responses = new Set([socket._httpMessage, this.#lastPipelined.get(socket)]);
-      for (const response of responses) if (response) yield { socket, response: response as AnyResponse };
-    }
-  }
-
   /** One function for each stream of server-sent events, which ends it. */
   eventStreams(): (() => void)[] {
-    const responses = [...this.openResponses()].filter(isEventStream);
-    return [...responses, ...this.http2.eventStreams()].map((stream) => () => endEventStream(stream));
+    const streams = [...this.http1.eventStreams(), ...this.http2.eventStreams()];
+    return streams.map((stream) => () => endEventStream(stream));
   }
 
   /** HTTP connections that are open, idle ones too. */
@@ -166,19 +139,15 @@ export class AdoptedServer {
     return httpSockets(this.server).filter(({ bytesRead }) => bytesRead === 0).length;
   }
 
-  /** Says `Connection: close` in the responses that have not begun, so that their connections end with them. */
+  /** Asks every client to go on over another connection. */
   lame(): void {
     this.http2.leaveAll();
-    for (const socket of httpSockets(this.server)) {
-      const response = this.#lastOn(socket);
-      if (!response || this.#service.giver?.follow(this, socket, response)) continue;
-      lameResponse(response, () => this.#isLame() && this.#lastOn(socket) === response);
-    }
+    this.http1.leaveAll();
   }
 
-  /** Undoes `lame` for what has still not begun. */
+  /** Undoes `lame` where nothing has been said yet. */
   unlame(): void {
-    for (const response of this.openResponses()) unlameResponse(response);
+    this.http1.stay();
   }
 
   /** Ends it as if it never listened: nothing of the app hangs on it any more; open connections are the current server's. */
@@ -196,7 +165,7 @@ export class AdoptedServer {
   onHandleClose(): void {
     this.#standIn = null;
     const heir = this.#heir();
-    if (heir !== this) this.#bequeath(heir);
+    if (heir !== this) bequeathConnections(this.server, heir.server);
     this.#service.onClosing(this);
   }
 
@@ -287,8 +256,8 @@ export class AdoptedServer {
       response[kSince] = secondsNow();
       this.scope.inFlightCount++;
       this.hub?.sessions.follow(request.url, response, this);
-      if (this.#isLame()) this.#sayClose(request.socket, response, isPipelined);
-      if (isPipelined) this.#countPipelined(request.socket, response);
+      if (this.#isLame()) this.http1.leave(request.socket, response, isPipelined);
+      if (isPipelined) this.http1.countPipelined(request.socket, response, this.#onWorkEnd);
       else response.on('close', this.#onWorkEnd);
       this.#service.hold?.onResponse(request.socket, response);
     }
@@ -400,72 +369,6 @@ export class AdoptedServer {
     stream.respond({ ':status': 503 }, { endStream: true });
     return true;
   }
-
-  /** A response that waits behind another is not told when the connection breaks, so the socket is asked too. */
-  #countPipelined(socket: InternalSocket, response: AnyResponse): void {
-    let onEnd: (() => void) | null = this.#onWorkEnd;
-    const end = (): void => {
-      socket.removeListener('close', end);
-      onEnd?.();
-      onEnd = null;
-    };
-    response.on('close', end);
-    socket.on('close', end);
-    this.#lastPipelined.set(socket, response);
-  }
-
-  /** A response that closes would cut off those that wait behind it: with pipelining the connection is left to end later. */
-  #sayClose(socket: InternalSocket, response: AnyResponse, isPipelined: boolean): void {
-    if (this.#service.giver?.follow(this, socket, response)) return;
-    if (!isPipelined) {
-      lameResponse(response, () => this.#isLame() && this.#lastOn(socket) === response);
-      return;
-    }
-    for (const before of [socket._httpMessage, this.#lastPipelined.get(socket)]) {
-      if (before) unlameResponse(before);
-    }
-  }
-
-  /** The response of a connection that no other waits behind. */
-  #lastOn(socket: InternalSocket): InternalResponse | null | undefined {
-    const pipelined = this.#lastPipelined.get(socket);
-    return pipelined && !pipelined.writableFinished ? pipelined : socket._httpMessage;
-  }
-
-  /**
-   * `close()` of a server that was superseded must not cut connections that now are the current generation's:
-   * http closes idle ones, and `closeAllConnections()` is a habit of shutdown code.
-   */
-  #guardClose(): void {
-    const { server } = this;
-    for (const method of ['closeIdleConnections', 'closeAllConnections'] as const) {
-      const native = server[method]?.bind(server);
-      if (native === undefined) continue;
-      server[method] = () => {
-        if (this.#heir() === this) native();
-      };
-    }
-  }
-
-  /** Its idle and busy HTTP connections count as the heir's, so that its own 'close' does not wait for them. */
-  #bequeath(heir: AdoptedServer): void {
-    for (const socket of httpSockets(this.server)) {
-      const counted = socket._parent ?? socket;
-      if (counted._server !== this.server) continue;
-      counted._server = heir.server;
-      this.server._connections--;
-      heir.server._connections++;
-    }
-  }
-}
-
-function isTls(server: InternalServer): boolean {
-  return 'setSecureContext' in server;
-}
-
-function toKind(server: InternalServer): ServerKind {
-  if ('updateSettings' in server) return 'http2';
-  return server.closeIdleConnections ? 'http' : 'net';
 }
 
 function toAddressType(family: string | undefined): number {

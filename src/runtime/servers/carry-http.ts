@@ -11,6 +11,7 @@ import {
   type InternalSocket,
   socketOf,
 } from './node-internals.ts';
+import { isTls } from './server-kind.ts';
 
 /** Says no more than whether the connection has had a request yet. */
 export interface HttpDetail {
@@ -25,7 +26,7 @@ const waiting = new WeakSet<InternalSocket>();
 
 /** Not TLS, whose keys can't be passed, and not HTTP/2. */
 export function isPlainHttp({ kind, server }: AdoptedServer): boolean {
-  return kind === 'http' && !('setSecureContext' in server);
+  return kind === 'http' && !isTls(server);
 }
 
 /**

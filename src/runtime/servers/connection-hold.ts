@@ -37,7 +37,7 @@ export class ConnectionHold {
   /** Holds the HTTP connections of these servers, also those that come. */
   hold(servers: Iterable<AdoptedServer>): void {
     for (const server of servers) {
-      for (const { socket, response } of server.openExchanges()) this.onResponse(socket, response);
+      for (const { socket, response } of server.http1.open()) this.onResponse(socket, response);
       for (const socket of httpSockets(server.server)) this.onConnection(socket);
       for (const stream of server.http2.streams.keys()) this.onStream(server, stream);
       for (const session of server.http2.sessions) this.#addSession(server, session);

@@ -6,7 +6,8 @@ import type { OpenWork } from '../../protocol/messages.ts';
 import { toPeer } from '../client-sockets.ts';
 import type { GenerationScope } from '../generation-scope.ts';
 import type { Pin } from '../retained.ts';
-import { kSince, kWork, type AdoptedServer } from './adopted-server.ts';
+import type { AdoptedServer } from './adopted-server.ts';
+import { kSince, kWork } from './http1-exchanges.ts';
 import { describeKept } from './kept-sockets.ts';
 import { secondsNow } from './seconds-now.ts';
 
@@ -62,7 +63,8 @@ function requestsOf(server: AdoptedServer): OpenRequest[] {
 }
 
 function* httpRequestsOf(server: AdoptedServer): Generator<OpenRequest> {
-  for (const { req, [kWork]: scope, [kSince]: sinceS = 0 } of server.openResponses()) {
+  for (const { response } of server.http1.open()) {
+    const { req, [kWork]: scope, [kSince]: sinceS = 0 } = response;
     if (scope !== undefined) yield { scope, sinceS, method: req?.method, url: req?.url };
   }
 }

@@ -7,6 +7,7 @@ import { MidflightError } from '../../errors.ts';
 import type { AdoptedServer } from './adopted-server.ts';
 import { deliver } from './hub.ts';
 import { type ClientHandle, internalNet, type ListenerHandle, type SocketName } from './node-internals.ts';
+import { isTls } from './server-kind.ts';
 
 export interface ProbeOptions {
   readonly path: string;
@@ -88,7 +89,7 @@ async function ask(
   path: string,
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
-  const isSecure = 'setSecureContext' in server.server;
+  const isSecure = isTls(server.server);
   const base = { host: '127.0.0.1', port: door.port, signal };
   if (server.kind === 'http2') return askHttp2({ isSecure, door, path, signal });
   const headers = { host: 'localhost', connection: 'close', 'user-agent': 'midflight-health' };
