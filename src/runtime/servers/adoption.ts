@@ -1,6 +1,6 @@
 /**
  * Adopted servers: `listen()` in a generation does not bind; the generation's servers get the connections of listeners
- * that outlive it. Owns the hubs and the servers of one worker.
+ * that outlive it. Owns the servers of one worker, and which of them each hub is to give connections to.
  *
  * 1. Only `commit` changes which generation gets connections and requests, and it does so in one synchronous step.
  * 2. Preparing never listens; a generation that is aborted has changed nothing outside the process.
@@ -30,19 +30,19 @@ import {
   type DrainReport,
   type QuietReport,
   waitUntil,
-  type WorkCounts,
 } from './drain-servers.ts';
-import { Hub } from './hub.ts';
-import { isConflict, type ListenAddress, toAddressKey } from './listen-address.ts';
+import type { Hub } from './hub.ts';
+import { Hubs } from './hubs.ts';
+import type { ListenAddress } from './listen-address.ts';
 import { describeKept } from './kept-sockets.ts';
 import { type ListenRequest, type TcpListenRequest, toListenRequest } from './listen-arguments.ts';
 import { type ListenerSource, toListenError } from './listener-source.ts';
-import { pinsOf, toOpenWork } from './open-work.ts';
+import { countWork, pinsOf, toOpenWork, type WorkCounts } from './open-work.ts';
 import type { InternalServer, InternalSocket } from './node-internals.ts';
 import { type ProbeAnswer, type ProbeOptions, probeServer } from './probe-server.ts';
 import type { GiveAwayOptions, ServerAdoption } from './server-adoption.ts';
 import { warmUpHttp } from './warm-up.ts';
-import { type ListeningResult, type Readiness, type WaitOptions, whenReady } from './when-ready.ts';
+import { type ListeningResult, type WaitOptions, whenReady } from './when-ready.ts';
 
 export type { ListenerSource, ListeningResult, ServerAdoption };
 
@@ -55,8 +55,7 @@ export function adoptServers(options: { source: ListenerSource }): ServerAdoptio
 const RELEASE_INTERVAL_MS = 10;
 
 class Adoption implements ServerAdoption {
-  readonly #source: ListenerSource;
-  readonly #hubs = new Map<string, Hub>();
+  readonly #hubs: Hubs;
   /** All servers with something open: a listener or a connection. */
   readonly #servers = new Set<AdoptedServer>();
   readonly #adopted = new WeakMap<InternalServer, AdoptedServer>();
@@ -72,10 +71,9 @@ class Adoption implements ServerAdoption {
   // oxlint-disable-next-line typescript/unbound-method
   readonly #nativeListen = net.Server.prototype.listen;
   #current: GenerationScope | null = null;
-  #acceptance: 'accepting' | 'stopped' = 'accepting';
 
   constructor(source: ListenerSource) {
-    this.#source = source;
+    this.#hubs = new Hubs(source);
     const listen = (server: InternalServer, args: unknown[]): unknown => this.#onListen(server, args);
     net.Server.prototype.listen = function (this: InternalServer, ...args: unknown[]) {
       return listen(this, args);
@@ -87,7 +85,7 @@ class Adoption implements ServerAdoption {
   }
 
   inherit(scope: GenerationScope, isShared: (origin: ModuleOrigin | undefined) => boolean): void {
-    for (const { current, servers } of this.#hubs.values()) {
+    for (const { current, servers } of this.#hubs.all()) {
       if (current === null || servers.has(scope)) continue;
       const origin = current.origin?.kind === 'module' ? current.origin : undefined;
       if (isShared(origin)) servers.set(scope, current);
@@ -96,15 +94,15 @@ class Adoption implements ServerAdoption {
   }
 
   async whenListening(scope: GenerationScope, options: WaitOptions): Promise<ListeningResult> {
-    const status = await whenReady(() => this.#readiness(scope), this.#watchers, options);
+    const status = await whenReady(() => this.#hubs.readiness(scope), this.#watchers, options);
     return { status, listening: this.listening(scope) };
   }
 
   commit(scope: GenerationScope): void {
-    if (this.#current !== null && !this.#hubsOf(scope).length) this.inherit(scope, () => true);
-    this.#acceptOrUndo(scope);
+    if (this.#current !== null && !this.#hubs.of(scope).length) this.inherit(scope, () => true);
+    this.#hubs.acceptOrUndo(scope);
     this.#current = scope;
-    for (const hub of this.#hubs.values()) {
+    for (const hub of this.#hubs.all()) {
       const next = hub.servers.get(scope) ?? null;
       next?.rebind(scope);
       hub.current = next;
@@ -123,15 +121,12 @@ class Adoption implements ServerAdoption {
   }
 
   async stopAccepting(): Promise<void> {
-    this.#acceptance = 'stopped';
-    await Promise.all([...this.#hubs.values()].map((hub) => hub.close()));
+    await this.#hubs.stop();
     this.#service.giver?.rescan();
   }
 
   async resumeAccepting(): Promise<void> {
-    this.#acceptance = 'accepting';
-    const hubs = [...this.#hubs.values()].filter((hub) => hub.current !== null);
-    await Promise.all(hubs.map((hub) => this.#reopen(hub)));
+    await Promise.all(this.#hubs.resume().map((hub) => this.#reopen(hub)));
   }
 
   async hold(): Promise<void> {
@@ -159,18 +154,15 @@ class Adoption implements ServerAdoption {
     return drainServers(
       {
         servers: this.#servers,
-        counts: () => this.counts(),
         willGive: (socket) => this.#service.giver?.willGive(socket as InternalSocket) === true,
-        stopGiving: async () => this.#stopGiving(),
+        stopGiving: async () => {
+          const { giver } = this.#service;
+          giver?.stop();
+          await giver?.ended;
+        },
       },
       options,
     );
-  }
-
-  async #stopGiving(): Promise<void> {
-    const { giver } = this.#service;
-    giver?.stop();
-    await giver?.ended;
   }
 
   openWork(): OpenWork | null {
@@ -192,7 +184,7 @@ class Adoption implements ServerAdoption {
 
   async giveAway(options: GiveAwayOptions): Promise<CarryReport> {
     this.#service.giver?.stop();
-    const isLast = (): boolean => this.#acceptance === 'stopped';
+    const isLast = (): boolean => this.#hubs.status === 'stopped';
     const giver = new CarryGiver({ ...options, servers: this.#servers, isLast });
     this.#service.giver = giver;
     const report = await giver.ended;
@@ -217,17 +209,7 @@ class Adoption implements ServerAdoption {
   }
 
   counts(): WorkCounts {
-    const scopes = new Set<GenerationScope>();
-    let openCount = 0;
-    let upgradedCount = 0;
-    for (const server of this.#servers) {
-      scopes.add(server.scope);
-      openCount += server.openCount;
-      upgradedCount += server.kept.size;
-    }
-    let inFlightCount = 0;
-    for (const scope of scopes) inFlightCount += scope.inFlightCount;
-    return { inFlightCount, openCount, upgradedCount };
+    return countWork(this.#servers);
   }
 
   async whenHeard(timeoutMs: number): Promise<void> {
@@ -257,17 +239,17 @@ class Adoption implements ServerAdoption {
   }
 
   listening(scope: GenerationScope | null = this.#current): readonly ListenAddress[] {
-    return scope === null ? [] : this.#openHubsOf(scope).map((hub) => hub.listening);
+    return scope === null ? [] : this.#hubs.openOf(scope).map((hub) => hub.listening);
   }
 
   async probe(scope: GenerationScope, options: ProbeOptions): Promise<ProbeAnswer> {
-    const servers = this.#hubsOf(scope).map((hub) => hub.servers.get(scope));
+    const servers = this.#hubs.of(scope).map((hub) => hub.servers.get(scope));
     const server = servers.find((each) => each !== undefined && each.kind !== 'net');
     return probeServer(server, options);
   }
 
   async warmUp(scope: GenerationScope): Promise<void> {
-    if (this.#hubsOf(scope).some(({ servers }) => servers.get(scope)?.kind === 'http')) await warmUpHttp();
+    if (this.#hubs.of(scope).some(({ servers }) => servers.get(scope)?.kind === 'http')) await warmUpHttp();
   }
 
   #onListen(server: InternalServer, args: unknown[]): unknown {
@@ -313,49 +295,16 @@ class Adoption implements ServerAdoption {
 
   #attach(adopted: AdoptedServer, request: ListenRequest): void {
     const { server, scope } = adopted;
-    const address = this.#toAddress(scope, request);
-    if (this.#isTaken(scope, address)) {
+    const address = this.#hubs.toAddress(scope, request);
+    if (this.#hubs.isTaken(scope, address)) {
       fail(server, toListenError(-constants.errno.EADDRINUSE, address));
       return;
     }
-    const hub = this.#hubAt(address);
+    const hub = this.#hubs.at(address);
     hub.servers.set(scope, adopted);
     if (request.kind === 'unix') server._pipeName = request.path;
     adopted.hold(hub, request.backlog);
     this.#open(hub, adopted, request.kind === 'unix' ? request.mode : 0);
-  }
-
-  #toAddress(scope: GenerationScope, request: ListenRequest): ListenAddress {
-    if (request.kind === 'unix') return { kind: 'unix', path: request.path };
-    const { host, port } = request;
-    const base = {
-      kind: 'tcp',
-      host,
-      port,
-      ...(request.isIpv6Only ? { ipv6Only: true as const } : {}),
-    } as const;
-    let ordinal = 0;
-    while (port === 0 && this.#hubs.get(toAddressKey({ ...base, ordinal }))?.servers.has(scope)) ordinal++;
-    return { ...base, ordinal };
-  }
-
-  /** An inherited server gives way to one that the generation makes itself for the same address. */
-  #isTaken(scope: GenerationScope, address: ListenAddress): boolean {
-    const key = toAddressKey(address);
-    return this.#hubsOf(scope).some((hub) => {
-      const isInherited = hub.servers.get(scope)?.scope !== scope;
-      return isConflict(hub.address, address) && !(isInherited && toAddressKey(hub.address) === key);
-    });
-  }
-
-  #hubAt(address: ListenAddress): Hub {
-    const key = toAddressKey(address);
-    let hub = this.#hubs.get(key);
-    if (hub === undefined) {
-      hub = new Hub(address);
-      this.#hubs.set(key, hub);
-    }
-    return hub;
   }
 
   #open(hub: Hub, adopted: AdoptedServer, mode: number): void {
@@ -363,15 +312,14 @@ class Adoption implements ServerAdoption {
     const listeningId = server._listeningId;
     const onOpen = (): void => {
       // Closed, or its generation is gone, since.
-      if (server._listeningId !== listeningId) this.#dropUnused(hub);
+      if (server._listeningId !== listeningId) this.#hubs.prune(hub);
       else this.#onOpen(hub, adopted, mode);
     };
     const onFail = (error: unknown): void => {
       if (server._listeningId === listeningId) this.#onFail(adopted, error);
     };
     try {
-      // Once stopped, the process has handed its listeners over, and resumeAccepting() opens them.
-      const opening = this.#acceptance === 'stopped' ? undefined : hub.open(this.#source);
+      const opening = this.#hubs.open(hub);
       if (opening === undefined) onOpen();
       else opening.then(onOpen, onFail);
     } catch (error) {
@@ -400,28 +348,10 @@ class Adoption implements ServerAdoption {
     fail(adopted.server, error);
   }
 
-  /** All or nothing: a listener that can't listen closes those that this call had opened. */
-  #acceptOrUndo(scope: GenerationScope): void {
-    const accepted: Hub[] = [];
-    for (const hub of this.#hubsOf(scope)) {
-      if (hub.status !== 'bound' || this.#acceptance === 'stopped') continue;
-      const errno = hub.accept();
-      accepted.push(hub);
-      if (errno === 0) continue;
-      for (const each of accepted) void each.close();
-      throw toListenError(errno, hub.address);
-    }
-  }
-
-  /** Opens a listener again that its server has had before. */
   async #reopen(hub: Hub): Promise<void> {
-    if (this.#acceptance === 'stopped') return;
     const server = hub.current;
     try {
-      await hub.open(this.#source);
-      if (hub.current === null) return await hub.close();
-      const errno = hub.accept();
-      if (errno !== 0) throw toListenError(errno, hub.address);
+      await this.#hubs.reopen(hub);
     } catch (error) {
       if (server !== null) this.#onFail(server, error);
     }
@@ -430,16 +360,12 @@ class Adoption implements ServerAdoption {
   #dismiss(scope: GenerationScope): void {
     if (this.#current === scope) this.#current = null;
     const orphans = new Set([...this.#servers].filter((server) => server.scope === scope));
-    for (const hub of this.#hubsOf(scope)) {
+    for (const hub of this.#hubs.of(scope)) {
       const server = hub.servers.get(scope);
       hub.servers.delete(scope);
-      if (server !== undefined && !isUsed(hub, server)) orphans.add(server);
+      if (server !== undefined && !hub.isUsedBy(server)) orphans.add(server);
       else if (server !== undefined) orphans.delete(server);
-      if (hub.current !== null && !isUsed(hub, hub.current)) {
-        hub.current = null;
-        void hub.close();
-      }
-      this.#dropUnused(hub);
+      this.#hubs.prune(hub);
     }
     for (const server of orphans) server.dismiss();
     this.#changed();
@@ -450,48 +376,16 @@ class Adoption implements ServerAdoption {
     const { hub } = server;
     if (hub === null) return;
     for (const [scope, each] of hub.servers) if (each === server) hub.servers.delete(scope);
-    if (hub.current === server) {
-      hub.current = null;
-      void hub.close();
-    }
-    this.#dropUnused(hub);
-  }
-
-  #dropUnused(hub: Hub): void {
-    if (hub.servers.size > 0) return;
-    const key = toAddressKey(hub.address);
-    if (this.#hubs.get(key) === hub) this.#hubs.delete(key);
-    void hub.close();
+    this.#hubs.prune(hub);
   }
 
   #onClosed(server: AdoptedServer): void {
     if (server.server._handle === null) this.#servers.delete(server);
   }
 
-  #hubsOf(scope: GenerationScope): Hub[] {
-    return [...this.#hubs.values()].filter((hub) => hub.servers.has(scope));
-  }
-
-  #openHubsOf(scope: GenerationScope): Hub[] {
-    return this.#hubsOf(scope).filter((hub) => hub.status !== 'opening');
-  }
-
-  #readiness(scope: GenerationScope): Readiness {
-    const open = this.#openHubsOf(scope);
-    if (open.length === 0) return 'none';
-    if (open.length < this.#hubsOf(scope).length) return 'some';
-    const wanted = [...this.#hubs.values()].filter((hub) => hub.current !== null);
-    return wanted.every((hub) => open.includes(hub)) ? 'all' : 'some';
-  }
-
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
   }
-}
-
-function isUsed(hub: Hub, server: AdoptedServer): boolean {
-  for (const each of hub.servers.values()) if (each === server) return true;
-  return false;
 }
 
 function fail(server: InternalServer, error: unknown): void {

@@ -9,17 +9,7 @@ import { runInScope } from '../generation-scope.ts';
 import { runAsWork } from '../origin.ts';
 import type { AdoptedServer } from './adopted-server.ts';
 import { describeKept, FAREWELL_MS, isParting, partWith } from './kept-sockets.ts';
-import { toOpenWork } from './open-work.ts';
-
-/** What is going on in a worker. */
-export interface WorkCounts {
-  /** Requests that are being answered. */
-  readonly inFlightCount: number;
-  /** Open HTTP connections, busy and idle. */
-  readonly openCount: number;
-  /** Upgraded sockets, and connections of plain net servers. */
-  readonly upgradedCount: number;
-}
+import { countWork, toOpenWork, type WorkCounts } from './open-work.ts';
 
 export interface DrainReport extends WorkCounts {
   readonly timedOut: boolean;
@@ -50,7 +40,6 @@ export interface DrainOptions extends WaitLimits {
 /** What is drained, and which of its sockets another process is about to get. */
 export interface Draining {
   readonly servers: Iterable<AdoptedServer>;
-  counts(): WorkCounts;
   willGive(socket: EventEmitter): boolean;
   /** Resolves when no socket is on its way any more. */
   stopGiving(): Promise<void>;
@@ -64,17 +53,16 @@ export async function drainServers(
   draining: Draining,
   { timeoutMs, signal, idle = 'await', upgraded }: DrainOptions,
 ): Promise<DrainReport> {
-  const { servers, counts } = draining;
+  const { servers } = draining;
+  const isDone = (): boolean =>
+    idle === 'await' ? isQuiet(countWork(servers)) : isAtRest(servers, countWork(servers));
   for (const server of servers) server.lame();
   const telling = new AbortController();
   if (upgraded?.policy === 'close') void tellSpread(draining, upgraded.spreadMs, telling.signal);
-  await waitUntil(() => (idle === 'await' ? isQuiet(counts()) : isAtRest(servers, counts())), {
-    timeoutMs,
-    signal,
-  });
+  await waitUntil(isDone, { timeoutMs, signal });
   telling.abort();
-  const timedOut = !(idle === 'await' ? isQuiet(counts()) : isAtRest(servers, counts()));
-  const report = { timedOut, ...counts(), cut: timedOut ? toOpenWork([...servers]) : null };
+  const timedOut = !isDone();
+  const report = { timedOut, ...countWork(servers), cut: timedOut ? toOpenWork([...servers]) : null };
   if (upgraded !== undefined) {
     await draining.stopGiving();
     await partWithAll(servers);

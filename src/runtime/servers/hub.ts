@@ -52,6 +52,11 @@ export class Hub {
       : { ...this.address, port: this.name.port ?? this.address.port };
   }
 
+  /** True when the server is that of some generation here. */
+  isUsedBy(server: AdoptedServer): boolean {
+    return [...this.servers.values()].includes(server);
+  }
+
   /** Makes sure that there is a bound handle. Answers at once where the source does. */
   open(source: ListenerSource): void | Promise<void> {
     if (this.#state.status === 'opening') return this.#state.opened;

@@ -127,7 +127,12 @@ export class Hubs {
     return this.all().filter((hub) => hub.current !== null);
   }
 
-  dropUnused(hub: Hub): void {
+  /** A server has left it: closes it where that was the current one, and forgets it where that was the last. */
+  prune(hub: Hub): void {
+    if (hub.current !== null && !hub.isUsedBy(hub.current)) {
+      hub.current = null;
+      void hub.close();
+    }
     if (hub.servers.size > 0) return;
     const key = toAddressKey(hub.address);
     if (this.#byKey.get(key) === hub) this.#byKey.delete(key);

@@ -20,9 +20,33 @@ export interface OpenRequest {
   readonly url: string | undefined;
 }
 
+/** What is going on in a worker. */
+export interface WorkCounts {
+  /** Requests that are being answered. */
+  readonly inFlightCount: number;
+  /** Open HTTP connections, busy and idle. */
+  readonly openCount: number;
+  /** Upgraded sockets, and connections of plain net servers. */
+  readonly upgradedCount: number;
+}
+
 /** As many as a person looks at, and a message may carry. */
 const SHOWN_MAX = 20;
 const URL_LENGTH_MAX = 200;
+
+export function countWork(servers: Iterable<AdoptedServer>): WorkCounts {
+  const scopes = new Set<GenerationScope>();
+  let openCount = 0;
+  let upgradedCount = 0;
+  for (const server of servers) {
+    scopes.add(server.scope);
+    openCount += server.openCount;
+    upgradedCount += server.kept.size;
+  }
+  let inFlightCount = 0;
+  for (const scope of scopes) inFlightCount += scope.inFlightCount;
+  return { inFlightCount, openCount, upgradedCount };
+}
 
 /** What a generation has under way with a server: its requests that the generation answers; its upgraded sockets, where it is of
  *  that generation. */

@@ -7,8 +7,9 @@ import type { Give, SendNote, Take } from '../carry-channel.ts';
 import type { GenerationScope } from '../generation-scope.ts';
 import type { ModuleOrigin } from '../origin.ts';
 import type { Pin } from '../retained.ts';
-import type { DrainOptions, DrainReport, QuietReport, WorkCounts } from './drain-servers.ts';
+import type { DrainOptions, DrainReport, QuietReport } from './drain-servers.ts';
 import type { ListenAddress } from './listen-address.ts';
+import type { WorkCounts } from './open-work.ts';
 import type { ProbeAnswer, ProbeOptions } from './probe-server.ts';
 import type { ListeningResult, WaitOptions } from './when-ready.ts';
 
