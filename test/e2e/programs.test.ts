@@ -5,11 +5,12 @@ import { test } from 'node:test';
 import { startLoad } from '../../scripts/load/load.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 
-/** Unhealthy from the time on that is given, which is counted from its start. */
-function toServer(version: string, unhealthyAfterMs: number | null): Record<string, string> {
-  const isIll = unhealthyAfterMs === null ? 'false' : `process.uptime() * 1_000 > ${unhealthyAfterMs}`;
+/** Unhealthy after so many questions about its health; null for never. */
+function toServer(version: string, healthyCount: number | null): Record<string, string> {
+  const isIll = healthyCount === null ? 'false' : `askedCount++ >= ${healthyCount}`;
   return {
     'server.cjs': `
+      let askedCount = 0;
       const server = require('node:http').createServer((request, response) => {
         response.statusCode = request.url === '/health' && ${isIll} ? 500 : 200;
         response.end(JSON.stringify({ version: '${version}', versionAfter: '${version}', pid: process.pid }));
@@ -42,7 +43,8 @@ test('a program that fails its health check in probation goes, and the one befor
   const load = startLoad({ origin: app.origin, clients: { newConnection: 2 } });
   t.after(async () => load.stop());
   await load.waitForVersion('1');
-  app.commit(toServer('2', 700));
+  // The first comes before it takes over.
+  app.commit(toServer('2', 3));
   const { json, exitCode } = await app.midflight('deploy', '--json');
   assert.deepEqual([json['result'], exitCode], ['rolled-back', 3], JSON.stringify(json));
   assert.match(JSON.stringify(json), /GET \/health was answered by 500/);
