@@ -238,6 +238,22 @@ export function ownInstances({ graph }: Generation, others: readonly Generation[
   });
 }
 
+/** The module that a file is for code of `scope`: in its own generation, else in one that is there. */
+export function moduleAt(
+  file: string,
+  {
+    scope,
+    generations,
+  }: { readonly scope: GenerationScope | undefined; readonly generations: readonly Generation[] },
+): ModuleInstance | null {
+  const own = generations.filter((generation) => generation.scope === scope);
+  for (const { graph } of [...own, ...generations]) {
+    const found = graph.moduleAt(file);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
 /** The trees that its modules read from: those of the releases that they were first part of. */
 export function rootsOf({ graph }: Generation): string[] {
   return [...new Set([...graph.instances.values()].map(({ root }) => root))];

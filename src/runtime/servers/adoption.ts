@@ -71,6 +71,7 @@ class Adoption implements ServerAdoption {
   // oxlint-disable-next-line typescript/unbound-method
   readonly #nativeListen = net.Server.prototype.listen;
   #current: GenerationScope | null = null;
+  #isWarm = false;
 
   constructor(source: ListenerSource) {
     this.#hubs = new Hubs(source);
@@ -249,7 +250,10 @@ class Adoption implements ServerAdoption {
   }
 
   async warmUp(scope: GenerationScope): Promise<void> {
-    if (this.#hubs.of(scope).some(({ servers }) => servers.get(scope)?.kind === 'http')) await warmUpHttp();
+    if (this.#isWarm || !this.#hubs.of(scope).some(({ servers }) => servers.get(scope)?.kind === 'http'))
+      return;
+    this.#isWarm = true;
+    await warmUpHttp();
   }
 
   #onListen(server: InternalServer, args: unknown[]): unknown {

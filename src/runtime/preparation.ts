@@ -1,0 +1,82 @@
+/**
+ * One generation that is being prepared, until it is committed or aborted. Owns what its code threw while nobody waited for it.
+ *
+ *   event                      | outcome
+ *   evaluated, ready, healthy  | run() resolves
+ *   its code throws, or it is  | run() rejects, at once
+ *   unready, ill, aborted      |
+ *   a fault after that         | `fault`: it is not committed
+ */
+
+import { MidflightError } from '../errors.ts';
+import { toErrorReport, toWorkerError, type PrepareOptions as PrepareMessage } from '../protocol/messages.ts';
+import { evaluateGeneration, type Generation } from './generation.ts';
+import { checkHealth } from './health.ts';
+import type { LoadedRelease } from './loaded-release.ts';
+import { toAddressKey } from './servers/listen-address.ts';
+import type { ServerAdoption } from './servers/server-adoption.ts';
+
+export interface PrepareOptions extends Omit<PrepareMessage, 'release'> {
+  readonly release: LoadedRelease;
+  /** Modules that can't be replaced in place this time. */
+  readonly refused?: ReadonlySet<string>;
+}
+
+export class Preparation {
+  readonly generation: Generation;
+  readonly options: PrepareOptions;
+  readonly #failed = Promise.withResolvers<never>();
+  #fault: Error | null = null;
+
+  constructor(generation: Generation, options: PrepareOptions) {
+    this.generation = generation;
+    this.options = options;
+    this.#failed.promise.catch(() => undefined);
+  }
+
+  get number(): number {
+    return this.generation.scope.generation;
+  }
+
+  /** What its code threw while nobody waited for it. */
+  get fault(): Error | null {
+    return this.#fault;
+  }
+
+  /** Evaluates it and waits until it is ready. Resolves with what it listens on. */
+  async run(servers: ServerAdoption): Promise<string[]> {
+    const { promise: failed } = this.#failed;
+    await Promise.race([failed, evaluateGeneration(this.generation)]);
+    return Promise.race([failed, this.#becomeReady(servers)]);
+  }
+
+  /** Ends `run`, where it has not ended. */
+  fail(error: Error): void {
+    this.#failed.reject(error);
+  }
+
+  noteFault(error: Error): void {
+    this.#fault ??= error;
+    this.fail(error);
+  }
+
+  /** What failed, told with the module that did. */
+  explain(error: unknown): unknown {
+    const module = this.generation.graph.failedModule();
+    if (module === null || error instanceof MidflightError) return error;
+    return Object.assign(toWorkerError({ ...toErrorReport(error), module }), { cause: error });
+  }
+
+  async #becomeReady(servers: ServerAdoption): Promise<string[]> {
+    const { ready, readyTimeoutMs, health } = this.options;
+    if (ready === 'load') return [];
+    const { scope } = this.generation;
+    const result = await servers.whenListening(scope, { timeoutMs: readyTimeoutMs });
+    if (result.status !== 'listening') {
+      throw new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [readyTimeoutMs, 'no server of it listens']);
+    }
+    if (health !== null) await checkHealth(servers, scope, health);
+    else await servers.warmUp(scope);
+    return result.listening.map(toAddressKey);
+  }
+}
