@@ -131,7 +131,10 @@ class Keeper {
     this.#holdings = createHoldings({
       host: createLocalHost({ listeners: this.#listeners, sinks: [process.stdout], logFile }),
       orphanFile: createOrphanFile(processFile, orphans),
-      tell: (event) => this.#tell(event),
+      tell: (event) => {
+        if (event.type === 'exited') removeDeadSockets(directory);
+        return this.#tell(event);
+      },
       log,
     });
   }

@@ -58,10 +58,10 @@ function readOrphans(file: string): Orphan[] {
   }
 }
 
-/** Removes the sockets of those that have ended. */
+/** Removes the sockets of those that have ended: by which orphans are told to leave, and by which states are received. */
 export function removeDeadSockets(directory: string): void {
   for (const name of readdirSync(directory)) {
-    const pid = /^(\d+)\.sock$/.exec(name)?.[1];
+    const pid = /^(?:state-)?(\d+)\.sock$/.exec(name)?.[1];
     if (pid !== undefined && startTimeOf(Number(pid)) === null)
       rmSync(path.join(directory, name), { force: true });
   }

@@ -374,14 +374,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     const startedAtMs = env.now();
     // Another count is a handoff.
     crew.wanted = before.wanted;
-    const members = [...before.members].filter(({ state }) => state === 'serving');
-    const prepared = await Promise.allSettled(members.map((member) => prepare(member, crew)));
-    const failure = prepared.find((result) => result.status === 'rejected');
-    if (failure !== undefined || members.length === 0) {
-      await abortAll(members, crew);
-      forgetNext();
-      throw failure?.reason ?? new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', ['prepare']);
-    }
+    const members = await prepareAll(before, crew);
     const preparedAtMs = env.now();
     adopt(before, crew);
     try {
@@ -393,6 +386,30 @@ export function createWorkers(env: WorkersEnv): Workers {
       throw error;
     }
     return { prepareMs: preparedAtMs - startedAtMs, commitMs: env.now() - preparedAtMs };
+  }
+
+  /** Those that serve, also the one that has taken a crashed one's place meanwhile. One that has not got so far is given up, and
+   *  another is started with what is current then. */
+  async function prepareAll(before: Crew, crew: Crew): Promise<Member[]> {
+    const members: Member[] = [];
+    for (;;) {
+      const late = [...before.members].filter((each) => each.state === 'serving' && !members.includes(each));
+      if (late.length === 0 && members.length > 0) break;
+      members.push(...late);
+      const prepared = await Promise.allSettled(late.map((member) => prepare(member, crew)));
+      const failure = prepared.find((result) => result.status === 'rejected');
+      if (failure === undefined && late.length > 0) continue;
+      await abortAll(members, crew);
+      forgetNext();
+      throw failure?.reason ?? new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', ['prepare']);
+    }
+    for (const member of before.members) {
+      if (members.includes(member)) continue;
+      leaveCrew(member);
+      member.worker.kill('SIGKILL');
+      comeBack(0);
+    }
+    return members;
   }
 
   /** The same processes, under the next release. A worker that crashes from here on comes back with that one. */
