@@ -7,7 +7,6 @@
  */
 
 import { realpathSync } from 'node:fs';
-import { MidflightError } from '../errors.ts';
 import { toImporters, type Importers } from '../protocol/importers.ts';
 import { LayeredMap } from '../protocol/layered-map.ts';
 import {
@@ -17,25 +16,22 @@ import {
   type ModuleRequest,
 } from '../protocol/manifest.ts';
 import { propagate, type Propagation } from '../protocol/propagate.ts';
-import { acceptsItself } from '../protocol/replace-in-place.ts';
 import { ChunkedMap } from './chunked-map.ts';
 import { compileInstance } from './compile-instance.ts';
 import { createModuleRequire, moduleOf } from './evaluate-commonjs.ts';
 import { importModule, requireEsm } from './evaluate-import.ts';
 import { evaluate } from './evaluate.ts';
-import { createForeign, midflightModule, type ForeignModule } from './externals.ts';
+import { midflightModule } from './externals.ts';
 import { findModule } from './find-module.ts';
+import { createOwn, fillAllTargets, instanceAt, ownOf } from './graph-instances.ts';
 import { loadClosure } from './link-load.ts';
 import { namespaceOf } from './link-namespace.ts';
 import { link, whenLinked } from './link.ts';
-import { createModuleSlot } from './module-slot.ts';
 import { replaceInPlace } from './replace-in-place.ts';
 import {
-  createInstance,
   hasRun,
   targetKey,
   type CompiledModule,
-  type InstanceTarget,
   type GraphHome,
   type ModuleContext,
   type ModuleInstance,
@@ -133,7 +129,6 @@ export interface ModuleGraph {
 /** Makes the graph of a release; nothing is read or run yet. */
 export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   const root = realpathSync.native(options.root);
-  const contexts = new Map<string, ModuleContext>();
   const importers = toImporters(options.modules);
   const propagation = propagateFrom(options, importers);
   const changed = new Set(propagation.reevaluated.keys());
@@ -178,15 +173,8 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       instances = instances.with(gone.map(({ manifest }) => [manifest.path, undefined] as const));
     },
     failedModule: () => findFailed(instances),
-    namespace: (at) => {
-      const instance = instances.get(at);
-      return instance === undefined || !hasRun(instance) ? null : namespaceOf(instance);
-    },
-    contextOf: (at) => {
-      const context = contexts.get(at) ?? createContext(at);
-      contexts.set(at, context);
-      return context;
-    },
+    namespace: (at) => findNamespace(instances.get(at)),
+    contextOf: cacheContexts(createContext),
     readCompiled: ({ manifest }) => readCompiled(manifest),
     compile: (instance) => (instance.compiled = compileInstance(instance, { readCompiled, findMap })),
     import: importModule,
@@ -196,12 +184,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
     midflight: (subpath) => midflightModule(midflightExports, subpath),
     mainModule: () => instances.get(entry)?.commonJs?.module,
     moduleAt: (file) => findModule((at) => instances.get(at) ?? released.get(at)?.deref(), roots(), file),
-    resolve: (importer, specifier) => {
-      const targets = instances.get(importer)?.targets;
-      const keys = requestPhases.map((phase) => targetKey(specifier, phase));
-      const target = keys.map((key) => targets?.get(key)).find((found) => found?.kind === 'module');
-      return target?.kind === 'module' ? target.node.manifest.path : null;
-    },
+    resolve: (importer, specifier) => findTarget(instances.get(importer), specifier),
     isRunning: () => currentGraph?.() === graph,
     currentFor: (instance) => {
       const current = currentGraph?.();
@@ -212,6 +195,15 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
   instances = (options.previous?.instances ?? instances).with(own);
   fillAllTargets(graph, { root, midflightExports });
   return graph;
+}
+
+function cacheContexts(create: (path: string) => ModuleContext): (path: string) => ModuleContext {
+  const contexts = new Map<string, ModuleContext>();
+  return (at) => {
+    const context = contexts.get(at) ?? create(at);
+    contexts.set(at, context);
+    return context;
+  };
 }
 
 /** Shared modules belong to the graph that is current; what it does not share goes back to the graph before, in which its work
@@ -226,6 +218,16 @@ function adoptInstances(graph: ModuleGraph): void {
     if (come !== undefined) come.home = lineage.home;
   }
   lineage.home.graph = graph;
+}
+
+function findNamespace(instance: ModuleInstance | undefined): object | null {
+  return instance === undefined || !hasRun(instance) ? null : namespaceOf(instance);
+}
+
+function findTarget(importer: ModuleInstance | undefined, specifier: string): string | null {
+  const keys = requestPhases.map((phase) => targetKey(specifier, phase));
+  const target = keys.map((key) => importer?.targets.get(key)).find((found) => found?.kind === 'module');
+  return target?.kind === 'module' ? target.node.manifest.path : null;
 }
 
 /** A failure spreads to the importers, so it began where nothing that is imported has failed. */
@@ -276,90 +278,6 @@ function isSameRequests(left: readonly ModuleRequest[], right: readonly ModuleRe
   return JSON.stringify(left) === JSON.stringify(right);
 }
 
-interface Creation {
-  readonly root: string;
-  readonly graph: ModuleGraph;
-  readonly modules: ManifestModules;
-  readonly previous: ModuleGraph | undefined;
-}
-
-/** The instances that differ from those of the graph before; undefined for what is gone. */
-function createOwn({ root, graph, modules, previous }: Creation): Map<string, ModuleInstance | undefined> {
-  const own = new Map<string, ModuleInstance | undefined>();
-  for (const at of graph.changed) {
-    const manifest = modules.get(at);
-    const before = previous?.instances.get(at);
-    if (manifest !== undefined) own.set(at, createNext({ root, manifest, graph, before }));
-  }
-  if (previous === undefined) return own;
-  for (const at of modules.changedSince(previous.modules)) if (!modules.has(at)) own.set(at, undefined);
-  return own;
-}
-
-interface ForeignPlace {
-  readonly root: string;
-  readonly midflightExports: Readonly<Record<string, object>>;
-}
-
-function fillAllTargets(graph: ModuleGraph, place: ForeignPlace): void {
-  const foreigns = new Map<string, ForeignModule>();
-  const toForeign = (target: ForeignModule['target']): ForeignModule => {
-    const key = JSON.stringify(target);
-    const foreign = foreigns.get(key) ?? createForeign(target, place);
-    foreigns.set(key, foreign);
-    return foreign;
-  };
-  for (const instance of ownOf(graph)) fillTargets(instance, graph.instances, toForeign);
-}
-
-interface Next {
-  readonly root: string;
-  readonly manifest: ManifestModule;
-  readonly graph: ModuleGraph;
-  readonly before: ModuleInstance | undefined;
-}
-
-function createNext({ root, manifest, graph, before }: Next): ModuleInstance {
-  const compiled = before?.manifest.hash === manifest.hash ? before.compiled : null;
-  const isInPlace = graph.propagation.inPlace.has(manifest.path);
-  const isRunning = (instance: ModuleInstance): boolean => instance.graph.isRunning();
-  if (isInPlace && before?.slot === null) {
-    before.slot = createModuleSlot(isRunning);
-    before.slot.switchTo(before);
-  }
-  const slot = isInPlace ? before?.slot : acceptsItself(manifest.hot) ? createModuleSlot(isRunning) : null;
-  if (slot) graph.lineage.slotted.add(manifest.path);
-  return createInstance({ root, manifest, graph, compiled, slot: slot ?? null });
-}
-
-function fillTargets(
-  { manifest, targets }: ModuleInstance,
-  instances: ChunkedMap<ModuleInstance>,
-  toForeign: (target: ForeignModule['target']) => ForeignModule,
-): void {
-  for (const { specifier, phase, target } of manifest.requests) {
-    targets.set(targetKey(specifier, phase), toTarget(target, instances, toForeign));
-  }
-}
-
-function toTarget(
-  target: ModuleRequest['target'],
-  instances: ChunkedMap<ModuleInstance>,
-  toForeign: (target: ForeignModule['target']) => ForeignModule,
-): InstanceTarget {
-  if (target.kind === 'missing') return target;
-  if (target.kind !== 'module') return toForeign(target);
-  const node = instances.get(target.path);
-  return node === undefined
-    ? { kind: 'missing', reason: `${target.path} is not in the release` }
-    : { kind: 'module', node };
-}
-
-/** The instances that the graph does not share with the one before. */
-function ownOf({ changed, instances }: ModuleGraph): ModuleInstance[] {
-  return [...changed].map((at) => instanceAt(instances, at));
-}
-
 /** Where loading and evaluation start: importers of what is replaced in place may be shared, and lead to it no more. What
  *  nobody has imported yet goes on waiting for that. */
 function rootsOf({ entry, instances, propagation }: ModuleGraph): ModuleInstance[] {
@@ -396,10 +314,4 @@ async function loadRoot(instance: ModuleInstance): Promise<void> {
   await loadClosure(instance);
   link(instance);
   await whenLinked();
-}
-
-function instanceAt(instances: ChunkedMap<ModuleInstance>, at: string): ModuleInstance {
-  const instance = instances.get(at);
-  if (instance === undefined) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [at]);
-  return instance;
 }
