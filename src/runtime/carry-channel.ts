@@ -94,33 +94,6 @@ export function createCarryChannel({
     }, OPEN_CHECK_INTERVAL_MS);
   };
 
-  const answer = (carryId: number, decision: CarryDecision, handle: ClientHandle | undefined): void => {
-    if (decision.status === 'refused') {
-      handle?.close();
-      const { reason } = decision;
-      post({ cmd: MESSAGE_COMMAND, carryId, carried: 'refused', reason }, undefined, () => {
-        // A giver that is not told finds out by the time.
-      });
-      return;
-    }
-    post({ cmd: MESSAGE_COMMAND, carryId, carried: 'accepted' }, undefined, (error) => {
-      if (error === null) decision.start();
-      else if (decision.discard === undefined) handle?.close();
-      else decision.discard();
-    });
-  };
-
-  const decide = async (message: CarryMessage, handle: ClientHandle | undefined): Promise<void> => {
-    const { carryId, expiresAtMs } = message;
-    const decided = decideNow(message, handle, take);
-    if (!(decided instanceof Promise)) return answer(carryId, decided, handle);
-    const decision = await decided;
-    if (decision.status === 'refused' || monotonicMs() < expiresAtMs)
-      return answer(carryId, decision, handle);
-    decision.discard?.();
-    answer(carryId, { status: 'refused', reason: 'it took too long' }, handle);
-  };
-
   return {
     give(carry, handle) {
       const { promise, resolve } = Promise.withResolvers<CarryOutcome>();
@@ -145,7 +118,7 @@ export function createCarryChannel({
     },
     onMessage(message, handle) {
       if ('note' in message) onNote(message.note);
-      else if ('carry' in message) void decide(message, handle);
+      else if ('carry' in message) void answerGift(message, handle, { post, take });
       else if (message.carried === 'accepted') settle(message.carryId, { status: 'accepted' });
       else settle(message.carryId, { status: 'refused', reason: message.reason ?? 'no reason given' });
     },
@@ -160,6 +133,21 @@ export function createCarryChannel({
   };
 }
 
+async function answerGift(
+  message: CarryMessage,
+  handle: ClientHandle | undefined,
+  { post, take }: Pick<CarryChannelOptions, 'post' | 'take'>,
+): Promise<void> {
+  const { carryId, expiresAtMs } = message;
+  const decided = decideNow(message, handle, take);
+  if (!(decided instanceof Promise)) return answer(post, carryId, decided, handle);
+  const decision = await decided;
+  if (decision.status === 'refused' || monotonicMs() < expiresAtMs)
+    return answer(post, carryId, decision, handle);
+  decision.discard?.();
+  answer(post, carryId, { status: 'refused', reason: 'it took too long' }, handle);
+}
+
 function decideNow(
   { carry, expiresAtMs }: CarryMessage,
   handle: ClientHandle | undefined,
@@ -168,4 +156,25 @@ function decideNow(
   if (handle === undefined) return { status: 'refused', reason: 'its handle did not arrive' };
   if (monotonicMs() >= expiresAtMs) return { status: 'refused', reason: 'it came too late' };
   return take(carry, handle);
+}
+
+function answer(
+  post: Post,
+  carryId: number,
+  decision: CarryDecision,
+  handle: ClientHandle | undefined,
+): void {
+  if (decision.status === 'refused') {
+    handle?.close();
+    const { reason } = decision;
+    post({ cmd: MESSAGE_COMMAND, carryId, carried: 'refused', reason }, undefined, () => {
+      // A giver that is not told finds out by the time.
+    });
+    return;
+  }
+  post({ cmd: MESSAGE_COMMAND, carryId, carried: 'accepted' }, undefined, (error) => {
+    if (error === null) decision.start();
+    else if (decision.discard === undefined) handle?.close();
+    else decision.discard();
+  });
 }

@@ -4,7 +4,7 @@
  *
  * Invariants:
  * 1. Every request that arrives is answered once, by `done` or `failed`.
- * 2. The channel is referenced exactly while `holds` is above zero.
+ * 2. The channel is referenced exactly while somebody holds it.
  */
 
 import {
@@ -64,7 +64,6 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
   hideChannel();
   const pending = new Map<number, PendingListener>();
   let listenId = 0;
-  let holds = 0;
   const post = (message: WorkerMessage<Event>): void => {
     send(message, undefined, undefined, () => {
       // A supervisor that has gone can't be told; the worker goes on serving.
@@ -84,14 +83,6 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
     onNote: onCarryNote,
     post: (message, handle, onSent) => send(message, handle as never, undefined, onSent),
   });
-  const hold = (): (() => void) => {
-    if (++holds === 1) ipc.ref();
-    let isHeld = true;
-    return () => {
-      if (isHeld && --holds === 0) ipc.unref();
-      isHeld = false;
-    };
-  };
   process.on('internalMessage' as 'message', (raw: unknown, handle: unknown) => {
     const message = raw as SupervisorMessage<Request>;
     if (message.cmd !== MESSAGE_COMMAND) return;
@@ -117,7 +108,7 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
     emit: (event) => post({ cmd: MESSAGE_COMMAND, event }),
     give: carrying.give,
     sendNote: carrying.sendNote,
-    hold,
+    hold: createHold(ipc),
     requestListener(listen) {
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
       const id = ++listenId;
@@ -132,6 +123,19 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
 /** Apps take `process.send` for a sign of pm2 or of a parent that they know. */
 function hideChannel(): void {
   Object.defineProperty(process, 'send', { value: undefined, configurable: true, writable: true });
+}
+
+/** The channel keeps the process alive while anyone holds it. */
+function createHold(ipc: NonNullable<typeof process.channel>): () => () => void {
+  let holdCount = 0;
+  return () => {
+    if (++holdCount === 1) ipc.ref();
+    let isHeld = true;
+    return () => {
+      if (isHeld && --holdCount === 0) ipc.unref();
+      isHeld = false;
+    };
+  };
 }
 
 function settleListener(
