@@ -3,8 +3,9 @@
  * listens, the override of `emit` that takes requests to the current generation, and the count of its work.
  *
  * 1. A request is answered by the generation that is current when its headers have arrived, whoever accepted the connection.
- * 2. Upgraded sockets, and the sockets of plain net servers, stay with the server that accepted them.
- * 3. The path of a request to a current server allocates nothing: `onRequest` → `#answer` → the server's own emit.
+ * 2. Upgraded sockets, and the sockets of plain net servers, stay with the server that accepted them; WebSockets may be moved
+ *    to the current one (`ServerAdoption.rekeep`).
+ * 3. The path of a request to a current server allocates nothing: `#onRequest` → `#answer` → the server's own emit.
  */
 
 import type { EventEmitter } from 'node:events';

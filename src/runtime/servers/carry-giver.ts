@@ -7,8 +7,8 @@
  *
  * connection  | event                          | next    | function
  * busy, read  | its response ends; a rescan    | ready   | follow, rescan
- * ready       | a place in the window, idle    | frozen  | #offer
- * ready       | a place in the window, busy    | busy    | #offer
+ * ready       | a place in the window, idle    | frozen  | #offerHttp, #offerUpgraded
+ * ready       | a place in the window, busy    | busy    | #offerHttp, #offerUpgraded
  * frozen      | accepted                       | gone    | #settle
  * frozen      | refused, no answer             | read    | #settle
  */

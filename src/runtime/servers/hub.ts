@@ -1,7 +1,7 @@
 /**
  * One address: owns the real listening handle, and gives each new connection to the server of the current generation.
  *
- * 1. At most one handle is open; `state` says which.
+ * 1. At most one handle is open; `#state` says which.
  * 2. A handle listens only after `accept()`, so preparing a generation changes nothing outside.
  * 3. `current` is one of `servers`, or null.
  *
