@@ -19,7 +19,10 @@ export type {
   PropertyDefinition,
 } from 'oxc-parser';
 
-export type Identifier = Extract<Node, { type: 'Identifier' }>;
+/** The nodes of a type. */
+export type Of<Type extends Node['type']> = Extract<Node, { type: Type }>;
+
+export type Identifier = Of<'Identifier'>;
 
 /** A tree and what its parser knows besides. */
 export interface Parsed {

@@ -1,6 +1,6 @@
 /** The imports and exports that an ES module declares. ECMA-262 16.2.1.7.1 ParseModule. */
 
-import { literalText, type Identifier, type Node } from './ast.ts';
+import { literalText, type Identifier, type Node, type Of } from './ast.ts';
 import { blank, isCalled, timerNames, type Rewrite } from './rewrite.ts';
 import type { Variable } from './scope.ts';
 import { syntaxError } from './syntax-error.ts';
@@ -60,7 +60,6 @@ export function collectBindings(rewrite: Rewrite): EsmBindings {
   return found;
 }
 
-type Of<Type extends Node['type']> = Extract<Node, { type: Type }>;
 type Attribute = Of<'ImportAttribute'>;
 
 function collectImport(rewrite: Rewrite, found: Collected, statement: Of<'ImportDeclaration'>): void {

@@ -16,16 +16,17 @@ import {
   type FunctionNode,
   type Identifier,
   type Node,
+  type Of,
 } from './ast.ts';
+import { collectBindings, parameterFor, propertyOf, readerOf, type EsmBindings } from './esm-bindings.ts';
 import {
-  collectBindings,
-  declaredIdentifiers,
-  parameterFor,
-  patternIdentifiers,
-  propertyOf,
-  readerOf,
-  type EsmBindings,
-} from './esm-bindings.ts';
+  exportPrefix,
+  rewriteAssignment,
+  rewriteLoop,
+  rewriteUpdate,
+  rewriteVariables,
+  type Exporting,
+} from './exported-variables.ts';
 import { findHot } from './hot.ts';
 import { exportsIgnoringThis } from './ignores-this.ts';
 import { memberUse } from './member-use.ts';
@@ -43,7 +44,6 @@ import {
   replaceReference,
   rewriteDynamicImport,
   rewriteGlobal,
-  statementsOf,
   type Rewrite,
 } from './rewrite.ts';
 import { analyseScopes, type ScopeReference } from './scope.ts';
@@ -103,17 +103,12 @@ export function rewriteEsm({ path, source, preamble, commonJsNames }: EsmOptions
 }
 
 /** The rewriting of one module's body. */
-interface Body extends Rewrite {
-  readonly bindings: EsmBindings;
+interface Body extends Exporting {
   readonly commonJsNames: ReadonlySet<string>;
   readonly live: LiveNodes;
   readonly privates: PrivateClasses;
-  /** Writes that come before evaluation: what is hoisted is there for the modules of a cycle. */
-  readonly hoisted: string[];
   hasTopLevelAwait: boolean;
 }
-
-type Of<Type extends Node['type']> = Extract<Node, { type: Type }>;
 
 function wrap({ code, names, bindings, hoisted, hasTopLevelAwait, program }: Body, preamble: string): void {
   const parameters = bindings.imports.map((_, index) => names.binding(index));
@@ -239,123 +234,6 @@ function rewriteStatement(
   if (isAwaiting && isTopLevel(node, body.parents)) body.hasTopLevelAwait = true;
   if (node.type === 'VariableDeclaration') rewriteVariables(body, node);
   if (node.type === 'ForOfStatement' || node.type === 'ForInStatement') rewriteLoop(body, node);
-}
-
-/** `$e.a=$e.b=` for an identifier exported under both names; empty for one that is not exported. */
-function exportPrefix({ bindings, names, scopes }: Body, identifier: Node): string {
-  const variable = scopes.references.get(identifier)?.variable ?? scopes.declared.get(identifier);
-  const exported = variable === undefined ? [] : (bindings.exportsOf.get(variable) ?? []);
-  return exported.map((name) => `${propertyOf(names.environment, name)}=`).join('');
-}
-
-/** The writes for the exported variables that a pattern assigns, each `$e.a=a`. */
-function writesFor(body: Body, pattern: Node): string[] {
-  return patternIdentifiers(pattern).flatMap((identifier) => {
-    const prefix = exportPrefix(body, identifier);
-    return prefix === '' ? [] : [`${prefix}${identifier.name}`];
-  });
-}
-
-function rewriteVariables(body: Body, node: Of<'VariableDeclaration'>): void {
-  const writes = node.declarations.map(({ id }) =>
-    writesFor(body, id)
-      .map((write) => `${write};`)
-      .join(''),
-  );
-  if (writes.every((write) => write === '')) return;
-  if (node.kind === 'var') hoistVariables(body, node);
-  const parent = body.parents.get(node);
-  if (parent?.type === 'ForStatement') return rewriteForVariables(body, node, parent);
-  if (parent?.type === 'ForInStatement' || parent?.type === 'ForOfStatement') return;
-  const last = node.declarations.length - 1;
-  for (const [index, write] of writes.entries()) {
-    if (index === last) appendWrites(body, node, write);
-    else if (write !== '') splitVariables(body, node, index, write);
-  }
-}
-
-/** A `var` is undefined from the start, also for the other modules of a cycle. */
-function hoistVariables({ hoisted, ...body }: Body, node: Of<'VariableDeclaration'>): void {
-  for (const identifier of declaredIdentifiers(node)) {
-    const prefix = exportPrefix({ hoisted, ...body }, identifier);
-    if (prefix !== '' && !hoisted.includes(`${prefix}void 0;`)) hoisted.push(`${prefix}void 0;`);
-  }
-}
-
-/** `let a = 1, b = a` → `let a = 1;$e.a=a;let b = a`: each is exported before the next is initialized. */
-function splitVariables(body: Body, node: Of<'VariableDeclaration'>, index: number, write: string): void {
-  const comma = findText(body, ',', node.declarations[index]?.end ?? node.start);
-  body.code.update(comma, comma + 1, `;${write}${node.kind} `);
-}
-
-/** Puts writes after a declaration, in braces where it is the only statement that may stand there. */
-function appendWrites({ code, source, parents }: Body, node: Node, writes: string): void {
-  if (writes === '') return;
-  const parent = parents.get(node);
-  const isListed =
-    parent?.type === 'ExportNamedDeclaration' ||
-    (parent !== undefined && statementsOf(parent).includes(node));
-  const separator = source[node.end - 1] === ';' ? '' : ';';
-  if (!isListed) code.prependRight(node.start, '{');
-  code.appendLeft(node.end, `${separator}${writes}${isListed ? '' : '}'}`);
-}
-
-/** `for (var a = 0;;)`: the writes are in the initializers. Loops over values write in their body. */
-function rewriteForVariables(
-  body: Body,
-  node: Of<'VariableDeclaration'>,
-  { body: loop }: Of<'ForStatement'>,
-): void {
-  for (const { id, init } of node.declarations) {
-    const writes = writesFor(body, id);
-    if (init === null || writes.length === 0) continue;
-    if (id.type === 'Identifier') {
-      body.code.prependRight(init.start, `(${exportPrefix(body, id)}`);
-      body.code.appendLeft(init.end, ')');
-    } else wrapStatement(body, loop, writes);
-  }
-}
-
-/** Puts writes before a statement, inside of its braces. */
-function wrapStatement({ code }: Body, statement: Node, writes: readonly string[]): void {
-  const text = `${writes.join(';')};`;
-  if (statement.type === 'BlockStatement') {
-    code.appendLeft(statement.start + 1, text);
-    return;
-  }
-  code.prependRight(statement.start, `{${text}`);
-  code.appendLeft(statement.end, '}');
-}
-
-function rewriteLoop(body: Body, { left, body: loop }: Of<'ForOfStatement'> | Of<'ForInStatement'>): void {
-  const pattern = left.type === 'VariableDeclaration' ? left.declarations[0]?.id : left;
-  const writes = pattern === undefined ? [] : writesFor(body, pattern);
-  if (writes.length > 0) wrapStatement(body, loop, writes);
-}
-
-function rewriteAssignment(body: Body, node: Of<'AssignmentExpression'>): void {
-  const { code, names } = body;
-  const { left } = node;
-  if (left.type === 'Identifier') {
-    const prefix = exportPrefix(body, left);
-    if (prefix === '') return;
-    code.prependRight(node.start, `(${prefix}`);
-    code.appendLeft(node.end, ')');
-    return guardStatement(body, node.start, node);
-  }
-  const writes = writesFor(body, left);
-  if (writes.length === 0) return;
-  code.prependRight(node.start, `${names.module}.sync(`);
-  code.appendLeft(node.end, `,${writes.join(',')})`);
-}
-
-function rewriteUpdate(body: Body, node: Of<'UpdateExpression'>): void {
-  if (node.argument.type !== 'Identifier') return;
-  const { name } = node.argument;
-  const prefix = exportPrefix(body, node.argument);
-  if (prefix === '') return;
-  body.code.prependRight(node.start, `${body.names.module}.sync(`);
-  body.code.appendLeft(node.end, `,${prefix}${name})`);
 }
 
 function rewriteDeclaration(body: Body, node: FunctionNode | ClassNode): void {

@@ -1,6 +1,6 @@
 /** What a module says through `import.meta.hot`, as far as its text tells. What it does there when it runs is the runtime's affair. */
 
-import { literalText, walk, type Node } from './ast.ts';
+import { literalText, walk, type Node, type Of } from './ast.ts';
 import type { Rewrite } from './rewrite.ts';
 import type { ModuleHot } from '../../protocol/manifest.ts';
 
@@ -27,7 +27,6 @@ export function findHot(rewrite: Rewrite): HotUse | null {
   return isUsed ? toUse(calls) : null;
 }
 
-type Of<Type extends Node['type']> = Extract<Node, { type: Type }>;
 type Meaning = 'meta' | 'hot';
 
 interface Search {

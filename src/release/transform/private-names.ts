@@ -20,6 +20,7 @@ import {
   type MethodDefinition,
   type Node,
   type PropertyDefinition,
+  type Of,
 } from './ast.ts';
 import { findText, type Rewrite } from './rewrite.ts';
 import type { LiveExport } from '../../protocol/manifest.ts';
@@ -90,8 +91,6 @@ export function rewritePrivate(rewrite: Rewrite, classes: PrivateClasses, node: 
     default:
   }
 }
-
-type Of<Type extends Node['type']> = Extract<Node, { type: Type }>;
 
 /** Adds the text of each holder to `declarations`. */
 function toPrivateClass(
