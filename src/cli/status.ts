@@ -44,6 +44,7 @@ function describe({
   state,
   generation,
   inFlight,
+  open,
   upgraded,
   rssBytes,
   drainDeadline,
@@ -59,5 +60,5 @@ function describe({
   );
   const memory = `${Math.round((rssBytes ?? 0) / 1_048_576)} MiB`;
   const waits = waitsFor === null ? '' : `\n  waits for ${describeWork(waitsFor)}`;
-  return `${head}  generation ${generation}  in flight ${inFlight}  upgraded ${upgraded}  ${memory}${waits}${kept.join('')}`;
+  return `${head}  generation ${generation}  in flight ${inFlight}  open ${open}  upgraded ${upgraded}  ${memory}${waits}${kept.join('')}`;
 }

@@ -80,8 +80,14 @@ export type WorkerRequest =
   /** After `pause`, before SIGTERM: answered when no request is in flight; idle connections do not count. */
   | { readonly type: 'quiesce'; readonly timeoutMs: number }
   /** Give live connections to whom the host routes them to: those that are idle now, the others when they become so.
-   *  Answered with a CarryReport when nothing is left that could be given, at the deadline, or at `resume`. */
-  | { readonly type: 'carry'; readonly timeoutMs: number; readonly keepsUpgraded?: boolean }
+   *  Answered with a CarryReport when nothing is left that could be given, or `countMax` have been, at the deadline, or at `resume`. */
+  | {
+      readonly type: 'carry';
+      readonly timeoutMs: number;
+      readonly keepsUpgraded?: boolean;
+      /** All, where it is not said. */
+      readonly countMax?: number;
+    }
   | { readonly type: 'resume' }
   | { readonly type: 'status' }
   /** Answered by the names of its states; by null where it knows no states. */

@@ -31,6 +31,7 @@ import {
   type Member,
 } from './crew.ts';
 import type { ProtocolRange } from '../protocol/versions.ts';
+import { watchBalance } from './balance.ts';
 import { createCrashes, describeCrash, type CrashReport } from './crashes.ts';
 import { handConnections } from './hand-connections.ts';
 import { createLeaving } from './leaving.ts';
@@ -149,6 +150,14 @@ export function createWorkers(env: WorkersEnv): Workers {
     now: () => env.now(),
     onOutgrown: (message, generation) =>
       void events.emit('outgrown', { code: 'MF2012', path: 'handoff', message }, generation),
+  });
+
+  const balance = watchBalance({
+    env,
+    members: () =>
+      next !== null || isStopping || current !== proved || current === null
+        ? []
+        : [...current.members].filter(({ state }) => state === 'serving'),
   });
 
   // --- one worker -----------------------------------------------------------------------------------------------
@@ -618,6 +627,7 @@ export function createWorkers(env: WorkersEnv): Workers {
       isStopping = true;
       note();
       memory.dispose();
+      balance.dispose();
       const members = [...everybody()];
       await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'pause' })));
       await Promise.allSettled(members.map((member) => leaving.endQuickly(member, timeoutMs)));

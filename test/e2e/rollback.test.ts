@@ -32,7 +32,7 @@ interface Row {
 }
 
 /** Milliseconds, and the machine may be busy: a new process takes longer than this to start. */
-const AT_ONCE_MS = 500;
+const AT_ONCE_MS = 1_000;
 
 async function startApp(t: TestContext, more: object = {}): Promise<TestApp> {
   const config = { entry: 'server.ts', probationMs: 60_000, drainTimeoutMs: 10_000, ...more };
@@ -76,7 +76,7 @@ for (const path of ['swap', 'handoff']) {
     const { release: first } = await app.status();
     const pids = await servingPids(app);
     const clients = { strict: 4, keepAlive: 4, newConnection: 2, slow: 2 };
-    const load = startLoad({ origin: app.origin, clients });
+    const load = startLoad({ origin: app.origin, clients, slowPath: '/slow?ms=50' });
     await load.waitForVersion('one');
     const second = await deploy(app, 'two', path);
     await load.waitForVersion('two');

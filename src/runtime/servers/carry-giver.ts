@@ -138,11 +138,16 @@ export class CarryGiver {
     }
   }
 
+  /** How many may still be given. */
+  get #allowed(): number {
+    return (this.#options.countMax ?? Infinity) - this.#carriedCount;
+  }
+
   #takeTurn(): void {
     this.#turn = null;
     this.#idleTest.startTurn();
     for (const [socket, server] of this.#ready) {
-      if (this.#frozen.size >= WINDOW_COUNT) return;
+      if (this.#frozen.size >= WINDOW_COUNT || this.#allowed <= this.#frozen.size) return;
       this.#ready.delete(socket);
       if (socket.parser) this.#offerHttp(server, socket);
       else this.#offerUpgraded(server, socket);
@@ -202,7 +207,8 @@ export class CarryGiver {
       if (found !== null) found.kind.thaw(socket);
       else if (!socket.destroyed && socket._handle === handle) handle.readStart();
     }
-    if (this.#ready.size > 0) this.#turn ??= setImmediate(() => this.#takeTurn());
+    if (this.#allowed === 0) this.stop();
+    else if (this.#ready.size > 0) this.#turn ??= setImmediate(() => this.#takeTurn());
     else if (this.#status === 'giving' && this.#frozen.size === 0) this.rescan();
     this.#endIfDone();
   }

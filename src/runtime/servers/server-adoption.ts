@@ -19,6 +19,8 @@ export interface GiveAwayOptions {
   readonly timeoutMs: number;
   /** Upgraded sockets stay here, also those that could be given. */
   readonly keepsUpgraded?: boolean | undefined;
+  /** How many, at most. */
+  readonly countMax?: number | undefined;
 }
 
 export interface ServerAdoption {

@@ -1,0 +1,35 @@
+/** Workers of which one has all connections: the others get their share, and no client notices. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createTestApp, waitForLog } from '../support/app.ts';
+import { RawClient } from '../support/raw-client.ts';
+
+const server = `
+require('node:http').createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  response.setHeader('x-pid', process.pid);
+  response.end('served');
+}).listen(process.env.PORT, '127.0.0.1');
+`;
+
+test('a worker that is started later gets its share of the connections that are open', async (t) => {
+  const config = { entry: 'server.js' };
+  const app = await createTestApp({ files: { 'server.js': server }, config });
+  t.after(() => app.dispose());
+  const supervisor = await app.start();
+  const clients = await Promise.all(Array.from({ length: 100 }, () => RawClient.connect(app.port)));
+  const pids = async (): Promise<number[]> => {
+    const answers = await Promise.all(clients.map((client) => client.get('/')));
+    assert.ok(answers.every(({ status, isClosing }) => status === 200 && !isClosing));
+    return answers.map(({ pid }) => pid);
+  };
+  const [first] = await pids();
+  assert.equal(new Set(await pids()).size, 1);
+  await app.midflight('scale', '2');
+  await waitForLog(supervisor, () => app.log(), /had more connections than the others, and gave them \d+/);
+  const after = await pids();
+  const stayedCount = after.filter((pid) => pid === first).length;
+  assert.ok(stayedCount >= 40 && stayedCount <= 60, `${stayedCount} of 100 stayed`);
+  assert.equal(new Set(after).size, 2);
+  for (const { socket } of clients) socket.destroy();
+});
