@@ -86,7 +86,14 @@ export const catalog = {
       `The disk of ${directory} is full; free some space and deploy again, what ran before runs on`,
   ),
   ERR_MIDFLIGHT_NOT_RUNNING: row(
-    (directory) => `Nothing runs in ${directory}; start it with "midflight start"`,
+    (directory, orphanPids = '') =>
+      orphanPids === ''
+        ? `Nothing runs in ${directory}; start it with "midflight start"`
+        : `No supervisor runs in ${directory}, whose keeper was killed; what it had started serves on (pid ${orphanPids}) until "midflight start" takes over`,
+    4,
+  ),
+  ERR_MIDFLIGHT_STOPPING: row(
+    () => 'What runs here is being stopped; when it has ended, "midflight start" begins anew',
     4,
   ),
   ERR_MIDFLIGHT_ALREADY_RUNNING: row(
@@ -110,7 +117,7 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_DEPLOY_LOCKED: row(
     (holder, waited = '') =>
-      `Another deploy is under way (${holder})${waited === '' ? '' : `, still after ${waited}`}; try again later, or wait for its end with "--wait"`,
+      `Another deploy is under way (${holder})${waited === '' ? '' : `, still after ${waited}`}; try again when it has ended, as "midflight deploy --wait" does`,
     4,
   ),
   ERR_MIDFLIGHT_WORKER_NOT_READY: row(
@@ -130,7 +137,7 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_WORKER_EXITED: row(
     (how, output) =>
-      `The worker ended before it was ready (${how})${output === '' ? '' : `; it printed last:\n${output}`}`,
+      `The worker ended unasked (${how})${output === '' ? '' : `; it printed last:\n${output}`}`,
     3,
   ),
   ERR_MIDFLIGHT_WORKER_UNREACHABLE: row((request) => `The worker ended before it answered "${request}"`),

@@ -31,6 +31,8 @@ function toCount(text: string): number {
 function toLine(deploy: ReturnType<ReturnType<typeof openHistory>['list']>[number]): string {
   const { startedAt, release, path, result, reasons, evidence } = deploy;
   const isGood = result === 'committed' || result === 'unchanged';
-  const why = evidence?.split('\n')[0] ?? reasons.map(({ message }) => message).join('; ');
+  const why =
+    evidence?.split('\n')[0]?.replace(/^MidflightError: /, '') ??
+    reasons.map(({ message }) => message).join('; ');
   return `${startedAt.slice(0, 19).replace('T', ' ')}  ${paint(isGood ? 'green' : 'red', result.padEnd(11))} ${path.padEnd(8)} ${release ?? '-'}  ${paint('dim', why)}`;
 }

@@ -5,6 +5,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
+import { MidflightError } from '../errors.ts';
 import { reportFailure } from './output.ts';
 import { addDeploy } from './deploy.ts';
 import { addDev } from './dev.ts';
@@ -24,11 +25,14 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
+const isJson = process.argv.includes('--json');
+
 const program = new Command('midflight')
   .description('Deploys new code into a running service without stopping it.')
   .version(version)
   .enablePositionalOptions()
-  .showHelpAfterError()
+  .showHelpAfterError(isJson ? false : '"midflight --help", and "midflight <verb> --help", say what there is')
+  .configureOutput({ outputError: (text, write) => (isJson ? undefined : write(text)) })
   .exitOverride();
 
 for (const add of [
@@ -57,7 +61,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  // commander has printed its own usage errors and help already.
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else reportFailure(error, process.argv.includes('--json'));
+  if (!(error instanceof CommanderError)) reportFailure(error, isJson);
+  // commander has printed its own usage errors, and help, already.
+  else if (!isJson || error.exitCode === 0) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else
+    reportFailure(new MidflightError('ERR_MIDFLIGHT_USAGE', [error.message.replace(/^error: /, '')]), isJson);
 }

@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { availableParallelism } from 'node:os';
 import { callControl } from '../console/control-client.ts';
 import type { Failure } from '../errors.ts';
+import { WORKERS_MAX } from '../protocol/manifest.ts';
 import { toHome } from '../release/home.ts';
 import { print, printFailure, printJson } from './output.ts';
 
@@ -29,6 +30,7 @@ export function addScale(program: Command): void {
 function toCount(text: string): number | 'default' {
   if (text === 'default') return text;
   if (text === 'auto') return availableParallelism();
-  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It is a whole number from 1, "auto" or "default".');
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= WORKERS_MAX) return count;
+  throw new InvalidArgumentError(`It is a whole number from 1 to ${WORKERS_MAX}, "auto" or "default".`);
 }

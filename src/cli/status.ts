@@ -10,7 +10,8 @@ import { paint, print, printJson } from './output.ts';
 interface Status {
   readonly app: string;
   readonly release: string | null;
-  readonly supervisor: { readonly pid: number };
+  readonly keeper: { readonly pid: number };
+  readonly supervisor: { readonly pid: number; readonly restarts: number };
   readonly workers: readonly WorkerReport[];
   readonly lastCrash: CrashReport | null;
   readonly listeners: readonly ListenerReport[];
@@ -29,12 +30,25 @@ export function addStatus(program: Command): void {
     });
 }
 
-function printStatus({ app, release, supervisor, workers, lastCrash, listeners, deploy }: Status): void {
-  print(`${paint('bold', app)}  release ${release ?? 'none'}  supervisor ${supervisor.pid}`);
+function printStatus({
+  app,
+  release,
+  keeper,
+  supervisor,
+  workers,
+  lastCrash,
+  listeners,
+  deploy,
+}: Status): void {
+  const again = supervisor.restarts === 0 ? '' : ` (after ${supervisor.restarts} more)`;
+  print(
+    `${paint('bold', app)}  release ${release ?? 'none'}  keeper ${keeper.pid}  supervisor ${supervisor.pid}${again}`,
+  );
   print(`listening on ${toAddressText(listeners) || 'nothing'}`);
   const held = toAddressText(listeners, false);
   if (held !== '') print(`holding ${held}, which was passed in and which no worker listens on`);
-  if (deploy !== null) print(`a deploy is under way: ${deploy.stage} ${deploy.release ?? ''}`);
+  if (deploy !== null)
+    print(`a deploy is under way: ${[deploy.stage, deploy.release].filter(Boolean).join(' ')}`);
   for (const worker of workers) print(describe(worker));
   if (lastCrash !== null) print(paint('red', describeCrash(lastCrash)) + paint('dim', `  ${lastCrash.at}`));
 }

@@ -13,6 +13,7 @@ import {
   toRangeText,
 } from '../protocol/versions.ts';
 import type { Home } from '../release/home.ts';
+import { findOrphans } from '../supervisor/orphans.ts';
 
 export interface ControlCall {
   readonly method: 'GET' | 'POST';
@@ -43,11 +44,15 @@ async function send(home: Home, call: ControlCall): Promise<IncomingMessage> {
       return response;
     } catch (error) {
       if (error instanceof MidflightError) throw error;
-      if (!isBetweenSupervisors(home, error) || performance.now() > deadline)
-        throw new MidflightError('ERR_MIDFLIGHT_NOT_RUNNING', [home.appDirectory], { cause: error });
+      if (!isBetweenSupervisors(home, error) || performance.now() > deadline) throw notRunning(home, error);
       await sleep(RETRY_MS);
     }
   }
+}
+
+function notRunning({ appDirectory, processFile }: Home, cause: unknown): MidflightError {
+  const pids = findOrphans(processFile).map(({ pid }) => pid);
+  return new MidflightError('ERR_MIDFLIGHT_NOT_RUNNING', [appDirectory, pids.join(', ')], { cause });
 }
 
 async function sendOnce(home: Home, { method, path, body }: ControlCall): Promise<IncomingMessage> {

@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
@@ -12,7 +13,7 @@ import type { Deployer } from '../deploy/deploy.ts';
 import type { DeployCaller, DeployReport, Progress } from '../deploy/deploy-request.ts';
 import { TIMEOUT_MS_MAX } from '../release/config.ts';
 import type { History } from '../deploy/history.ts';
-import { WORKERS_MAX } from '../release/config.ts';
+import { WORKERS_MAX } from '../protocol/manifest.ts';
 import type { Inventory } from '../protocol/keeper-messages.ts';
 import {
   CONTROL_PROTOCOL_HEADER,
@@ -24,6 +25,9 @@ import {
 import type { ProcessHost } from '../supervisor/process-host.ts';
 import type { Workers } from '../supervisor/workers.ts';
 import type { Upgrade } from './upgrade-self.ts';
+
+/** A worker that hangs may make recovery longer; then what is known is told. */
+const RECOVERY_TIMEOUT_MS = 2_000;
 
 const deploySchema = z.strictObject({
   ref: z.string().min(1).max(1_000).default('HEAD'),
@@ -46,6 +50,8 @@ export interface ControlOptions {
   readonly upgrade: Upgrade;
   readonly version: string;
   readonly keeper: Inventory;
+  /** Before that nobody knows what serves. */
+  readonly recovered: Promise<void>;
   onStop(): void;
 }
 
@@ -80,6 +86,7 @@ function toRoutes({
   upgrade,
   version,
   keeper,
+  recovered,
   onStop,
 }: ControlOptions): Hono {
   const app = new Hono();
@@ -95,8 +102,9 @@ function toRoutes({
     if (range !== null) negotiate('control', 'The command line', range);
     await next();
   });
-  app.get('/status', async (context) =>
-    context.json({
+  app.get('/status', async (context) => {
+    await Promise.race([recovered, sleep(RECOVERY_TIMEOUT_MS, null, { ref: false })]);
+    return context.json({
       app: appName,
       release: workers.currentRelease()?.manifest.id ?? null,
       keeper: { pid: keeper.keeper.pid },
@@ -105,8 +113,8 @@ function toRoutes({
       lastCrash: workers.lastCrash(),
       listeners: await host.listeners(),
       deploy: deployer.status(),
-    }),
-  );
+    });
+  });
   app.get('/history', (context) => context.json(history.list(limitSchema.parse(context.req.query('limit')))));
   app.post('/deploy', async (context) => {
     const request = deploySchema.parse(await context.req.json());

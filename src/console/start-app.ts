@@ -51,6 +51,7 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
     log(`${step}${message === '' ? '' : `: ${message}`}`),
   );
   const ended = Promise.withResolvers<'stopped' | 'replaced'>();
+  const recovered = Promise.withResolvers<void>();
   let exitCode = 0;
   const upgrade = createUpgrade({ keeper, deployer, workers, onReplaced: () => ended.resolve('replaced') });
   const control = await openControlServer({
@@ -63,7 +64,11 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
     upgrade,
     version,
     keeper: keeper.inventory,
-    onStop: () => ended.resolve('stopped'),
+    recovered: recovered.promise,
+    onStop() {
+      log('stopping: "midflight stop"');
+      ended.resolve('stopped');
+    },
   });
   const ignore = watchSignals({
     source: keeper.signals,
@@ -83,7 +88,7 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
   try {
     const notebook = keeper.inventory.notebook as Notebook | null;
     if (notebook?.isStopping === true) ended.resolve('stopped');
-    const serving = begin(deployer, notebook, request);
+    const serving = begin({ deployer, notebook, request, onRecovered: recovered.resolve });
     notifier.extendWhile(serving);
     await Promise.race([serving, ended.promise]);
     if (workers.currentRelease() !== null) {
@@ -104,8 +109,16 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
   return outcome === 'stopped' ? { type: outcome, exitCode } : { type: outcome };
 }
 
-async function begin(deployer: Deployer, notebook: Notebook | null, request: DeployRequest): Promise<void> {
-  const goesOn = notebook !== null && (await deployer.resume(notebook));
+interface Beginning {
+  readonly deployer: Deployer;
+  readonly notebook: Notebook | null;
+  readonly request: DeployRequest;
+  onRecovered(): void;
+}
+
+async function begin({ deployer, notebook, request, onRecovered }: Beginning): Promise<void> {
+  const goesOn = notebook !== null && (await deployer.resume(notebook).finally(onRecovered));
+  onRecovered();
   if (!goesOn && notebook?.isStopping !== true) await deployer.bootstrap(request);
 }
 

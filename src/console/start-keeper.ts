@@ -61,7 +61,7 @@ export async function startKeeper({
   return runKeeper({
     directory: home.directory,
     lockFile: home.lockFile,
-    processFile: path.join(home.directory, 'processes.json'),
+    processFile: home.processFile,
     logFile: path.join(home.logs, 'app.log'),
     sockets: () => openInheritedSockets(environment, log),
     binFile,

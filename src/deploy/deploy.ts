@@ -188,6 +188,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   }
 
   async function scale(count: number | null): Promise<number> {
+    workers.requireRunning();
     if (probation !== null)
       throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [describeWork(probation.run), '']);
     const giveBack = await turns.take({ waitMs: 0 });
@@ -203,6 +204,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
   }
 
   async function rest(): Promise<() => void> {
+    workers.requireRunning();
     if (probation !== null)
       throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [describeWork(probation.run), '']);
     return turns.take({ waitMs: 0 });
@@ -240,6 +242,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     { what, detach, waitMs, signal, onWait, onBegin }: DeployWish,
     work: (run: DeployRun) => Promise<DeployReport | null>,
   ): Promise<DeployReport> {
+    workers.requireRunning();
     const giveBack = await turns.take({ waitMs, signal, onWait });
     onBegin?.();
     const run = begin(what);
@@ -292,6 +295,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     const { release, problems } = candidate;
     const plan = await settlePlan(run, candidate, path);
     history.note(run.id, run);
+    if (!['none', 'rejected'].includes(plan.path)) workers.requireRunning();
     switch (plan.path) {
       case 'none':
         return finish(run, 'unchanged', null);

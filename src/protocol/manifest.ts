@@ -181,6 +181,9 @@ export type Ready =
   | { readonly http: string }
   | { readonly line: string };
 
+/** More processes than any machine has use for. */
+export const WORKERS_MAX = 256;
+
 export const stopSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 export type StopSignal = (typeof stopSignals)[number];
 

@@ -7,11 +7,10 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { MidflightError } from '../errors.ts';
-import { stopSignals } from '../protocol/manifest.ts';
+import { stopSignals, WORKERS_MAX } from '../protocol/manifest.ts';
 
 /** Longest time that any single wait may be given. */
 export const TIMEOUT_MS_MAX = 3_600_000;
-export const WORKERS_MAX = 256;
 const RETAINED_MAX = 1_000;
 /** Less than a Node process has that does nothing. */
 const RSS_MIB_MIN = 16;

@@ -15,6 +15,8 @@ export interface Home {
   readonly database: string;
   readonly controlSocket: string;
   readonly lockFile: string;
+  /** What a keeper that follows a killed one knows its processes by. */
+  readonly processFile: string;
 }
 
 /** Paths only; nothing is created. */
@@ -32,6 +34,7 @@ export function toHome(appDirectory: string): Home {
     database: inside('midflight.db'),
     controlSocket: inside('control.sock'),
     lockFile: inside('supervisor.lock'),
+    processFile: inside('processes.json'),
   };
 }
 

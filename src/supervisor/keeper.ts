@@ -126,7 +126,9 @@ class Keeper {
     const orphans = findOrphans(processFile);
     removeDeadSockets(directory);
     if (orphans.length > 0)
-      log(`${orphans.length} processes of a keeper that was killed serve until new ones are about to`);
+      log(
+        `a keeper was killed here; what it had started (pid ${orphans.map(({ pid }) => pid).join(', ')}) serves until new processes are about to`,
+      );
     this.#listeners = createInheritedListeners({ directory, orphans, sockets: options.sockets() });
     this.#holdings = createHoldings({
       host: createLocalHost({ listeners: this.#listeners, sinks: [process.stdout], logFile }),

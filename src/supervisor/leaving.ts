@@ -55,8 +55,10 @@ export function createLeaving({ date, log, onChange }: LeavingOptions): Leaving 
     }
     // A program that is not Node drains on SIGTERM by itself.
     const stopTimeoutMs = worker.kind === 'node' ? STOP_TIMEOUT_MS : timeoutMs;
+    const beganAtMs = date();
     const { signal } = await worker.end(stopTimeoutMs);
-    if (signal === 'SIGKILL')
+    // Somebody who cuts is quicker.
+    if (signal === 'SIGKILL' && date() - beganAtMs >= stopTimeoutMs - 1)
       log(`worker ${worker.pid} did not end within ${stopTimeoutMs} ms of SIGTERM: SIGKILL`);
   }
 

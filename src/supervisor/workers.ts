@@ -96,6 +96,8 @@ export interface Workers {
   /** Back to the proved release. Null where it serves already. */
   goBack(): Promise<WentBack | null>;
   checkHealth(): Promise<void>;
+  /** Errors: ERR_MIDFLIGHT_STOPPING once `stop` was called, and from each path then. */
+  requireRunning(): void;
   /** Starts or ends workers of the current release; null for as many as it asks for. Returns how many there are to be.
    *  Errors: ERR_MIDFLIGHT_SCALE_REFUSED for a program that is not Node; why a worker could not start, with nothing changed. */
   scale(count: number | null): Promise<number>;
@@ -335,6 +337,10 @@ export function createWorkers(env: WorkersEnv): Workers {
     states.unhold(from.members);
   }
 
+  function requireRunning(): void {
+    if (isStopping) throw new MidflightError('ERR_MIDFLIGHT_STOPPING', []);
+  }
+
   function requireCurrent(): Crew {
     if (current === null) throw new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', ['No release runs yet']);
     return current;
@@ -428,6 +434,7 @@ export function createWorkers(env: WorkersEnv): Workers {
   }
 
   async function handoff(release: RunnableRelease): Promise<Timings> {
+    requireRunning();
     const before = requireCurrent();
     const crew = nextCrew(release);
     const startedAtMs = env.now();
@@ -609,6 +616,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     warmRelease,
     goBack,
     scale,
+    requireRunning,
     scaleNext: (count) => void (scaledTo = count),
     protocols: () =>
       [...everybody()].flatMap(({ worker }) => (worker.kind === 'node' ? [worker.protocol()] : [])),

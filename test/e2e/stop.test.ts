@@ -25,3 +25,28 @@ test('who has connected before a stop is answered, though the request comes afte
   const [exitCode] = (await once(start, 'exit')) as [number | null];
   assert.equal(exitCode, 0);
 });
+
+const upload = `require('node:http').createServer((request, response) => request.on('end', () => response.end('late')).resume()).listen(process.env.PORT, '127.0.0.1');`;
+
+test('what would change something after a stop is refused and leaves no trace, and the last request is answered', async (t) => {
+  const app = await createTestApp({ files: { 'server.js': upload }, config: { entry: 'server.js' } });
+  t.after(() => app.dispose());
+  const start = await app.start();
+  const socket = connect(app.port, '127.0.0.1');
+  const answer = text(socket);
+  socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nConnection: close\r\n\r\n');
+  while (((await app.status()).workers[0] as { inFlight?: number } | undefined)?.inFlight !== 1)
+    await sleep(10);
+  start.kill('SIGTERM');
+  await waitForLog(start, () => app.log(), /stopping/);
+  for (const verb of [['deploy'], ['rollback'], ['scale', '2'], ['upgrade-self']]) {
+    const outcome = await app.midflight(...verb);
+    assert.equal(outcome.exitCode, 4, verb.join(' '));
+    assert.match(outcome.stderr, /ERR_MIDFLIGHT_STOPPING/);
+  }
+  socket.write('x');
+  assert.match(await answer, /late$/);
+  await once(start, 'exit');
+  const { stdout } = await app.midflight('history', '--json');
+  assert.equal((JSON.parse(stdout) as unknown[]).length, 1);
+});

@@ -55,7 +55,9 @@ test('what serves goes on when the keeper is killed under load, also for new con
   const report = await load.stop();
   assert.deepEqual(report.failures, []);
   assert.match(app.log(), /the keeper has ended, so this ends, too; what serves goes on/);
-  assert.equal((await app.midflight('status')).exitCode, 4);
+  const status = await app.midflight('status');
+  assert.equal(status.exitCode, 4);
+  assert.match(status.stderr, /serves on \(pid \d+, \d+\)/);
   await app.start();
 });
 
