@@ -11,6 +11,8 @@ import { stopSignals, WORKERS_MAX } from '../protocol/manifest.ts';
 
 /** Longest time that any single wait may be given. */
 export const TIMEOUT_MS_MAX = 3_600_000;
+/** More of a value than this explains nothing. */
+const GIVEN_LENGTH_MAX = 60;
 const RETAINED_MAX = 1_000;
 /** Less than a Node process has that does nothing. */
 const RSS_MIB_MIN = 16;
@@ -27,7 +29,9 @@ const healthSchema = z.strictObject({
 });
 
 /** `auto`: as many as the machine that builds the release lets run beside each other. */
-const workersSchema = z.union([z.literal('auto'), z.number().int().min(1).max(WORKERS_MAX)]);
+const workersSchema = z.union([z.literal('auto'), z.number().int().min(1).max(WORKERS_MAX)], {
+  error: `expected a whole number from 1 to ${WORKERS_MAX}, or "auto"`,
+});
 
 const policySchema = z.strictObject({
   /** More generations than this that code or connections still hold, and a fresh process takes over. */
@@ -36,11 +40,17 @@ const policySchema = z.strictObject({
   maxRssMib: z.number().int().min(RSS_MIB_MIN).max(RSS_MIB_MAX).optional(),
 });
 
-const readySchema = z.union([
-  z.enum(['listen', 'load', 'pipe', 'notify']),
-  z.strictObject({ http: z.string().startsWith('/') }),
-  z.strictObject({ line: z.string().refine(isRegularExpression, 'is not a regular expression') }),
-]);
+const readySchema = z.union(
+  [
+    z.enum(['listen', 'load', 'pipe', 'notify']),
+    z.strictObject({ http: z.string().startsWith('/') }),
+    z.strictObject({ line: z.string().refine(isRegularExpression, 'is not a regular expression') }),
+  ],
+  {
+    error:
+      'expected "listen" or "load"; or, of a program, "pipe", "notify", { "http": "/path" } or { "line": "regular expression" }',
+  },
+);
 
 function isRegularExpression(text: string): boolean {
   try {
@@ -107,7 +117,7 @@ export async function readConfig(directory: string): Promise<Config> {
 export function parseConfig(value: unknown, name: string): Config {
   const result = configSchema.safeParse(value);
   if (!result.success) {
-    throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [name, describe(result.error)]);
+    throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [name, describe(result.error, value)]);
   }
   const problem = findContradiction(result.data);
   if (problem !== null) throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [name, problem]);
@@ -152,11 +162,23 @@ async function load(file: string): Promise<unknown> {
   }
 }
 
-function describe(error: z.ZodError): string {
+/** Each with the value that was given, as far as it is short. */
+function describe(error: z.ZodError, given: unknown): string {
   return error.issues
     .map((issue) => {
       const where = issue.path.join('.') || 'top level';
-      return `${where}: ${issue.message}`;
+      return `${where}: ${issue.message}${toGivenText(valueAt(given, issue.path))}`;
     })
     .join('; ');
+}
+
+function valueAt(value: unknown, keys: readonly PropertyKey[]): unknown {
+  return keys.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)[key], value);
+}
+
+/** Nothing for objects, whose keys the message names. */
+function toGivenText(value: unknown): string {
+  if (value === undefined || (typeof value === 'object' && value !== null)) return '';
+  const text = JSON.stringify(value) ?? typeof value;
+  return `; it is ${text.length > GIVEN_LENGTH_MAX ? `${text.slice(0, GIVEN_LENGTH_MAX)}…` : text}`;
 }
