@@ -50,6 +50,8 @@ function printStatus({
   if (deploy !== null)
     print(`a deploy is under way: ${[deploy.stage, deploy.release].filter(Boolean).join(' ')}`);
   for (const worker of workers) print(describe(worker));
+  if (release !== null && !workers.some(({ state }) => state === 'serving'))
+    print(paint('red', 'no worker serves'));
   if (lastCrash !== null) print(paint('red', describeCrash(lastCrash)) + paint('dim', `  ${lastCrash.at}`));
 }
 

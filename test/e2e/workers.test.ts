@@ -66,7 +66,7 @@ test('a count that is none is refused with what it may be', async (t) => {
   await app.start();
   const { exitCode, stderr } = await app.midflight('scale', '0');
   assert.equal(exitCode, 2);
-  assert.match(stderr, /whole number from 1, "auto" or "default"/);
+  assert.match(stderr, /whole number from 1 to 256, "auto" or "default"/);
   assert.match((await app.midflight('scale', '999', '--json')).stdout, /ERR_MIDFLIGHT_USAGE/);
   assert.equal(await servingCount(app), 1);
 });
