@@ -252,7 +252,7 @@ export function createWorkers(env: WorkersEnv): Workers {
       env.log(`a new worker serves`);
     } catch (error) {
       env.log(`the new worker failed: ${String(error)}`);
-      if (crew === current) comeBack(crashes.retry());
+      comeBack(crew === current ? crashes.retry() : 0);
     }
   }
 
@@ -280,12 +280,20 @@ export function createWorkers(env: WorkersEnv): Workers {
     const member = await launch(crew);
     note();
     try {
+      requireStill(member, crew);
       await commit(member, crew, 0);
+      requireStill(member, crew);
     } catch (error) {
       leaveCrew(member);
       member.worker.kill('SIGKILL');
       throw error;
     }
+  }
+
+  /** A deploy may have made another crew current meanwhile, which has given it up or does not know of it. */
+  function requireStill(member: Member, crew: Crew): void {
+    if (crew === current && member.crew === crew) return;
+    throw new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', ['Another release serves by now']);
   }
 
   /** For those that ended before they could commit. */
@@ -404,7 +412,7 @@ export function createWorkers(env: WorkersEnv): Workers {
   }
 
   /** Those that serve, also the one that has taken a crashed one's place meanwhile. One that has not got so far is given up, and
-   *  another is started with what is current then. */
+   *  who has started it tries again with what is current then. */
   async function prepareAll(before: Crew, crew: Crew): Promise<Member[]> {
     const members: Member[] = [];
     for (;;) {
@@ -422,7 +430,6 @@ export function createWorkers(env: WorkersEnv): Workers {
       if (members.includes(member)) continue;
       leaveCrew(member);
       member.worker.kill('SIGKILL');
-      comeBack(0);
     }
     return members;
   }
