@@ -1,0 +1,66 @@
+/** What the kernel says of processes (proc(5)). */
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const POLL_MS = 2;
+
+/** `null` where it has ended; `Z` only waits for its parent. */
+export function stateOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+  } catch {
+    return null;
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  const state = stateOf(pid);
+  return state !== null && state !== 'Z';
+}
+
+/** Kills it, and returns the ports of the clients whose connections it held. Nothing of it runs between the look and the end. */
+export async function killHolding(pid: number, serverPort: number): Promise<ReadonlySet<number>> {
+  process.kill(pid, 'SIGSTOP');
+  while (stateOf(pid) !== 'T' && isAlive(pid)) await sleep(POLL_MS);
+  const held = clientPortsOf(pid, serverPort);
+  process.kill(pid, 'SIGKILL');
+  while (isAlive(pid)) await sleep(POLL_MS);
+  return held;
+}
+
+function clientPortsOf(pid: number, serverPort: number): ReadonlySet<number> {
+  const inodes = new Set(linksOf(pid).map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
+  const rows = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);
+  const held = rows.map((row) => row.trim().split(/\s+/)).filter((fields) => inodes.has(fields[9]));
+  const toPort = (address = ''): number => Number.parseInt(address.split(':')[1] ?? '', 16);
+  return new Set(
+    held.filter(([, local]) => toPort(local) === serverPort).map(([, , remote]) => toPort(remote)),
+  );
+}
+
+function linksOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+}
+
+/** Those that work in a directory, by their command lines. */
+export function processesIn(directory: string): ReadonlyMap<number, string> {
+  const pids = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && isAlive(pid));
+  return new Map(
+    pids
+      .filter((pid) => linkOf(`/proc/${pid}/cwd`) === directory)
+      .map((pid) => [pid, readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')]),
+  );
+}
+
+function linkOf(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    // It has been closed, or its process has ended.
+    return '';
+  }
+}

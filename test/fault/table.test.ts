@@ -1,0 +1,15 @@
+/** Some cells of the fault table, one for each process and kind of moment; `npm run nightly` goes through all of it. */
+
+import { testTable } from './table-run.ts';
+
+testTable('swap', [
+  { step: 'old answers prepare', victim: 'old' },
+  { step: 'old answers commit', victim: 'supervisor' },
+]);
+testTable('handoff', [
+  { step: 'new answers prepare', victim: 'new' },
+  { step: 'note committing', victim: 'old' },
+  { step: 'ask new to commit', victim: 'supervisor' },
+  { step: 'ask old to pause', victim: 'new' },
+  { step: 'old answers pause', victim: 'keeper' },
+]);
