@@ -123,6 +123,8 @@ export function createWorkers(env: WorkersEnv): Workers {
   let proved: Crew | null = null;
   /** Of the last handoff. */
   let successions: readonly Succession[] = [];
+  /** What is about to be current again. */
+  let returning: Crew | null = null;
   let generationCount = 0;
   let isStopping = false;
   let scaledTo: number | null = null;
@@ -292,7 +294,7 @@ export function createWorkers(env: WorkersEnv): Workers {
 
   /** A deploy may have made another crew current meanwhile, which has given it up or does not know of it. */
   function requireStill(member: Member, crew: Crew): void {
-    if (crew === current && member.crew === crew) return;
+    if ((crew === current || crew === returning) && member.crew === crew) return;
     throw new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', ['Another release serves by now']);
   }
 
@@ -528,7 +530,7 @@ export function createWorkers(env: WorkersEnv): Workers {
     const path = isHeldBy(failed, back) ? 'swap' : 'handoff';
     if (hasOldProcesses(back)) await handBack(failed, back);
     else await pointBack(failed, back);
-    await fill(back);
+    await fill(back).catch(comeBackAfter);
     return { path, commitMs: env.now() - startedAtMs };
   }
 
@@ -539,13 +541,12 @@ export function createWorkers(env: WorkersEnv): Workers {
     const replaced = members.filter((_, index) => !results[index]);
     for (const member of members)
       if (!replaced.includes(member) && !member.worker.hasExited()) joinCrew(member, back);
+    // Until others can take their place the replaced ones are all that there is, also for a supervisor that comes after this.
+    returning = back;
+    await fill(back).catch(comeBackAfter);
+    returning = null;
     makeCurrent(back);
-    try {
-      // Until others can take their place they are all that there is.
-      await fill(back);
-    } finally {
-      for (const member of replaced) leaving.end(member, STOP_TIMEOUT_MS);
-    }
+    for (const member of replaced) leaving.end(member, STOP_TIMEOUT_MS);
   }
 
   /** False where it never ran the release before, or has just ended: a worker of that release takes its place. */
