@@ -101,7 +101,7 @@ test('a supervisor killed while it builds leaves what serves as it is, the deplo
     'midflight.config.json': JSON.stringify({ ...config, build: 'echo building >&2; sleep 20' }),
   });
   const deploying = app.midflight('deploy');
-  await waitForLog(keeper, app.log, /midflight build/);
+  await waitForLog(keeper, app.log, /midflight build[\s\S]*midflight build/);
   await killSupervisor();
   assert.notEqual((await deploying).exitCode, 0);
   assert.equal(await app.get(), 'one');
