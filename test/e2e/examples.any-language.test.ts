@@ -24,7 +24,9 @@ for (const { example, file, clients } of servers) {
   test(`${example}: no request fails while a new version takes over`, async (t) => {
     const source = (name: string, port: number): string =>
       readRepositoryFile(`examples/${example}/${name}`).replaceAll('3000', String(port));
-    const app = await createTestApp({ from: `examples/${example}`, files: {} });
+    // Where Debian has nginx, which not everybody's path leads to.
+    const environment = { PATH: `${process.env['PATH']}:/usr/sbin` };
+    const app = await createTestApp({ from: `examples/${example}`, files: {}, environment });
     t.after(() => app.dispose());
     const config = JSON.parse(source('midflight.config.json', app.port)) as object;
     app.commit({
