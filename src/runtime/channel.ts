@@ -73,6 +73,7 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
   const onGone = (): void => {
     if (isGone) return;
     isGone = true;
+    for (const id of pending.keys()) settleListener(pending, id, kGone, null);
     carrying.close();
     onDisconnect();
   };
@@ -98,9 +99,6 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
       (done) => post({ cmd: MESSAGE_COMMAND, id: message.id, done: done ?? null }),
       (error: unknown) => post({ cmd: MESSAGE_COMMAND, id: message.id, failed: toErrorReport(error) }),
     );
-  });
-  process.once('disconnect', () => {
-    for (const id of pending.keys()) settleListener(pending, id, kGone, null);
   });
   process.once('disconnect', onGone);
   ipc.unref();

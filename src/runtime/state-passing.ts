@@ -8,8 +8,10 @@
  * state   | event                         | next    | function
  * serving | handoff or back, as sender    | held    | #hold
  * held    | resume, a failure, too late   | serving | resume, #giveUp
+ * held    | the keeper is gone            | serving | serveAlone: who has not committed ends, and who has serves, too
  * held    | pause                         | leaving | pause
  * leaving | unhold, too late              | left    | unhold
+ * leaving | the keeper is gone            | left    | serveAlone
  * left    | resume                        | serving | resume
  */
 
@@ -60,6 +62,8 @@ export interface StatePassing {
   /** Another process serves; what is held stays so until it has been carried, or `unhold`. */
   pause(): void;
   unhold(): Promise<void>;
+  /** Nobody will say any more how it goes on. */
+  serveAlone(): Promise<void>;
   /** Tells of what has been written to since the states were passed, if anything could. */
   noteLost(): void;
 }
@@ -190,14 +194,19 @@ class Passing implements StatePassing {
 
   /** Nobody has said how it went on. */
   async #giveUp(): Promise<void> {
-    if (this.#status !== 'held') {
-      await this.unhold();
-      return;
-    }
-    console.error('Midflight: the states were passed on, and nothing has come of it; this process serves on');
-    await this.#serve();
+    if (this.#status === 'held')
+      console.error(
+        'Midflight: the states were passed on, and nothing has come of it; this process serves on',
+      );
+    await this.serveAlone();
+  }
+
+  async serveAlone(): Promise<void> {
+    if (this.#status === 'leaving') return this.unhold();
+    if (this.#status !== 'held') return;
     // The other one may serve after all.
     if (this.#passed !== null) this.#passed.isWritable = true;
+    await this.#serve();
   }
 
   async resume(): Promise<void> {
@@ -211,10 +220,12 @@ class Passing implements StatePassing {
     this.#status = 'serving';
     silenceIntervals(false);
     servers.undrain();
+    // In this turn: without it a pause that is under way would close what accepts.
+    const resumed = servers.resumeAccepting();
     await servers.unhold();
+    await resumed;
     this.#stopKeeping?.();
     this.#stopKeeping = undefined;
-    await servers.resumeAccepting();
   }
 
   pause(): void {

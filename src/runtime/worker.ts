@@ -49,6 +49,7 @@ const homeDirectory = path.join(process.cwd(), '.midflight');
 function onDisconnect(): void {
   if (generations.current() === null) process.exit(0);
   const { servers } = generations;
+  void passing.serveAlone();
   waitAsOrphan({
     directory: homeDirectory,
     stopAccepting: async () => servers.stopAccepting(),
@@ -68,6 +69,7 @@ const generations = createGenerations({
         release();
       }
     },
+    copy: async (address) => (await channel.requestListener(address)) as ListenerHandle,
   },
   onRolledBack(generation, error) {
     console.error(error);
@@ -107,7 +109,7 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       holdAnew();
       silenceIntervals(true);
       passing.pause();
-      await generations.servers.stopAccepting();
+      await generations.servers.pauseAccepting();
       return generations.servers.drain({ timeoutMs: 0 });
     case 'drain':
       generations.leave();

@@ -76,22 +76,3 @@ export const faultTable: Readonly<Record<FaultPath, Readonly<Record<string, Row>
     'new answers status': ['new committed', 'new committed', 'new committed', 'new committed'],
   },
 };
-
-/** Who holds its states has closed its listener, and can have it back from its keeper only; nor does it read from what is open. */
-const held = 'an old worker that holds its states does not serve on without a keeper';
-
-/** Cells that are not as they should be, and why: a test of each that may fail. */
-export const defects: Readonly<Record<FaultPath, Readonly<Record<string, string>>>> = {
-  swap: {},
-  handoff: {
-    'keeper at note committing': held,
-    'keeper at ask new to commit': held,
-    'keeper at new answers commit': held,
-    'keeper at note probation': held,
-    'keeper at route from old': held,
-    'keeper at ask old to carry': held,
-    'keeper at ask old to pause': held,
-    'keeper at old answers carry': held,
-    'keeper at old answers pause': held,
-  },
-};

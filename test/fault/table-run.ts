@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { FaultApp, type Cell, type FaultPath } from './fault-app.ts';
-import { columns, defects, faultTable } from './fault-table.ts';
+import { columns, faultTable } from './fault-table.ts';
 
 /** So many supervisors are killed before another app takes over: the keeper's back-off grows. */
 const SUPERVISOR_KILLS_MAX = 2;
@@ -27,26 +27,22 @@ export function testTable(faultPath: FaultPath, cells: readonly Cell[]): void {
 
     for (const { step, victim } of cells) {
       const expected = faultTable[faultPath][step]?.[columns.indexOf(victim)] ?? '';
-      test(
-        `${toName(victim)} killed at "${step}": ${expected}`,
-        { todo: defects[faultPath][`${victim} at ${step}`] ?? false },
-        async () => {
-          if (app === null || (victim === 'supervisor' && killCount++ >= SUPERVISOR_KILLS_MAX)) {
-            await app?.dispose();
-            killCount = 0;
-            app = await FaultApp.start(faultPath);
-          }
-          const used = app;
-          try {
-            const outcome = await used.kill({ step, victim });
-            assert.ok(outcome !== null && expected.split('|').includes(outcome), `it is ${outcome}`);
-          } catch (error) {
-            app = null;
-            await used.dispose();
-            throw Object.assign(error as Error, { log: used.log().slice(-4_000) });
-          }
-        },
-      );
+      test(`${toName(victim)} killed at "${step}": ${expected}`, async () => {
+        if (app === null || (victim === 'supervisor' && killCount++ >= SUPERVISOR_KILLS_MAX)) {
+          await app?.dispose();
+          killCount = 0;
+          app = await FaultApp.start(faultPath);
+        }
+        const used = app;
+        try {
+          const outcome = await used.kill({ step, victim });
+          assert.ok(outcome !== null && expected.split('|').includes(outcome), `it is ${outcome}`);
+        } catch (error) {
+          app = null;
+          await used.dispose();
+          throw Object.assign(error as Error, { log: used.log().slice(-4_000) });
+        }
+      });
     }
   });
 }

@@ -11,5 +11,5 @@ testTable('handoff', [
   { step: 'note committing', victim: 'old' },
   { step: 'ask new to commit', victim: 'supervisor' },
   { step: 'ask old to pause', victim: 'new' },
-  { step: 'note passing', victim: 'keeper' },
+  { step: 'note committing', victim: 'keeper' },
 ]);

@@ -105,6 +105,36 @@ test('one whose states are refused serves on at once, and says why', async (t) =
   assert.equal((await fresh.get()).body, 'quick');
 });
 
+test('one that holds when its keeper is killed serves on at once, also new connections, and tells of what is written to what it has passed', async (t) => {
+  const { world, passing, lost, request, receive, endSlow } = await startWorker(t);
+  using client = createClient(world.port());
+  await client.get();
+  await receive();
+  await passing.send(request);
+  const waiting = client.get();
+  await passing.serveAlone();
+  assert.equal((await waiting).body, 'quick');
+  using fresh = createClient(world.port());
+  assert.equal((await fresh.get()).body, 'quick');
+  endSlow();
+  passing.noteLost();
+  assert.deepEqual(lost, [['names']]);
+});
+
+test('one that leaves when its keeper is killed reads again from what it still has, and accepts no more', async (t) => {
+  const { world, passing, request, receive } = await startWorker(t);
+  const port = world.port();
+  using client = createClient(port);
+  await client.get();
+  await receive();
+  await passing.send(request);
+  passing.pause();
+  const waiting = client.get();
+  await passing.serveAlone();
+  assert.equal((await waiting).body, 'quick');
+  await assert.rejects(createClient(port).get(), { code: 'ECONNREFUSED' });
+});
+
 test('what is in flight is waited for, and nothing is lost then', async (t) => {
   const { world, passing, lost, request, receive, whenSlow, endSlow } = await startWorker(t);
   using client = createClient(world.port());

@@ -4,7 +4,7 @@
  *
  * 1. Only `commit` changes which generation gets connections and requests, and it does so in one synchronous step.
  * 2. Preparing never listens; a generation that is aborted has changed nothing outside the process.
- * 3. A listening handle is not closed while the current generation has a server for it, but by `stopAccepting`.
+ * 3. A listening handle is not closed while the current generation has a server for it, but by `pauseAccepting` and `stopAccepting`.
  */
 
 import dns from 'node:dns';
@@ -121,6 +121,11 @@ class Adoption implements ServerAdoption {
     this.#dismiss(scope);
   }
 
+  async pauseAccepting(): Promise<void> {
+    await this.#hubs.pause();
+    this.#service.giver?.rescan();
+  }
+
   async stopAccepting(): Promise<void> {
     await this.#hubs.stop();
     this.#service.giver?.rescan();
@@ -133,7 +138,7 @@ class Adoption implements ServerAdoption {
   async hold(): Promise<void> {
     const hold = (this.#service.hold ??= new ConnectionHold());
     hold.hold(this.#servers);
-    await this.stopAccepting();
+    await this.pauseAccepting();
     // What was accepted until then.
     hold.hold(this.#servers);
   }
@@ -335,7 +340,7 @@ class Adoption implements ServerAdoption {
     let errno = hub.chmod(mode);
     if (errno === 0 && adopted.scope === this.#current) {
       hub.current = adopted;
-      errno = hub.accept();
+      errno = this.#hubs.accept(hub);
     }
     if (errno !== 0) {
       this.#onFail(adopted, toListenError(errno, hub.address));

@@ -1,14 +1,15 @@
 /**
  * One address: owns the real listening handle, and gives each new connection to the server of the current generation.
  *
- * 1. At most one handle is open; `#state` says which.
+ * 1. At most one handle is open, but for the turn in which a copy takes its place; `#state` says which.
  * 2. A handle listens only after `accept()`, so preparing a generation changes nothing outside.
  * 3. `current` is one of `servers`, or null.
  *
  * state     | event            | next      | function
  * closed    | a server listens | opening   | open
  * opening   | acquired         | bound     | open
- * bound     | commit           | accepting | accept
+ * bound     | commit, resume   | accepting | accept
+ * accepting | pause            | bound     | pause: a copy that nobody has called listen on is not polled
  * any       | no longer wanted | closed    | close
  */
 
@@ -88,6 +89,17 @@ export class Hub {
     return 0;
   }
 
+  /** Accepts no more, and keeps the socket: `accept` needs nobody then. Unless it is not wanted any more once there is a
+   *  copy. Without one it is closed. */
+  async pause(source: ListenerSource, isWanted: () => boolean): Promise<void> {
+    const state = this.#state;
+    if (state.status !== 'accepting') return;
+    const copy = await copyOf(this.address, source);
+    if (this.#state !== state || !isWanted()) return copy?.close();
+    this.#state = copy === null ? { status: 'closed' } : { status: 'bound', handle: copy };
+    return new Promise((resolve) => state.handle.close(resolve));
+  }
+
   /** Closes the handle; connections that were accepted go on. */
   close(): Promise<void> {
     const state = this.#state;
@@ -138,6 +150,17 @@ export function deliver(server: AdoptedServer, errno: number, client: ClientHand
       server.accept(errno, client);
     }),
   );
+}
+
+/** Null where there can't be one. */
+async function copyOf(address: ListenAddress, source: ListenerSource): Promise<ListenerHandle | null> {
+  try {
+    // A message whose descriptor found no place has none.
+    return (await source.copy?.(address)) ?? null;
+  } catch {
+    // Whoever binds has gone, or has no descriptor left.
+    return null;
+  }
 }
 
 function toExpectedName(address: ListenAddress): SocketName {

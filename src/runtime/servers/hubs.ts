@@ -2,10 +2,11 @@
  * The hubs of one worker, by address. Owns which there are, and whether any may be open.
  *
  * 1. A hub is here while a server of some generation is on it; equal addresses of two generations have one hub.
- * 2. Once stopped, none is opened: the process has handed its listeners over.
+ * 2. Once stopped, none is opened and none accepts: the process has handed its listeners over.
  *
  * state     | event  | next      | function
- * accepting | stop   | stopped   | stop: all are closed
+ * accepting | pause  | stopped   | pause: their sockets are kept, idle
+ * any       | stop   | stopped   | stop: all are closed
  * stopped   | resume | accepting | resume: those with a current server are to be opened again
  */
 
@@ -114,6 +115,17 @@ export class Hubs {
       for (const each of accepted) void each.close();
       throw toListenError(errno, hub.address);
     }
+  }
+
+  /** Lets connections in, where it may. Returns the errno of `listen`. */
+  accept(hub: Hub): number {
+    return this.#status === 'stopped' ? 0 : hub.accept();
+  }
+
+  async pause(): Promise<void> {
+    this.#status = 'stopped';
+    const isStopped = (): boolean => this.#status === 'stopped';
+    await Promise.all(this.all().map((hub) => hub.pause(this.#source, isStopped)));
   }
 
   async stop(): Promise<void> {

@@ -13,6 +13,8 @@ export type { ListenerHandle };
  *  One that answers without a promise makes `server.address()` right after `listen(0)` work as in Node. */
 export interface ListenerSource {
   acquire(address: ListenAddress): ListenerHandle | Promise<ListenerHandle>;
+  /** Another copy of a socket that was acquired. Only there where whoever binds is another process. */
+  copy?(address: ListenAddress): Promise<ListenerHandle>;
 }
 
 export interface ErrnoException extends Error {

@@ -37,11 +37,13 @@ export interface ServerAdoption {
   abort(scope: GenerationScope): void;
   /** Lets go of a generation's servers, so that they pin nothing; its open connections go on, as the current one's. */
   retire(scope: GenerationScope): void;
-  /** Closes the listening handles only. Connections wait in the kernel for whoever else holds the socket. */
+  /** Accepts no more, and keeps the sockets, so that `resumeAccepting` asks nobody. Connections wait in the kernel. */
+  pauseAccepting(): Promise<void>;
+  /** Closes the listening handles, also those that are kept. Open connections go on. */
   stopAccepting(): Promise<void>;
-  /** Acquires and listens again after `stopAccepting`. */
+  /** Listens again; at once after `pauseAccepting`, even while that is under way. */
   resumeAccepting(): Promise<void>;
-  /** Stops accepting, and reading from connections on which nothing is being answered: what clients send waits in the kernel. */
+  /** Pauses accepting, and reads no more from connections on which nothing is being answered: what clients send waits in the kernel. */
   hold(): Promise<void>;
   /** The same for upgraded sockets and those of net servers, after `hold`. */
   holdKept(): void;
