@@ -76,7 +76,7 @@ class NodeApp implements DevApp {
   }
 
   notice(paths: readonly string[]): void {
-    this.#endStuck();
+    this.#endStuck(paths);
     for (const worker of [this.#serving, this.#next]) tell(worker, paths);
     const changed =
       this.#settings === null ? [] : changedStartFiles(this.#options.source.root, this.#settings, paths);
@@ -122,9 +122,13 @@ class NodeApp implements DevApp {
     if (!this.#isStopped()) this.#work = 'idle';
   }
 
-  /** A start that takes that long when somebody saves may never end. */
-  #endStuck(): void {
-    if (this.#next !== null && performance.now() - this.#nextStartedAt > STUCK_MS) this.#next.kill('SIGKILL');
+  /** A start that takes that long when somebody saves, or after that, may never end. */
+  #endStuck(paths: readonly string[]): void {
+    const next = this.#next;
+    if (next === null) return;
+    if (performance.now() - this.#nextStartedAt > STUCK_MS) next.kill('SIGKILL');
+    else if (paths.some((at) => this.#mayMend(at)))
+      setTimeout(() => this.#next === next && next.kill('SIGKILL'), STUCK_MS).unref();
   }
 
   /** What was saved while a process was being started is in that process, or it failed because of it. */

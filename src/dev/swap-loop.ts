@@ -20,6 +20,8 @@ import { createRestlessFiles } from './restless-files.ts';
 
 /** An editor that writes in several steps has done so by then. */
 const SETTLE_MS = 60;
+/** A file that was emptied is not meant to be so, most of the time; who writes it may have to wait for a processor. */
+const EMPTY_MS = 1_000;
 /** A swap that has not ended by then may never end, as one that waits for a server does. */
 const STUCK_MS = 3_000;
 /** Files that change faster than a swap is prepared hold it up this many times. */
@@ -49,18 +51,24 @@ export function createSwapLoop(options: SwapLoopOptions): SwapLoop {
   return new Loop(options);
 }
 
+interface Emptied {
+  readonly mtimeMs: number;
+  readonly seenAt: number;
+}
+
 class Loop implements SwapLoop {
   readonly #options: SwapLoopOptions;
   readonly #dirty = new Set<string>();
   /** Since when something may differ. */
   #noticedAt = 0;
   #turn: Promise<unknown> | null = null;
-  /** When the turn has begun what it does. */
-  #stepStartedAt = 0;
+  /** When the turn has begun what it does; null while that may take its time. */
+  #stepStartedAt: number | null = null;
   #status: 'watching' | 'stopped' = 'watching';
   #settling: NodeJS.Timeout | undefined;
+  #watching: NodeJS.Timeout | undefined;
   #said = '';
-  readonly #emptiedAt = new Map<string, number>();
+  readonly #emptied = new Map<string, Emptied>();
   readonly #restless = createRestlessFiles();
 
   constructor(options: SwapLoopOptions) {
@@ -73,16 +81,18 @@ class Loop implements SwapLoop {
     if (this.#dirty.size === 0) return;
     if (this.#turn === null)
       void this.#inTurn(() => this.#work()).catch((error: unknown) => this.#failWith(error));
-    else if (performance.now() - this.#stepStartedAt > STUCK_MS) this.#giveUp();
+    else this.#watchStep();
   }
 
   /** The swap under way can't be taken back from outside of it; another process can do without it. */
-  #giveUp(): void {
-    const waitedS = Math.round((performance.now() - this.#stepStartedAt) / 1_000);
-    this.#options.emit({
-      type: 'unswappable',
-      reasons: [`the swap before has not ended after ${waitedS} s`],
-    });
+  #watchStep(): void {
+    if (this.#stepStartedAt === null) return;
+    const elapsedMs = performance.now() - this.#stepStartedAt;
+    clearTimeout(this.#watching);
+    if (elapsedMs > STUCK_MS) {
+      const reason = `the swap before has not ended after ${Math.round(elapsedMs / 1_000)} s`;
+      this.#options.emit({ type: 'unswappable', reasons: [reason] });
+    } else this.#watching = setTimeout(() => this.notice([]), STUCK_MS - elapsedMs + 1);
   }
 
   async undo(): Promise<void> {
@@ -93,6 +103,7 @@ class Loop implements SwapLoop {
   stop(): void {
     this.#status = 'stopped';
     clearTimeout(this.#settling);
+    clearTimeout(this.#watching);
   }
 
   #mark(paths: readonly string[]): void {
@@ -108,6 +119,7 @@ class Loop implements SwapLoop {
       await turn;
     } finally {
       this.#turn = null;
+      clearTimeout(this.#watching);
       if (this.#dirty.size > 0) this.notice([]);
     }
   }
@@ -115,6 +127,7 @@ class Loop implements SwapLoop {
   async #work(): Promise<void> {
     const { gitLock } = this.#options;
     for (let retries = 0; this.#dirty.size > 0 && !this.#isStopped();) {
+      this.#stepStartedAt = null;
       if (gitLock.isHeld()) await gitLock.released();
       const paths = [...this.#dirty].filter((at) => !this.#isBeingWritten(at));
       this.#dirty.clear();
@@ -128,7 +141,7 @@ class Loop implements SwapLoop {
     }
   }
 
-  /** False where files have changed meanwhile, and nothing was done. */
+  /** False where files have changed meanwhile, or are about to, and nothing was done. */
   async #take(paths: readonly string[], mayRetry: boolean): Promise<boolean> {
     const { runtime } = this.#options;
     const startedAt = this.#noticedAt;
@@ -136,11 +149,12 @@ class Loop implements SwapLoop {
     try {
       prepared = await runtime.prepare(paths);
     } catch (error) {
+      if (this.#isAnyBeingWritten(paths)) return false;
       this.#failWith(error);
       return true;
     }
     const hasMoved = mayRetry && paths.some((at) => this.#hasMoved(at));
-    if (hasMoved || this.#isStopped()) {
+    if (hasMoved || this.#isAnyBeingWritten(paths) || this.#isStopped()) {
       prepared.abort();
       return false;
     }
@@ -211,16 +225,21 @@ class Loop implements SwapLoop {
   #isBeingWritten(at: string): boolean {
     const stats = statSync(path.join(this.#options.root, at), { throwIfNoEntry: false });
     if (stats?.size !== 0) {
-      this.#emptiedAt.delete(at);
+      this.#emptied.delete(at);
       return false;
     }
-    const since = this.#emptiedAt.get(at);
-    if (since !== undefined && performance.now() - since >= SETTLE_MS) return false;
-    if (since === undefined) {
-      this.#emptiedAt.set(at, performance.now());
-      setTimeout(() => this.notice([at]), SETTLE_MS + 1);
-    }
+    const { mtimeMs } = stats;
+    const known = this.#emptied.get(at);
+    // With another time it was written meanwhile, and emptied again.
+    if (known?.mtimeMs === mtimeMs) return performance.now() - known.seenAt < EMPTY_MS;
+    this.#emptied.set(at, { mtimeMs, seenAt: performance.now() });
+    setTimeout(() => this.notice([at]), EMPTY_MS + 1);
     return true;
+  }
+
+  /** Also what has been emptied since it was looked at. */
+  #isAnyBeingWritten(paths: readonly string[]): boolean {
+    return paths.filter((at) => this.#isBeingWritten(at)).length > 0;
   }
 
   #hasMoved(at: string): boolean {

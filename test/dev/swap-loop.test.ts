@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -15,7 +15,12 @@ interface Fixture {
   readonly loop: SwapLoop;
   /** What runs. */
   running(): string;
-  write(text: string): void;
+  /** `mtimeS` is when, where that matters. */
+  write(text: string, mtimeS?: number): void;
+  /** The next swap is never prepared. */
+  hang(): void;
+  /** What is done before the next swap reads the file. */
+  before(act: () => void): void;
   /** What is done while a swap is prepared, once. */
   meanwhile(act: () => void): void;
   readonly prepared: string[];
@@ -28,22 +33,30 @@ function createFixture(t: TestContext): Fixture {
   t.after(() => rmSync(root, { recursive: true, force: true }));
   const file = path.join(root, 'a.ts');
   const read = (): string => readFileSync(file, 'utf8');
-  const write = (text: string): void => writeFileSync(file, text);
+  const write = (text: string, mtimeS?: number): void => {
+    writeFileSync(file, text);
+    if (mtimeS !== undefined) utimesSync(file, mtimeS, mtimeS);
+  };
   write('first');
   let running = 'first';
   let taken = 'first';
   let act = (): void => undefined;
+  let actBefore = (): void => undefined;
+  let hanging = Promise.resolve();
   const prepared: string[] = [];
   const news = new EventEmitter<{ event: [DevEvent] }>();
   const loop = createSwapLoop({
     root,
     runtime: {
       async prepare() {
+        actBefore();
+        actBefore = () => undefined;
         taken = read();
         prepared.push(taken);
         const text = taken;
         act();
         act = () => undefined;
+        await hanging;
         if (text.startsWith('bad')) throw new MidflightError('ERR_MIDFLIGHT_SYNTAX', ['a.ts', 1, 1, text]);
         return toPrepared(text, text === running ? 'none' : text === 'handoff' ? 'handoff' : 'swap', () => {
           running = text;
@@ -64,7 +77,9 @@ function createFixture(t: TestContext): Fixture {
     loop,
     write,
     prepared,
+    hang: () => (hanging = new Promise(() => undefined)),
     running: () => running,
+    before: (next) => (actBefore = next),
     meanwhile: (next) => (act = next),
     next: async () => ((await once(news, 'event')) as [DevEvent])[0],
   };
@@ -136,6 +151,59 @@ test('a file that was emptied is waited for', async (t) => {
   loop.notice(['a.ts']);
   await next();
   assert.equal(running(), '');
+});
+
+test('a file that is emptied just before it is read is waited for', async (t) => {
+  const { loop, write, before, prepared, running, next } = createFixture(t);
+  write('bad');
+  before(() => write(''));
+  loop.notice(['a.ts']);
+  await new Promise(setImmediate);
+  assert.deepEqual([prepared, running()], [[''], 'first']);
+  write('second');
+  loop.notice(['a.ts']);
+  assert.equal((await next()).type, 'swapped');
+  assert.deepEqual([prepared, running()], [['', 'second'], 'second']);
+});
+
+test('a file that is emptied again and again is waited for each time', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const { loop, write, prepared, running } = createFixture(t);
+  for (const mtimeS of [1, 2, 3]) {
+    write('', mtimeS);
+    loop.notice(['a.ts']);
+    await new Promise(setImmediate);
+    now += 900;
+    t.mock.timers.tick(900);
+    await new Promise(setImmediate);
+  }
+  assert.deepEqual([prepared, running()], [[], 'first']);
+  write('second');
+  loop.notice(['a.ts']);
+  await new Promise(setImmediate);
+  assert.deepEqual([prepared, running()], [['second'], 'second']);
+});
+
+test('a swap that never ends is given up for one save that comes after its start', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const { loop, write, hang, next } = createFixture(t);
+  hang();
+  write('endless');
+  loop.notice(['a.ts']);
+  await new Promise(setImmediate);
+  write('second');
+  loop.notice(['a.ts']);
+  const told = next();
+  now += 3_001;
+  t.mock.timers.tick(3_001);
+  assert.deepEqual(await told, {
+    type: 'unswappable',
+    reasons: ['the swap before has not ended after 3 s'],
+  });
 });
 
 test('what only another process can take is told with its reasons', async (t) => {

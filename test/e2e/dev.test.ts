@@ -5,7 +5,6 @@ import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startLoad } from '../../scripts/load/load.ts';
 import { repository } from '../support/app.ts';
 import { createKeptConnection, createTestDev, startAtTerminal, type TestDev } from '../support/dev.ts';
@@ -133,7 +132,7 @@ test('a burst of 200 saves within a second ends with the last one', async (t) =>
     if (count % 4 === 0) await new Promise(setImmediate);
   }
   await dev.answers('one burst 200');
-  assert.equal(dev.all('failed').length, 0);
+  assert.deepEqual(dev.all('failed'), []);
 });
 
 test('an atomic save, written beside and renamed over, is a save', async (t) => {
@@ -190,7 +189,7 @@ export const answer = (): string => [...new Set([${names.join(', ')}])].join(' a
   await dev.answers('main');
   git(dev, 'stash', 'pop', '--quiet');
   await dev.answers('stashed');
-  assert.equal(dev.all('failed').length, 0);
+  assert.deepEqual(dev.all('failed'), []);
 });
 
 test('another package.json hands off, says why, and no request fails', async (t) => {
@@ -393,12 +392,12 @@ test('types are checked after a swap with the code around the error, and the cod
 
 test('a swap that never ends, and a start that never ends, are given up for what is saved after them', async (t) => {
   const dev = await startDev(t);
-  const endless = `await new Promise(() => {});\n`;
+  const endless = (text: string): string =>
+    `${word(text)}console.log('never ${text}');\nawait new Promise(() => {});\n`;
   for (const text of ['b', 'c']) {
-    dev.write({ 'word.ts': `${word(text)}${endless}` });
+    dev.write({ 'word.ts': endless(text) });
     if (text === 'c') dev.write({ 'package.json': '{}' });
-    // Nothing tells that nothing happens.
-    await sleep(3_200);
+    await dev.prints(`never ${text}`);
     dev.write({ 'word.ts': word(text) });
     await dev.answers(`one ${text}`);
   }

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createInterface } from 'node:readline';
 import { exchange } from '../../scripts/load/exchange.ts';
 import type { DevNotice } from '../../src/dev/dev-notice.ts';
@@ -30,6 +31,8 @@ export interface TestDev {
   /** All notices of a kind so far. */
   all<Type extends DevNotice['type']>(type: Type): Notice<Type>[];
   get(pathname?: string): Promise<string>;
+  /** Resolves when the app has printed it. */
+  prints(wanted: string): Promise<void>;
   /** Resolves when the app answers so. */
   answers(wanted: string, pathname?: string): Promise<void>;
   start(...args: string[]): ChildProcess;
@@ -44,7 +47,7 @@ export async function createTestDev(
   const directory = mkdtempSync(path.join(realpathSync(tmpdir()), 'midflight-dev-'));
   const port = await findFreePort();
   const notices: DevNotice[] = [];
-  const news = new EventEmitter<{ notice: [] }>().setMaxListeners(0);
+  const news = new EventEmitter<{ notice: []; printed: [] }>().setMaxListeners(0);
   const started: ChildProcess[] = [];
   let seen = 0;
   let log = '';
@@ -57,7 +60,10 @@ export async function createTestDev(
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     started.push(child);
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      news.emit('printed');
+    });
     createInterface(child.stderr).on('line', (line) => {
       log += `${line}\n`;
       if (line.startsWith('{')) notices.push(JSON.parse(line) as DevNotice);
@@ -99,10 +105,15 @@ export async function createTestDev(
       }
     },
     all: (type) => notices.filter((notice) => notice.type === type) as Notice<typeof type>[],
+    async prints(wanted) {
+      while (!output.includes(wanted)) await once(news, 'printed');
+    },
     async answers(wanted, pathname) {
-      const deadline = AbortSignal.timeout(20_000);
+      const deadline = AbortSignal.timeout(60_000);
       for (let answer = ''; answer !== wanted; answer = await get(pathname)) {
         if (deadline.aborted) throw new Error(`answers ${answer}, not ${wanted}:\n${log}`);
+        // The app may need the same processor.
+        await sleep(5);
       }
     },
     async dispose() {
