@@ -163,6 +163,44 @@ export const catalog = {
       `The release ${release} was built by another version of Midflight, for which its code is not made; deploy ${commit} again`,
     2,
   ),
+  ERR_MIDFLIGHT_KEY_EXISTS: row(
+    (file) => `${file} is there already, and is not overwritten; choose another name for the new key`,
+    2,
+  ),
+  ERR_MIDFLIGHT_KEY_INVALID: row((file, problem) => `The key ${file} can't be used: ${problem}`, 2),
+  ERR_MIDFLIGHT_TRUST_UNSAFE: row(
+    (file, problem) =>
+      `${file} ${problem}, so that nobody knows whose keys those are; check them, then mend it`,
+    2,
+  ),
+  ERR_MIDFLIGHT_RELEASE_UNSIGNED: row(
+    (release, count, threshold) =>
+      `${release} is signed by ${count} of the trusted keys and needs ${threshold}; sign it with --sign <key>, or later by "midflight sign ${release} --sign <key>"`,
+    3,
+  ),
+  ERR_MIDFLIGHT_RELEASE_ALTERED: row(
+    (release, problem) =>
+      `${release} is not what was built: ${problem}; nothing of it is loaded, deploy its commit again`,
+    3,
+  ),
+  ERR_MIDFLIGHT_STATEMENT_INVALID: row(
+    (problem) => `The statement of the release can't be accepted: ${problem}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_STATEMENT_REPLAYED: row(
+    (release, at, highestAt) =>
+      `The statement of ${release} is of ${at}, and one of ${highestAt} was accepted since; to go back to it, sign it again: "midflight rollback ${release} --sign <key>"`,
+    3,
+  ),
+  ERR_MIDFLIGHT_AUDIT_BROKEN: row(
+    (file, line, problem) =>
+      `${file} was altered: ${problem} at line ${line}; compare it with a copy from elsewhere, and take what follows that line for untrue`,
+    3,
+  ),
+  ERR_MIDFLIGHT_CONTROL_SOCKET_UNSAFE: row(
+    (socket, problem) => `${socket} ${problem}, so nothing is said to it; find out who put it there`,
+    4,
+  ),
   ERR_MIDFLIGHT_ADDRESS_INVALID: row(
     (address) => `"${address}" is not an address; write "127.0.0.1:8080" or "unix:/path"`,
     2,

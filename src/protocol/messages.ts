@@ -27,6 +27,8 @@ export interface ReleaseLocation {
   readonly manifestFile: string;
   /** Absolute path of the store of compiled modules. */
   readonly store: string;
+  /** Hex sha256 of the manifest's bytes: a worker loads no other. An older supervisor does not say it. */
+  readonly digest?: string;
 }
 
 export interface HealthCheck {
