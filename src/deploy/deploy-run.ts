@@ -1,9 +1,12 @@
 /** The run of one deploy: what is filled in as it goes. */
 
 import { toFailure } from '../errors.ts';
+import { toErrorReport } from '../protocol/messages.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
-import type { WentBack, Workers } from '../supervisor/workers.ts';
+import type { WentBack } from '../supervisor/going-back.ts';
+import type { Workers } from '../supervisor/workers.ts';
+import type { DeployParts } from './deploy-parts.ts';
 import type { DeployReport } from './deploy-request.ts';
 import type { DeployResult } from './history.ts';
 
@@ -19,6 +22,36 @@ export interface DeployRun {
   reasons: readonly Reason[];
   /** How the release before came back. */
   wentBack: WentBack | null;
+}
+
+/** Begins the record of a run; `what` is for whoever has to wait for it. */
+export function beginRun({ workers, history }: DeployParts, what: string): DeployRun {
+  const previous = workers.currentRelease();
+  const id = history.begin(previous?.manifest.id ?? null);
+  return {
+    id,
+    what,
+    startedAt: performance.now(),
+    previous,
+    timings: {},
+    release: null,
+    path: 'none',
+    reasons: [],
+    wentBack: null,
+  };
+}
+
+/** Ends the record of a run, with the evidence of what failed. */
+export function finishRun(
+  { workers, history }: DeployParts,
+  run: DeployRun,
+  outcome: { readonly result: DeployResult; readonly error: unknown },
+): DeployReport {
+  if (outcome.result === 'rejected' && run.path === 'none') run.path = 'rejected';
+  const report = toReport(run, workers, outcome);
+  const evidence = outcome.error === null ? null : toErrorReport(outcome.error).stack;
+  history.end(run.id, { ...report, evidence });
+  return report;
 }
 
 /** `deploy of main, for 12 s, release 20261121-…`. */

@@ -11,7 +11,13 @@ export interface Crew {
   /** How many of them there should be. */
   wanted: number;
   /** Workers that crashed while another crew was current. */
-  readonly lost: { readonly delayMs: number; readonly error: Error }[];
+  readonly lost: CrewLoss[];
+}
+
+export interface CrewLoss {
+  readonly error: Error;
+  /** When another worker is to take its place. */
+  readonly delayMs: number;
 }
 
 export interface Member {

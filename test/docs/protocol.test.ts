@@ -1,6 +1,7 @@
 /** docs/reference/protocol.md names every route, request, event and step that there is, and no other. */
 
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { plain, readTable, readText } from './markdown.ts';
 
@@ -22,7 +23,8 @@ test('the reference of protocols has each event of a stream', () => {
 });
 
 test('the reference of protocols has each step that progress tells', () => {
-  const sources = readText('src/deploy/deploy.ts') + readText('src/release/build.ts');
+  const files = readdirSync('src/deploy').map((name) => `src/deploy/${name}`);
+  const sources = [...files, 'src/release/build.ts'].map((file) => readText(file)).join('');
   const told = [...sources.matchAll(/tell\('(\w+)'/g)].map(([, step = '']) => step);
   const built = /buildSteps = \[([^\]]*)\]/.exec(sources)?.[1]?.match(/\w+/g) ?? [];
   const steps = new Set([...told, ...built, 'wait', 'passed', 'superseded']);

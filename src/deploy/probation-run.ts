@@ -1,0 +1,57 @@
+/** The probation of one run: begins at its commit, and ends it as committed or, at a fault, with the release before. */
+
+import { MidflightError } from '../errors.ts';
+import type { Probation } from './at-work.ts';
+import type { DeployParts } from './deploy-parts.ts';
+import type { DeployReport } from './deploy-request.ts';
+import { finishRun, type DeployRun } from './deploy-run.ts';
+import type { Intervention, Judge } from './probation.ts';
+import { settle } from './settle.ts';
+
+/** Begins at once: nothing may happen between commit and probation that nobody sees. */
+export function startProbation(parts: DeployParts, judge: Judge, run: DeployRun): Probation {
+  const intervention = new AbortController();
+  const ended = watch(parts, judge, run, intervention.signal);
+  const started = { run, ended, end: (reason: Intervention) => intervention.abort(reason) };
+  parts.atWork.enter(started);
+  return started;
+}
+
+async function watch(
+  parts: DeployParts,
+  judge: Judge,
+  run: DeployRun,
+  intervention: AbortSignal,
+): Promise<DeployReport> {
+  const { workers, tell } = parts;
+  const release = workers.currentRelease();
+  const { probationMs = 0, health = null } = release?.manifest.settings ?? {};
+  const healthIntervalMs = health?.intervalMs ?? null;
+  const generation = workers.generation();
+  const verdict = await judge.watch({ generation, probationMs, healthIntervalMs, intervention });
+  if (verdict instanceof Error)
+    return revert(
+      parts,
+      run,
+      new MidflightError('ERR_MIDFLIGHT_PROBATION_FAILED', [verdict.message], { cause: verdict }),
+    );
+  if (verdict === 'withdrawn') {
+    const back = workers.warmRelease()?.manifest.id ?? '';
+    return revert(parts, run, new MidflightError('ERR_MIDFLIGHT_DEPLOY_WITHDRAWN', [back]));
+  }
+  if (verdict === 'passed' && release !== null) {
+    await workers.prove();
+    settle(parts, release);
+  }
+  tell(verdict, `release ${run.release ?? ''}`);
+  return finishRun(parts, run, { result: 'committed', error: null });
+}
+
+async function revert(parts: DeployParts, run: DeployRun, why: MidflightError): Promise<DeployReport> {
+  const { workers, history, tell } = parts;
+  tell('rollback', why.message);
+  run.wentBack = await workers.goBack();
+  const back = workers.currentRelease();
+  if (back !== null) history.setCurrent(back.manifest.id);
+  return finishRun(parts, run, { result: 'rolled-back', error: why });
+}

@@ -1,0 +1,113 @@
+/** Starts the workers of a crew: one, those that are missing, or all of them or none. */
+
+import { MidflightError } from '../errors.ts';
+import type { WorkerEvent } from '../protocol/messages.ts';
+import { commit, commitAll, dismiss, joinCrew, leaveCrew, prepare, type Crew, type Member } from './crew.ts';
+import type { Roster } from './roster.ts';
+import type { StateHandover, Succession } from './state-handover.ts';
+import type { Worker } from './worker.ts';
+import type { WorkersEnv } from './workers-env.ts';
+
+export interface LauncherOptions {
+  readonly env: Pick<WorkersEnv, 'spawn' | 'now'>;
+  readonly roster: Roster;
+  readonly states: StateHandover;
+  onEvent(worker: Worker, event: WorkerEvent): void;
+  onExit(member: Member): void;
+}
+
+export interface Launcher {
+  /** Another member for a crew that serves already. */
+  launchOne(crew: Crew): Promise<void>;
+  /** As many workers as the crew wants. Errors: the first that comes; the others stay. */
+  fill(crew: Crew): Promise<void>;
+  /** All or none, prepared. The first one comes after the first of those before, and so on. */
+  launchAll(crew: Crew, before?: readonly Member[]): Promise<Succession[]>;
+  /** Errors: of a worker where none could commit; they have ended then. */
+  commitOrDismiss(crew: Crew, probationMs: number): Promise<void>;
+}
+
+/** Makes it; whatever it starts tells `onEvent` and `onExit`. */
+export function createLauncher({ env, roster, states, onEvent, onExit }: LauncherOptions): Launcher {
+  async function launch(crew: Crew, predecessor?: Member): Promise<Member> {
+    const { release, generation } = crew;
+    const worker = await env.spawn({ release, generation, onEvent });
+    const member = toMember(crew, worker);
+    if (worker.kind === 'command') return member;
+    try {
+      if (predecessor !== undefined) await states.early({ from: predecessor, to: member });
+      await prepare(member, crew);
+    } catch (error) {
+      leaveCrew(member);
+      worker.kill('SIGKILL');
+      throw error;
+    }
+    return member;
+  }
+
+  function toMember(crew: Crew, worker: Worker): Member {
+    const { root } = crew.release.location;
+    const state = worker.kind === 'command' ? 'serving' : 'starting';
+    const startedAs = crew.generation;
+    const member: Member = { root, worker, state, startedAtMs: env.now(), startedAs, crew: null };
+    joinCrew(member, crew);
+    void worker.exited.then(() => onExit(member));
+    return member;
+  }
+
+  async function launchOne(crew: Crew): Promise<void> {
+    const member = await launch(crew);
+    roster.note();
+    try {
+      requireStill(member, crew);
+      await commit(member, crew, 0);
+      requireStill(member, crew);
+    } catch (error) {
+      leaveCrew(member);
+      member.worker.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  /** A deploy may have made another crew current meanwhile, which has given it up or does not know of it. */
+  function requireStill(member: Member, crew: Crew): void {
+    if ((crew === roster.current || crew === roster.returning) && member.crew === crew) return;
+    throw new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', ['Another release serves by now']);
+  }
+
+  async function fill(crew: Crew): Promise<void> {
+    const missing = Math.max(0, crew.wanted - crew.members.size);
+    const started = Array.from({ length: missing }, async () => launchOne(crew));
+    const failure = (await Promise.allSettled(started)).find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
+  }
+
+  async function launchAll(crew: Crew, before: readonly Member[] = []): Promise<Succession[]> {
+    const wanted = Array.from({ length: crew.wanted }, (_, index) => launch(crew, before[index]));
+    const results = await Promise.allSettled(wanted);
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) {
+      dismiss(crew);
+      roster.forgetNext();
+      throw failure.reason;
+    }
+    const members = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    return members.flatMap((to, index) => {
+      const from = before[index];
+      return from === undefined ? [] : [{ from, to }];
+    });
+  }
+
+  async function commitOrDismiss(crew: Crew, probationMs: number): Promise<void> {
+    roster.setPhase('committing');
+    try {
+      await commitAll(crew, probationMs);
+    } catch (error) {
+      dismiss(crew);
+      roster.forgetNext();
+      throw error;
+    }
+  }
+
+  return { launchOne, fill, launchAll, commitOrDismiss };
+}
