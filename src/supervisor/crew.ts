@@ -10,6 +10,10 @@ export interface Crew {
   readonly members: Set<Member>;
   /** How many of them there should be. */
   wanted: number;
+  /** Processes that are being started, before they are members. */
+  spawningCount: number;
+  /** Workers that are being started one by one, until they serve. */
+  readonly starting: Set<Promise<void>>;
   /** Workers that crashed while another crew was current. */
   readonly lost: CrewLoss[];
 }
@@ -36,7 +40,12 @@ export interface Member {
 export function toCrew(release: RunnableRelease, generation: number, scaledTo: number | null): Crew {
   const { kind, workers } = release.manifest;
   const wanted = kind === 'command' ? 1 : (scaledTo ?? workers);
-  return { release, generation, wanted, members: new Set(), lost: [] };
+  return { release, generation, wanted, members: new Set(), spawningCount: 0, starting: new Set(), lost: [] };
+}
+
+/** How many more have to be started. */
+export function missingCount({ wanted, members, spawningCount }: Crew): number {
+  return Math.max(0, wanted - members.size - spawningCount);
 }
 
 /** Brings a member into a crew, out of the one that it was in. */
@@ -99,9 +108,11 @@ export async function pauseAll(members: Iterable<Member>): Promise<void> {
   );
 }
 
+/** One that is being started accepts when it commits. */
 export async function resumeAll(members: Iterable<Member>): Promise<void> {
   await Promise.allSettled(
     [...members].map(async (member) => {
+      if (member.state === 'starting') return;
       await ask(member.worker, { type: 'resume' });
       member.state = 'serving';
     }),

@@ -49,12 +49,14 @@ export async function goBack(parts: PathParts): Promise<WentBack | null> {
 async function pointBack(parts: PathParts, failed: Crew, back: Crew): Promise<void> {
   const { roster, launcher, replacements } = parts;
   const members = [...failed.members];
+  roster.hireFor(null);
   const results = await Promise.all(members.map((member) => rollBack(member, failed, back)));
   const replaced = members.filter((_, index) => !results[index]);
   for (const member of members)
     if (!replaced.includes(member) && !member.worker.hasExited()) joinCrew(member, back);
   // Until others can take their place the replaced ones are all that there is, also for a supervisor that comes after this.
-  await roster.whileReturning(back, async () => launcher.fill(back).catch(replacements.comeBackAfter));
+  roster.hireFor(back);
+  await launcher.fill(back).catch(replacements.comeBackAfter);
   roster.makeCurrent(back);
   for (const member of replaced) roster.leaving.end(member, STOP_TIMEOUT_MS);
 }

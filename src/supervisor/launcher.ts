@@ -2,7 +2,17 @@
 
 import { MidflightError } from '../errors.ts';
 import type { WorkerEvent } from '../protocol/messages.ts';
-import { commit, commitAll, dismiss, joinCrew, leaveCrew, prepare, type Crew, type Member } from './crew.ts';
+import {
+  commit,
+  commitAll,
+  dismiss,
+  joinCrew,
+  leaveCrew,
+  missingCount,
+  prepare,
+  type Crew,
+  type Member,
+} from './crew.ts';
 import type { Roster } from './roster.ts';
 import type { StateHandover, Succession } from './state-handover.ts';
 import type { Worker } from './worker.ts';
@@ -19,7 +29,7 @@ export interface LauncherOptions {
 export interface Launcher {
   /** Another member for a crew that serves already. */
   launchOne(crew: Crew): Promise<void>;
-  /** As many workers as the crew wants. Errors: the first that comes; the others stay. */
+  /** As many workers as the crew wants, also those that were being started already. Errors: the first that comes; the others stay. */
   fill(crew: Crew): Promise<void>;
   /** All or none, prepared. The first one comes after the first of those before, and so on. */
   launchAll(crew: Crew, before?: readonly Member[]): Promise<Succession[]>;
@@ -30,9 +40,8 @@ export interface Launcher {
 /** Makes it; whatever it starts tells `onEvent` and `onExit`. */
 export function createLauncher({ env, roster, states, onEvent, onExit }: LauncherOptions): Launcher {
   async function launch(crew: Crew, predecessor?: Member): Promise<Member> {
-    const { release, generation } = crew;
-    const worker = await env.spawn({ release, generation, onEvent });
-    const member = toMember(crew, worker);
+    const member = await spawn(crew);
+    const { worker } = member;
     if (worker.kind === 'command') return member;
     try {
       if (predecessor !== undefined) await states.early({ from: predecessor, to: member });
@@ -43,6 +52,17 @@ export function createLauncher({ env, roster, states, onEvent, onExit }: Launche
       throw error;
     }
     return member;
+  }
+
+  /** What is counted as being spawned is a member in the same step. */
+  async function spawn(crew: Crew): Promise<Member> {
+    const { release, generation } = crew;
+    crew.spawningCount++;
+    try {
+      return toMember(crew, await env.spawn({ release, generation, onEvent }));
+    } finally {
+      crew.spawningCount--;
+    }
   }
 
   function toMember(crew: Crew, worker: Worker): Member {
@@ -56,6 +76,12 @@ export function createLauncher({ env, roster, states, onEvent, onExit }: Launche
   }
 
   async function launchOne(crew: Crew): Promise<void> {
+    const started = launchAndCommit(crew);
+    crew.starting.add(started);
+    return started.finally(() => crew.starting.delete(started));
+  }
+
+  async function launchAndCommit(crew: Crew): Promise<void> {
     const member = await launch(crew);
     roster.note();
     try {
@@ -71,14 +97,18 @@ export function createLauncher({ env, roster, states, onEvent, onExit }: Launche
 
   /** A deploy may have made another crew current meanwhile, which has given it up or does not know of it. */
   function requireStill(member: Member, crew: Crew): void {
-    if ((crew === roster.current || crew === roster.returning) && member.crew === crew) return;
+    if (crew === roster.hiring && member.crew === crew) return;
     throw new MidflightError('ERR_MIDFLIGHT_INVALID_STATE', ['Another release serves by now']);
   }
 
   async function fill(crew: Crew): Promise<void> {
-    const missing = Math.max(0, crew.wanted - crew.members.size);
-    const started = Array.from({ length: missing }, async () => launchOne(crew));
-    const failure = (await Promise.allSettled(started)).find((result) => result.status === 'rejected');
+    for (let count = missingCount(crew); count > 0; count--) void launchOne(crew).catch(() => null);
+    let failure: PromiseRejectedResult | undefined;
+    // What crashes meanwhile comes back meanwhile.
+    while (crew.starting.size > 0) {
+      const results = await Promise.allSettled(crew.starting);
+      failure ??= results.find((result) => result.status === 'rejected');
+    }
     if (failure !== undefined) throw failure.reason;
   }
 

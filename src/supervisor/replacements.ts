@@ -5,7 +5,7 @@
 import type { EventEmitter } from 'node:events';
 import { MidflightError } from '../errors.ts';
 import { createCrashes, describeCrash, type Crashes } from './crashes.ts';
-import { leaveCrew, type Crew, type CrewLoss, type Member } from './crew.ts';
+import { leaveCrew, missingCount, type Crew, type CrewLoss, type Member } from './crew.ts';
 import { describeExit } from './process-host.ts';
 import type { Roster } from './roster.ts';
 import type { WorkersEnv } from './workers-env.ts';
@@ -54,7 +54,9 @@ export function createReplacements(options: ReplacementsOptions): Replacements {
     const error = new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [exit, await worker.output()]);
     const loss = { error, delayMs: report.delayMs };
     if (crew === roster.current) replace(crew, loss);
-    else crew.lost.push(loss);
+    else if (crew === roster.next) crew.lost.push(loss);
+    // Its crew has been followed by another meanwhile, which lacks it if it was to go on with its processes.
+    else env.schedule(() => void revive(), report.delayMs);
   }
 
   function replace(crew: Crew, { error, delayMs }: CrewLoss): void {
@@ -69,14 +71,14 @@ export function createReplacements(options: ReplacementsOptions): Replacements {
   }
 
   async function revive(): Promise<void> {
-    const crew = roster.current;
-    if (roster.isStopping || crew === null || crew.members.size >= crew.wanted) return;
+    const crew = roster.hiring;
+    if (roster.isStopping || crew === null || missingCount(crew) === 0) return;
     try {
       await launchOne(crew);
       env.log(`a new worker serves`);
     } catch (error) {
       env.log(`the new worker failed: ${String(error)}`);
-      comeBack(crew === roster.current ? crashes.retry() : 0);
+      comeBack(crew === roster.hiring ? crashes.retry() : 0);
     }
   }
 
@@ -85,7 +87,7 @@ export function createReplacements(options: ReplacementsOptions): Replacements {
     onExit,
     replace,
     makeUp(crew) {
-      for (let count = crew.members.size; count < crew.wanted; count++) comeBack(crashes.retry());
+      for (let count = missingCount(crew); count > 0; count--) comeBack(crashes.retry());
     },
     comeBackAfter(error) {
       env.log(`a worker could not be started: ${String(error)}`);

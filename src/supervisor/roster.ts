@@ -33,7 +33,7 @@ export class Roster {
   #current: Crew | null = null;
   #proved: Crew | null = null;
   #next: { readonly crew: Crew; phase: Phase } | null = null;
-  #returning: Crew | null = null;
+  #hiring: Crew | null = null;
   #successions: readonly Succession[] = [];
   #generationCount = 0;
   #scaledTo: number | null = null;
@@ -56,9 +56,14 @@ export class Roster {
     return this.#proved;
   }
 
-  /** What is about to be current again. */
-  get returning(): Crew | null {
-    return this.#returning;
+  /** Whose missing workers are started: `current`, or what is about to be; nobody's while processes leave one crew for another. */
+  get hiring(): Crew | null {
+    return this.#hiring;
+  }
+
+  /** What is to follow `current`. */
+  get next(): Crew | null {
+    return this.#next?.crew ?? null;
   }
 
   /** Of the last handoff. */
@@ -121,20 +126,15 @@ export class Roster {
 
   /** What happened to its workers between their commit and this moment happened to what is current now. */
   makeCurrent(crew: Crew): void {
-    this.#current = crew;
+    this.#current = this.#hiring = crew;
     this.#next = null;
     this.note();
     for (const loss of crew.lost.splice(0)) this.#options.onLoss(crew, loss);
   }
 
-  /** While `fill` runs workers may join a crew that is current only after it. */
-  async whileReturning(crew: Crew, fill: () => Promise<void>): Promise<void> {
-    this.#returning = crew;
-    try {
-      await fill();
-    } finally {
-      this.#returning = null;
-    }
+  /** Until another crew is made current. */
+  hireFor(crew: Crew | null): void {
+    this.#hiring = crew;
   }
 
   /** `current` has passed. Returns what was proved before. */
@@ -171,7 +171,7 @@ export class Roster {
   recall({ proved, current, successions }: Recovered): void {
     this.#successions = successions;
     this.#proved = proved ?? current;
-    this.#current = current ?? proved;
+    this.#current = this.#hiring = current ?? proved;
     this.note();
   }
 

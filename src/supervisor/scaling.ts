@@ -25,12 +25,13 @@ export async function scale(parts: PathParts, count: number | null): Promise<num
   return crew.wanted;
 }
 
-/** Those that are too many give what they have to the others, and leave. */
-export async function shrink({ env, roster, states }: PathParts, crew: Crew): Promise<void> {
+/** Those that are too many give what they have to the others, and leave. One of the others may have ended by then. */
+export async function shrink({ env, roster, states, replacements }: PathParts, crew: Crew): Promise<void> {
   const members = [...crew.members];
   const [to, surplus] = [members.slice(0, crew.wanted), members.slice(crew.wanted)];
   const { drainTimeoutMs, upgraded } = crew.release.manifest.settings;
   await handConnections(env, { from: surplus, to, timeoutMs: drainTimeoutMs });
   void states.noteAbandoned(surplus);
   for (const member of surplus) roster.leaving.end(member, drainTimeoutMs, upgraded);
+  replacements.makeUp(crew);
 }

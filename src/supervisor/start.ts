@@ -23,6 +23,7 @@ export async function restart(
 ): Promise<Timings> {
   const before = roster.requireCurrent();
   const startedAtMs = env.now();
+  roster.hireFor(null);
   await pauseAll(before.members);
   const { drainTimeoutMs } = before.release.manifest.settings;
   await Promise.allSettled(

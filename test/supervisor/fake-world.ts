@@ -15,6 +15,8 @@ import { toManifest } from '../plan/manifest-fixture.ts';
 
 /** Longest time that a request takes, in turns of the microtask queue. */
 const REQUEST_TURNS_MAX = 12;
+/** How probable it is that a timer is due in one of these turns. */
+const TIMER_RATE = 0.02;
 
 export interface FakeRelease {
   readonly name: string;
@@ -144,8 +146,21 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
 
   async function passTime(): Promise<void> {
     pendingCount++;
-    for (let turn = Math.floor(random() * REQUEST_TURNS_MAX); turn > 0; turn--) await Promise.resolve();
+    for (let turn = Math.floor(random() * REQUEST_TURNS_MAX); turn > 0; turn--) {
+      await Promise.resolve();
+      if (random() < TIMER_RATE) ring();
+    }
     pendingCount--;
+  }
+
+  /** Lets the time of the next timer come; false where there is none. */
+  function ring(): boolean {
+    const [due, ...later] = timers.toSorted((one, other) => one.atMs - other.atMs);
+    if (due === undefined) return false;
+    timers = later;
+    nowMs = Math.max(nowMs, due.atMs);
+    due.act();
+    return true;
   }
 
   function maybeDie(process: FakeProcess): void {
@@ -227,12 +242,7 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
   async function settle(): Promise<void> {
     for (let idleCount = 0; idleCount < 3;) {
       await new Promise((resolve) => setImmediate(resolve));
-      const [due, ...later] = timers.toSorted((one, other) => one.atMs - other.atMs);
-      idleCount = pendingCount > 0 || due !== undefined ? 0 : idleCount + 1;
-      if (pendingCount > 0 || due === undefined) continue;
-      timers = later;
-      nowMs = Math.max(nowMs, due.atMs);
-      due.act();
+      idleCount = pendingCount > 0 || ring() ? 0 : idleCount + 1;
     }
   }
 

@@ -25,7 +25,7 @@ import {
   type FakeWorldOptions,
 } from './fake-world.ts';
 
-const RUNS = 200;
+const RUNS = 300;
 
 type Step =
   | { readonly type: 'swap' | 'handoff' | 'restart'; readonly release: FakeRelease }
