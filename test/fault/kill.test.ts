@@ -22,8 +22,12 @@ createServer(async (request, response) => {
 const toGreeting = (greeting: string, before = ''): Files => ({
   'greeting.ts': `${before}export const greeting: string = '${greeting}';\n`,
 });
-/** Says that it loads, and takes its time. */
-const slowLoad = `console.log('loading'); await new Promise((resolve) => setTimeout(resolve, 1_000));\n`;
+/** Says that it loads, and goes on when it is let: see `letLoad`. */
+const slowLoad = `import { existsSync } from 'node:fs';
+console.log('loading');
+while (!existsSync('loads')) await new Promise((resolve) => setTimeout(resolve, 10));
+`;
+const letLoad = (app: TestApp): void => app.write({ loads: '' });
 
 async function startApp(
   t: TestContext,
@@ -49,6 +53,7 @@ test('a worker killed while a swap is prepared leaves all workers on one release
   const deploying = app.midflight('deploy', '--json');
   await waitForLog(keeper, () => app.log(), /loading/);
   process.kill(before.workers[0]?.pid ?? 0, 'SIGKILL');
+  letLoad(app);
   const { json, exitCode } = await deploying;
   assert.equal(json['result'], 'committed', JSON.stringify(json));
   assert.equal(exitCode, 0);
@@ -69,7 +74,7 @@ test('a worker killed in probation after a swap of three brings all of them back
   const { json, exitCode } = await deploying;
   assert.equal(json['result'], 'rolled-back', JSON.stringify(json));
   assert.equal(exitCode, 3);
-  for (let index = 0; index < 12; index++) assert.equal(await app.get(), 'one');
+  for (let index = 0; index < 12; index++) assert.equal(await app.get(), 'one', app.log());
 });
 
 test('a keeper killed in probation: the next start comes up on the last release that passed', async (t) => {
@@ -125,6 +130,7 @@ test('a deploy while another one works is told so, and the first one goes on', a
   const second = await app.midflight('deploy');
   assert.equal(second.exitCode, 4);
   assert.match(second.stderr, /ERR_MIDFLIGHT_DEPLOY_LOCKED/);
+  letLoad(app);
   assert.equal((await first).exitCode, 0);
   assert.equal(await app.get(), 'two');
 });

@@ -19,7 +19,11 @@ createServer((request, response) => {
 const toGreeting = (greeting: string, before = ''): Files => ({
   'greeting.ts': `${before}export const greeting: string = '${greeting}';\n`,
 });
-const slowLoad = `console.log('loading'); await new Promise((resolve) => setTimeout(resolve, 2_000));\n`;
+/** Says that it loads, and does not go on before there is a file `loads`. */
+const slowLoad = `import { existsSync } from 'node:fs';
+console.log('loading');
+while (!existsSync('loads')) await new Promise((resolve) => setTimeout(resolve, 10));
+`;
 
 interface Running {
   readonly app: TestApp;
@@ -123,6 +127,7 @@ test('a supervisor killed while a swap is prepared: what was prepared is dropped
   await deploying;
   assert.equal(await app.get(), 'one');
   assert.match(String((await lastDeploy())['evidence']), /was being prepared/);
+  app.write({ loads: '' });
   app.commit(toGreeting('three'));
   const { json } = await app.midflight('deploy', '--json');
   assert.deepEqual([json['result'], json['path'], json['generation']], ['committed', 'swap', 3]);
