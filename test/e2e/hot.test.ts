@@ -65,8 +65,8 @@ async function startApp(t: TestContext, source = room('one')): Promise<TestApp> 
       entry: 'server.ts',
       workers: 2,
       probationMs: 300,
-      readyTimeoutMs: 5_000,
-      drainTimeoutMs: 1_000,
+      readyTimeoutMs: 60_000,
+      drainTimeoutMs: 30_000,
     },
   });
   t.after(() => app.dispose());

@@ -10,11 +10,12 @@ const server = `
 import { createServer } from 'node:http';
 import { greeting } from './greeting.ts';
 createServer((request, response) => {
+  if (request.url === '/now') process.emit('now');
   if (request.url === '/health') response.statusCode = greeting === 'ill' ? 500 : 200;
   response.end(JSON.stringify({ greeting, pid: process.pid }));
 }).listen(Number(process.env.PORT), '127.0.0.1');
 `;
-const config = { entry: 'server.ts', probationMs: 300, readyTimeoutMs: 5_000, drainTimeoutMs: 1_000 };
+const config = { entry: 'server.ts', probationMs: 300, readyTimeoutMs: 60_000, drainTimeoutMs: 30_000 };
 const toGreeting = (greeting: string): Files => ({
   'greeting.ts': `export const greeting: string = '${greeting}';\n`,
 });
@@ -187,13 +188,24 @@ test('rollback goes to the release that is named and refuses one that is not the
   assert.equal((await ask(app)).greeting, 'one');
 });
 
-const crash = `export const greeting: string = 'two';\nsetTimeout(() => { throw new Error('a moment later'); }, 100);\n`;
+/** Fails when `/now` is asked. */
+const crash = `export const greeting: string = 'two';\nprocess.on('now', () => setImmediate(() => { throw new Error('a moment later'); }));\n`;
+
+/** Deploys what has been committed, and asks `/now` of it as soon as it serves. */
+async function deployAndFail(app: TestApp, ...args: string[]): Promise<Awaited<ReturnType<typeof deploy>>> {
+  const before = (await ask(app)).greeting;
+  const deploying = deploy(app, ...args);
+  while ((await ask(app)).greeting === before) await new Promise((resolve) => setImmediate(resolve));
+  // It may be gone before it has answered.
+  await app.get('/now').catch(() => null);
+  return deploying;
+}
 
 test('code that throws during probation is rolled back in the same process', async (t) => {
-  const app = await startApp(t, { probationMs: 2_000 });
+  const app = await startApp(t, { probationMs: 60_000 });
   const { pid } = await ask(app);
   app.commit({ 'greeting.ts': crash });
-  const report = await deploy(app);
+  const report = await deployAndFail(app);
   assert.deepEqual([report.path, report.result, report.exitCode], ['swap', 'rolled-back', 3]);
   assert.equal(report.error?.code, 'ERR_MIDFLIGHT_PROBATION_FAILED');
   assert.match(report.error?.message ?? '', /a moment later/);
@@ -201,28 +213,28 @@ test('code that throws during probation is rolled back in the same process', asy
 });
 
 test('code that exits during probation is rolled back in the same process', async (t) => {
-  const app = await startApp(t, { probationMs: 2_000 });
+  const app = await startApp(t, { probationMs: 60_000 });
   const { pid } = await ask(app);
   app.commit({ 'greeting.ts': crash.replace(`throw new Error('a moment later')`, 'process.exit(7)') });
-  assert.equal((await deploy(app)).result, 'rolled-back');
+  assert.equal((await deployAndFail(app)).result, 'rolled-back');
   assert.deepEqual(await ask(app), { greeting: 'one', pid });
 });
 
 test('a process that crashes during probation after a handoff gives way to the old one', async (t) => {
-  const app = await startApp(t, { probationMs: 2_000 });
+  const app = await startApp(t, { probationMs: 60_000 });
   const { pid } = await ask(app);
   app.commit({ 'greeting.ts': crash });
-  const report = await deploy(app, '--path', 'handoff');
+  const report = await deployAndFail(app, '--path', 'handoff');
   assert.deepEqual([report.path, report.result], ['handoff', 'rolled-back']);
   assert.deepEqual(await ask(app), { greeting: 'one', pid });
 });
 
 test('a process killed during probation after a swap brings the old release back', async (t) => {
-  const app = await startApp(t, { probationMs: 2_000 });
+  const app = await startApp(t, { probationMs: 60_000 });
   app.commit({
     'greeting.ts': crash.replace(`throw new Error('a moment later')`, `process.kill(process.pid, 'SIGKILL')`),
   });
-  const report = await deploy(app);
+  const report = await deployAndFail(app);
   assert.deepEqual([report.path, report.result], ['swap', 'rolled-back']);
   assert.equal((await ask(app)).greeting, 'one');
 });
@@ -236,11 +248,11 @@ test('a release that is ill before commit is refused', async (t) => {
 });
 
 test('a release that falls ill during probation is rolled back', async (t) => {
-  const app = await startApp(t, { health: { path: '/health', intervalMs: 50 }, probationMs: 3_000 });
+  const app = await startApp(t, { health: { path: '/health', intervalMs: 50 }, probationMs: 60_000 });
   app.commit({
-    'greeting.ts': `export let greeting: string = 'two';\nsetTimeout(() => { greeting = 'ill'; }, 200);\n`,
+    'greeting.ts': `export let greeting: string = 'two';\nprocess.on('now', () => (greeting = 'ill'));\n`,
   });
-  const report = await deploy(app);
+  const report = await deployAndFail(app);
   assert.deepEqual([report.result, report.error?.code], ['rolled-back', 'ERR_MIDFLIGHT_PROBATION_FAILED']);
   assert.equal((await ask(app)).greeting, 'one');
 });
@@ -250,8 +262,8 @@ test('the next deploy supersedes a probation, and going back then goes to the re
   app.commit(toGreeting('two'));
   const first = deploy(app);
   while ((await ask(app)).greeting !== 'two') await new Promise((resolve) => setImmediate(resolve));
-  app.commit({ 'greeting.ts': crash });
-  const second = await deploy(app);
+  app.commit({ 'greeting.ts': crash.replace(`'two'`, `'three'`) });
+  const second = await deployAndFail(app);
   assert.equal((await first).result, 'committed');
   assert.equal(second.result, 'rolled-back');
   assert.equal((await ask(app)).greeting, 'one');
