@@ -7,19 +7,17 @@
  * 3. A listening handle is not closed while the current generation has a server for it, but by `pauseAccepting` and `stopAccepting`.
  */
 
-import dns from 'node:dns';
 import type { EventEmitter } from 'node:events';
-import net from 'node:net';
-import { constants } from 'node:os';
+import type net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { CarryReport, OpenWork } from '../../protocol/messages.ts';
-import { captureCallingLine } from '../calling-line.ts';
 import type { Take } from '../carry-channel.ts';
-import { currentScope, type GenerationScope } from '../generation-scope.ts';
-import { currentOrigin, type ModuleOrigin } from '../origin.ts';
+import type { GenerationScope } from '../generation-scope.ts';
+import type { ModuleOrigin } from '../origin.ts';
 import type { Pin } from '../retained.ts';
-import { AdoptedServer, type Service } from './adopted-server.ts';
+import { AdoptedListen } from './adopted-listen.ts';
+import type { AdoptedServer, Service } from './adopted-server.ts';
 import { CarryGiver } from './carry-giver.ts';
 import { decideTakeover } from './carry-taker.ts';
 import { ConnectionHold } from './connection-hold.ts';
@@ -35,10 +33,9 @@ import type { Hub } from './hub.ts';
 import { Hubs } from './hubs.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { describeKept } from './kept-sockets.ts';
-import { type ListenRequest, type TcpListenRequest, toListenRequest } from './listen-arguments.ts';
-import { type ListenerSource, toListenError } from './listener-source.ts';
+import type { ListenerSource } from './listener-source.ts';
 import { countWork, pinsOf, toOpenWork, type WorkCounts } from './open-work.ts';
-import type { InternalServer, InternalSocket } from './node-internals.ts';
+import type { InternalSocket } from './node-internals.ts';
 import { type ProbeAnswer, type ProbeOptions, probeServer } from './probe-server.ts';
 import type { GiveAwayOptions, ServerAdoption } from './server-adoption.ts';
 import { warmUpHttp } from './warm-up.ts';
@@ -58,31 +55,31 @@ class Adoption implements ServerAdoption {
   readonly #hubs: Hubs;
   /** All servers with something open: a listener or a connection. */
   readonly #servers = new Set<AdoptedServer>();
-  readonly #adopted = new WeakMap<InternalServer, AdoptedServer>();
   readonly #watchers = new Set<() => void>();
   readonly #service: Service = {
     status: 'serving',
     giver: null,
     hold: null,
-    onClosing: (server) => this.#detach(server),
+    onClosing: (server) => this.#hubs.detach(server),
     onClosed: (server) => this.#onClosed(server),
   };
-  // Called with its server as `this`, never alone.
-  // oxlint-disable-next-line typescript/unbound-method
-  readonly #nativeListen = net.Server.prototype.listen;
+  readonly #listening: AdoptedListen;
   #current: GenerationScope | null = null;
   #isWarm = false;
 
   constructor(source: ListenerSource) {
     this.#hubs = new Hubs(source);
-    const listen = (server: InternalServer, args: unknown[]): unknown => this.#onListen(server, args);
-    net.Server.prototype.listen = function (this: InternalServer, ...args: unknown[]) {
-      return listen(this, args);
-    } as typeof net.Server.prototype.listen;
+    this.#listening = new AdoptedListen({
+      hubs: this.#hubs,
+      servers: this.#servers,
+      service: this.#service,
+      current: () => this.#current,
+      onChange: () => this.#changed(),
+    });
   }
 
   restore(): void {
-    net.Server.prototype.listen = this.#nativeListen;
+    this.#listening.restore();
   }
 
   inherit(scope: GenerationScope, isShared: (origin: ModuleOrigin | undefined) => boolean): void {
@@ -261,108 +258,12 @@ class Adoption implements ServerAdoption {
     await warmUpHttp();
   }
 
-  #onListen(server: InternalServer, args: unknown[]): unknown {
-    const scope = currentScope();
-    // A server that listens already, and arguments that are wrong, get Node's own errors.
-    const request = scope === undefined || server._handle ? null : toListenRequest(args);
-    if (scope === undefined || request === null) return Reflect.apply(this.#nativeListen, server, args);
-    if (request.callback) server.once('listening', request.callback);
-    server._listeningId++;
-    closeOnAbort(server, request.signal);
-    // What is left of a generation that is gone must not take an address, nor fail for it.
-    if (scope.status === 'aborted' || scope.status === 'retired') return server;
-    const adopted = this.#adopt(server, scope);
-    if (request.kind === 'tcp' && request.host !== null) this.#lookup(adopted, request);
-    else this.#attach(adopted, request);
-    return server;
-  }
-
-  #adopt(server: InternalServer, scope: GenerationScope): AdoptedServer {
-    let adopted = this.#adopted.get(server);
-    if (adopted === undefined) {
-      adopted = new AdoptedServer(server, scope, this.#service);
-      this.#adopted.set(server, adopted);
-    }
-    adopted.rebind(scope);
-    adopted.origin = currentOrigin();
-    adopted.line = captureCallingLine();
-    this.#servers.add(adopted);
-    return adopted;
-  }
-
-  /** Resolves the name here, so that `localhost` and `127.0.0.1` are one address. Node asks even for an IP address, so
-   *  that `listening` is false, and another `listen` allowed, until the answer is there. */
-  #lookup(adopted: AdoptedServer, request: TcpListenRequest): void {
-    const { server } = adopted;
-    const listeningId = server._listeningId;
-    dns.lookup(request.host ?? '', (error, host) => {
-      if (server._listeningId !== listeningId) return;
-      if (error) server.emit('error', error);
-      else this.#attach(adopted, { ...request, host });
-    });
-  }
-
-  #attach(adopted: AdoptedServer, request: ListenRequest): void {
-    const { server, scope } = adopted;
-    const address = this.#hubs.toAddress(scope, request);
-    if (this.#hubs.isTaken(scope, address)) {
-      fail(server, toListenError(-constants.errno.EADDRINUSE, address));
-      return;
-    }
-    const hub = this.#hubs.at(address);
-    hub.servers.set(scope, adopted);
-    if (request.kind === 'unix') server._pipeName = request.path;
-    adopted.hold(hub, request.backlog);
-    this.#open(hub, adopted, request.kind === 'unix' ? request.mode : 0);
-  }
-
-  #open(hub: Hub, adopted: AdoptedServer, mode: number): void {
-    const { server } = adopted;
-    const listeningId = server._listeningId;
-    const onOpen = (): void => {
-      // Closed, or its generation is gone, since.
-      if (server._listeningId !== listeningId) this.#hubs.prune(hub);
-      else this.#onOpen(hub, adopted, mode);
-    };
-    const onFail = (error: unknown): void => {
-      if (server._listeningId === listeningId) this.#onFail(adopted, error);
-    };
-    try {
-      const opening = this.#hubs.open(hub);
-      if (opening === undefined) onOpen();
-      else opening.then(onOpen, onFail);
-    } catch (error) {
-      onFail(error);
-    }
-  }
-
-  #onOpen(hub: Hub, adopted: AdoptedServer, mode: number): void {
-    let errno = hub.chmod(mode);
-    if (errno === 0 && adopted.scope === this.#current) {
-      hub.current = adopted;
-      errno = this.#hubs.accept(hub);
-    }
-    if (errno !== 0) {
-      this.#onFail(adopted, toListenError(errno, hub.address));
-      return;
-    }
-    adopted.finishListen();
-    hub.syncRef();
-    this.#changed();
-  }
-
-  #onFail(adopted: AdoptedServer, error: unknown): void {
-    this.#detach(adopted);
-    adopted.server._handle = null;
-    fail(adopted.server, error);
-  }
-
   async #reopen(hub: Hub): Promise<void> {
     const server = hub.current;
     try {
       await this.#hubs.reopen(hub);
     } catch (error) {
-      if (server !== null) this.#onFail(server, error);
+      if (server !== null) this.#listening.fail(server, error);
     }
   }
 
@@ -380,14 +281,6 @@ class Adoption implements ServerAdoption {
     this.#changed();
   }
 
-  /** Takes a server off its listener, for every generation that has it. */
-  #detach(server: AdoptedServer): void {
-    const { hub } = server;
-    if (hub === null) return;
-    for (const [scope, each] of hub.servers) if (each === server) hub.servers.delete(scope);
-    this.#hubs.prune(hub);
-  }
-
   #onClosed(server: AdoptedServer): void {
     if (server.server._handle === null) this.#servers.delete(server);
   }
@@ -395,17 +288,4 @@ class Adoption implements ServerAdoption {
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
   }
-}
-
-function fail(server: InternalServer, error: unknown): void {
-  process.nextTick(() => server.emit('error', error));
-}
-
-/** As net.Server does with `listen({ signal })`. */
-function closeOnAbort(server: InternalServer, signal: AbortSignal | undefined): void {
-  if (signal === undefined) return;
-  const close = (): void => void server.close();
-  if (signal.aborted) process.nextTick(close);
-  else signal.addEventListener('abort', close, { once: true });
-  server.once('close', () => signal.removeEventListener('abort', close));
 }

@@ -11,6 +11,7 @@
  */
 
 import type { GenerationScope } from '../generation-scope.ts';
+import type { AdoptedServer } from './adopted-server.ts';
 import { Hub } from './hub.ts';
 import { isConflict, type ListenAddress, toAddressKey } from './listen-address.ts';
 import type { ListenRequest } from './listen-arguments.ts';
@@ -137,6 +138,14 @@ export class Hubs {
   resume(): Hub[] {
     this.#status = 'accepting';
     return this.all().filter((hub) => hub.current !== null);
+  }
+
+  /** Takes a server off its listener, for every generation that has it. */
+  detach(server: AdoptedServer): void {
+    const { hub } = server;
+    if (hub === null) return;
+    for (const [scope, each] of hub.servers) if (each === server) hub.servers.delete(scope);
+    this.prune(hub);
   }
 
   /** A server has left it: closes it where that was the current one, and forgets it where that was the last. */
