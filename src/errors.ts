@@ -53,9 +53,33 @@ export const catalog = {
     2,
   ),
   ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN: row(
-    (ref, directory) =>
-      `"${ref}" names no commit in the repository of ${directory}; see "git log" for what there is`,
+    (ref, directory, isShallow = '') =>
+      isShallow === ''
+        ? `"${ref}" names no commit in the repository of ${directory}; see "git log" and "git ls-remote" for what there is`
+        : `"${ref}" names no commit in the repository of ${directory}, which has only the last commits; "git fetch --unshallow" there gets the others`,
     2,
+  ),
+  ERR_MIDFLIGHT_SOURCE_ROOT_MISSING: row(
+    (folder, commit) =>
+      `There is no folder ${folder} in commit ${commit}; correct "source.root" in the configuration of the app's directory`,
+    2,
+  ),
+  ERR_MIDFLIGHT_SOURCE_UNREACHABLE: row(
+    (repository, output) =>
+      `${repository} can't be fetched: ${output}\nSee whether "git ls-remote" reaches it for the user that Midflight runs as, then deploy again`,
+  ),
+  ERR_MIDFLIGHT_SOURCE_AUTHENTICATION: row(
+    (repository, output) =>
+      `${repository} wants to know who asks: ${output}\nGive the user that Midflight runs as an SSH key, or git a credential helper; nobody is there to type a password`,
+  ),
+  ERR_MIDFLIGHT_SOURCE_SUBMODULE: row(
+    (at, why) =>
+      `The submodule ${at} can't be fetched: ${why}\nMake its URL and commit reachable, or leave it out of the commit`,
+  ),
+  ERR_MIDFLIGHT_SOURCE_LFS: row(
+    (files) =>
+      `${files} would be in the release as a pointer of git LFS, without its content; install git-lfs for the user that Midflight runs as, or leave such files out by "export-ignore" in .gitattributes`,
+    3,
   ),
   ERR_MIDFLIGHT_SOURCE_FETCH_FAILED: row((what, output) => `${what} can't be read by git: ${output}`),
   ERR_MIDFLIGHT_ENTRY_UNKNOWN: row(
@@ -77,10 +101,13 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_PACKAGE_MANAGER_MISSING: row(
     (lockFile, command) =>
-      `${lockFile} wants ${command}, which is not there; install it ("npm install --global ${command}"), or commit the lockfile of npm`,
+      `${lockFile || 'package.json'} wants ${command}, which is not on the path; install it ("npm install --global ${command}"${command === 'npm' || command === 'bun' ? '' : ', or "corepack enable"'}), or commit the lockfile of another package manager`,
     3,
   ),
   ERR_MIDFLIGHT_BUILD_FAILED: row((command, output) => `The build "${command}" failed:\n${output}`, 3),
+  ERR_MIDFLIGHT_BUILD_ABORTED: row(
+    () => 'The build was given up before it had ended; what ran before runs on',
+  ),
   ERR_MIDFLIGHT_DISK_FULL: row(
     (directory) =>
       `The disk of ${directory} is full; free some space and deploy again, what ran before runs on`,

@@ -150,6 +150,8 @@ export interface Manifest {
   readonly commit: string | null;
   /** True when built from the working tree as it stood. */
   readonly isDirty: boolean;
+  /** Where the app is in the tree, if that is a workspace with more than the app in it. */
+  readonly appFolder?: string;
   readonly kind: 'node' | 'command';
   /** Node apps: the entry module's path. */
   readonly entry: string | null;

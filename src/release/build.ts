@@ -13,16 +13,14 @@ import { LayeredMap } from '../protocol/layered-map.ts';
 import { FORMAT_VERSION, type Manifest, type ManifestModules } from '../protocol/manifest.ts';
 import { MAPS_LINK, toMapName, toStoredMap } from '../protocol/source-map.ts';
 import { collectAssets } from './assets.ts';
-import { runCommand } from './command.ts';
+import { createBuildCommands, type BuildCommands } from './build-commands.ts';
 import { compileModules } from './compile-modules.ts';
-import { readConfig, type Config } from './config.ts';
+import { readConfig, readSourceSettings, type Config } from './config.ts';
 import { installDependencies } from './dependencies.ts';
 import { findEntry } from './entry.ts';
 import type { Home } from './home.ts';
 import { fetchSource, type FetchedSource } from './source.ts';
 import type { StartScript } from './start-script.ts';
-
-const INSTALL_TIMEOUT_MS = 600_000;
 
 export const buildSteps = ['fetch', 'install', 'build'] as const;
 export type BuildStep = (typeof buildSteps)[number];
@@ -31,7 +29,11 @@ export interface BuildOptions {
   readonly home: Home;
   readonly ref: string;
   readonly isDirty: boolean;
+  /** Aborted: what runs for the build is ended. */
+  readonly signal?: AbortSignal | undefined;
   readonly onStep: (step: BuildStep) => void;
+  /** What a step that takes long is at. */
+  readonly onProgress?: ((step: BuildStep, message: string) => void) | undefined;
 }
 
 export interface BuiltRelease {
@@ -68,34 +70,55 @@ export async function removeStaging(home: Home): Promise<void> {
 }
 
 async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRelease> {
-  const { home, onStep } = options;
-  const root = path.join(staging, 'app');
+  const { home, onStep, signal, onProgress } = options;
+  const tree = path.join(staging, 'app');
+  const commands = createBuildCommands({ logs: home.logs, signal, onProgress });
   onStep('fetch');
   const source = await fetchSource(
-    { appDirectory: home.appDirectory, ref: options.ref, isDirty: options.isDirty },
-    root,
+    {
+      appDirectory: home.appDirectory,
+      mirrors: home.source,
+      ref: options.ref,
+      isDirty: options.isDirty,
+      settings: await readSourceSettings(home.appDirectory),
+      signal,
+      onProgress: (message) => commands.tell('fetch', message),
+    },
+    tree,
   );
-  const config = await readConfig(root);
-  await linkShared(home, root, config);
+  const place = { home, tree, root: path.join(tree, source.appFolder) };
+  const config = await readConfig(place.root);
+  await linkShared(place, config);
   onStep('install');
   const includeDev = config.build !== undefined;
   const dependenciesHash = await installDependencies({
     home,
-    root,
+    root: tree,
     includeDev,
-    timeoutMs: INSTALL_TIMEOUT_MS,
+    names: config.buildEnv,
+    commands,
   });
   onStep('build');
-  if (config.build !== undefined) await runBuild(config.build, root, config.buildTimeoutMs);
-  const compiled = await compileApp(home, root, config);
-  const manifest = await describe({ home, root, config, source, dependenciesHash, ...compiled });
+  if (config.build !== undefined) await runBuild(commands, place, config);
+  const compiled = await compileApp(place, source, config);
+  const manifest = await describe({ ...place, config, source, dependenciesHash, ...compiled });
   await symlink(
     path.relative(path.join(home.releases, manifest.id), home.store),
     path.join(staging, MAPS_LINK),
   );
   await writeFile(path.join(staging, 'manifest.json'), JSON.stringify(manifest, null, 1));
+  signal?.throwIfAborted();
   await rename(staging, path.join(home.releases, manifest.id));
   return { manifest, problems: compiled.problems };
+}
+
+/** Where a build is at work. */
+interface Place {
+  readonly home: Home;
+  /** The release's tree. */
+  readonly tree: string;
+  /** The app's own folder in it. */
+  readonly root: string;
 }
 
 interface CompiledApp {
@@ -104,11 +127,17 @@ interface CompiledApp {
   readonly problems: readonly MidflightError[];
 }
 
-async function compileApp(home: Home, root: string, config: Config): Promise<CompiledApp> {
+async function compileApp(
+  { home, tree, root }: Place,
+  { appFolder }: FetchedSource,
+  config: Config,
+): Promise<CompiledApp> {
   if (config.command !== undefined) return { start: null, modules: LayeredMap.of(), problems: [] };
-  const start = await findEntry(root, config.entry);
+  const found = await findEntry(root, config.entry);
+  const start = { ...found, entry: path.posix.join(appFolder, found.entry) };
   const { modules, problems } = await compileModules({
-    root,
+    root: tree,
+    appFolder,
     entry: start.entry,
     cacheDirectory: home.cache,
     writeCompiled: async (hash, code) => writeStored(path.join(home.store, `${hash}.js`), () => code),
@@ -126,17 +155,24 @@ async function writeStored(file: string, toText: () => string): Promise<void> {
   await rename(staging, file);
 }
 
-async function runBuild(command: string, root: string, timeoutMs: number): Promise<void> {
-  const bin = path.join(root, 'node_modules', '.bin');
-  const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}` };
-  const result = await runCommand(command, [], { cwd: root, timeoutMs, env, shell: true });
-  if (result.exitCode === 0) return;
-  const why = result.timedOut ? `no end after ${timeoutMs} ms\n${result.output}` : result.output;
-  throw new MidflightError('ERR_MIDFLIGHT_BUILD_FAILED', [command, why]);
+async function runBuild(commands: BuildCommands, { tree, root }: Place, config: Config): Promise<void> {
+  const { build: command = '', buildTimeoutMs: timeoutMs, buildEnv: names } = config;
+  const binaries = [...new Set([root, tree])].map((folder) => path.join(folder, 'node_modules', '.bin'));
+  const environment = { names, binaries };
+  const result = await commands.run('build', {
+    command,
+    args: [],
+    shell: true,
+    cwd: root,
+    timeoutMs,
+    environment,
+  });
+  if (result.problem !== null)
+    throw new MidflightError('ERR_MIDFLIGHT_BUILD_FAILED', [command, result.problem]);
 }
 
 /** Uploads, a database file: one copy for every release, in the app's own directory. */
-async function linkShared(home: Home, root: string, config: Config): Promise<void> {
+async function linkShared({ home, root }: Place, config: Config): Promise<void> {
   for (const name of config.shared) {
     const link = path.join(root, name);
     await rm(link, { recursive: true, force: true });
@@ -145,9 +181,7 @@ async function linkShared(home: Home, root: string, config: Config): Promise<voi
   }
 }
 
-interface Description extends CompiledApp {
-  readonly home: Home;
-  readonly root: string;
+interface Description extends CompiledApp, Place {
   readonly config: Config;
   readonly source: FetchedSource;
   readonly dependenciesHash: string | null;
@@ -161,12 +195,13 @@ async function describe(described: Description): Promise<Manifest> {
     formatVersion: FORMAT_VERSION,
     commit: source.commit,
     isDirty: source.isDirty,
+    ...(source.appFolder === '' ? {} : { appFolder: source.appFolder }),
     kind: config.command === undefined ? ('node' as const) : ('command' as const),
     entry: start?.entry ?? null,
     command: config.command ?? null,
     listen: config.listen,
     modules: described.modules,
-    assets: await collectAssets(described.root, described.modules),
+    assets: await collectAssets(described.tree, described.modules),
     dependenciesHash: described.dependenciesHash,
     nodeVersion: process.version,
     nodeOptions,

@@ -1,6 +1,7 @@
 /** Runs one outside command (git, a package manager, an app's build) with a deadline, keeping the end of what it printed. */
 
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { MidflightError } from '../errors.ts';
 
 /** Enough to hold an npm or tsc failure whole. */
 const OUTPUT_BYTES_MAX = 64 * 1024;
@@ -13,6 +14,10 @@ export interface CommandOptions {
   readonly shell?: boolean;
   /** Where standard output goes when it is data and not a message. */
   readonly stdout?: NodeJS.WritableStream;
+  /** Aborted: the command is ended, with all that it has started. */
+  readonly signal?: AbortSignal | undefined;
+  /** Gets all messages, as they come. */
+  readonly onOutput?: ((chunk: string) => void) | undefined;
 }
 
 export interface CommandResult {
@@ -23,13 +28,25 @@ export interface CommandResult {
   readonly stdout: string;
 }
 
-/** Resolves when the command has ended, however it ended; rejects only when it can't be started. */
+/** From the request to end until the end by force: git takes its locks away meanwhile. */
+const GRACE_MS = 2_000;
+
+/** What runs ends with this process, however that ends, but by SIGKILL. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) signalGroup(child, 'SIGKILL');
+});
+
+/** Resolves when the command has ended, however it ended; rejects when it can't be started.
+ *  Errors: ERR_MIDFLIGHT_BUILD_ABORTED. */
 export function runCommand(
   command: string,
   args: readonly string[],
   options: CommandOptions,
 ): Promise<CommandResult> {
   const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
+  const { signal, onOutput } = options;
+  if (signal?.aborted === true) return Promise.reject(new MidflightError('ERR_MIDFLIGHT_BUILD_ABORTED', []));
   const child = spawn(command, args, {
     cwd: options.cwd,
     env: options.env ?? process.env,
@@ -37,11 +54,14 @@ export function runCommand(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  running.add(child);
   let output = '';
   let stdout = '';
   let timedOut = false;
   const keep = (chunk: Buffer): void => {
-    output = (output + chunk.toString()).slice(-OUTPUT_BYTES_MAX);
+    const text = chunk.toString();
+    output = (output + text).slice(-OUTPUT_BYTES_MAX);
+    onOutput?.(text);
   };
   if (options.stdout === undefined) {
     child.stdout.on('data', (chunk: Buffer) => {
@@ -50,18 +70,41 @@ export function runCommand(
     });
   } else child.stdout.pipe(options.stdout);
   child.stderr.on('data', keep);
+  let grace: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    signalGroup(child, 'SIGTERM');
+    grace ??= setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS);
+  };
+  signal?.addEventListener('abort', onAbort);
   const timer = setTimeout(() => {
     timedOut = true;
-    // The whole group: a package manager's children outlive it otherwise.
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    onAbort();
   }, options.timeoutMs);
-  child.once('error', (error) => {
+  const settle = (): void => {
+    running.delete(child);
     clearTimeout(timer);
+    // What is left of a group that was told to end, also where its leader has.
+    if (grace !== undefined) signalGroup(child, 'SIGKILL');
+    clearTimeout(grace);
+    signal?.removeEventListener('abort', onAbort);
+  };
+  child.once('error', (error) => {
+    settle();
     reject(error);
   });
   child.once('close', (exitCode) => {
-    clearTimeout(timer);
-    resolve({ exitCode, timedOut, output: output.trimEnd(), stdout });
+    settle();
+    if (signal?.aborted === true) reject(new MidflightError('ERR_MIDFLIGHT_BUILD_ABORTED', []));
+    else resolve({ exitCode, timedOut, output: output.trimEnd(), stdout });
   });
   return promise;
+}
+
+/** The whole group: a package manager's children outlive it otherwise. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // It has ended by itself.
+  }
 }

@@ -67,12 +67,27 @@ const upgradedSchema = z.strictObject({
   spreadMs: timeoutMs(10_000),
 });
 
+const sourceSchema = z.strictObject({
+  /** Whatever `git fetch` takes. An option is none. */
+  repository: z.string().min(1).regex(/^[^-]/, 'is an option of git').optional(),
+  ref: z.string().min(1).optional(),
+  /** The app's folder in the repository. */
+  root: z
+    .string()
+    .refine((folder) => !/^\/|(?:^|\/)\.\.(?:\/|$)/.test(folder), 'leads out of the repository')
+    .default(''),
+});
+
+export type SourceSettings = z.output<typeof sourceSchema>;
+
 /** The shape of a configuration; docs/reference/config.md is held equal to it by a test. */
 export const configSchema = z.strictObject({
   entry: z.string().optional(),
   command: z.array(z.string()).min(1).optional(),
   listen: z.array(z.string()).default([]),
   build: z.string().optional(),
+  buildEnv: z.array(z.string()).default([]),
+  source: sourceSchema.prefault({}),
   workers: workersSchema.default(1),
   nodeOptions: z.array(z.string()).default([]),
   envFile: z.string().optional(),
@@ -103,14 +118,29 @@ const fileNames = [
   'midflight.config.json',
 ];
 
+/** Where the app in `directory` comes from. The rest of its configuration is not looked at: that of the release counts.
+ *  Errors: ERR_MIDFLIGHT_CONFIG_INVALID, ERR_MIDFLIGHT_CONFIG_UNREADABLE. */
+export async function readSourceSettings(directory: string): Promise<SourceSettings> {
+  const name = findConfig(directory);
+  if (name === undefined) return parseConfig({}, '').source;
+  const value = await load(path.join(directory, name));
+  const source: unknown =
+    typeof value === 'object' && value !== null && 'source' in value ? value.source : {};
+  return parseConfig({ source }, name).source;
+}
+
 /** Reads and checks the configuration of the app in `directory`; defaults where there is no file.
  *  Errors: ERR_MIDFLIGHT_CONFIG_INVALID with the key, ERR_MIDFLIGHT_CONFIG_UNREADABLE with the cause. */
 export async function readConfig(directory: string): Promise<Config> {
-  const name = fileNames.find((candidate) => existsSync(path.join(directory, candidate)));
+  const name = findConfig(directory);
   return parseConfig(
     name === undefined ? {} : await load(path.join(directory, name)),
     name ?? 'configuration',
   );
+}
+
+function findConfig(directory: string): string | undefined {
+  return fileNames.find((candidate) => existsSync(path.join(directory, candidate)));
 }
 
 /** Checks a configuration value. */

@@ -11,6 +11,8 @@ export interface Home {
   readonly store: string;
   readonly cache: string;
   readonly dependencies: string;
+  /** Copies of remote repositories. */
+  readonly source: string;
   readonly logs: string;
   readonly database: string;
   readonly controlSocket: string;
@@ -30,6 +32,7 @@ export function toHome(appDirectory: string): Home {
     store: inside('store'),
     cache: inside('cache'),
     dependencies: inside('deps'),
+    source: inside('source'),
     logs: inside('logs'),
     database: inside('midflight.db'),
     controlSocket: inside('control.sock'),

@@ -32,6 +32,8 @@ export interface CompiledCode {
 
 export interface IndexOptions {
   readonly root: string;
+  /** Where in `root` the app is, whose `tsconfig.json` counts; `root` itself when absent. */
+  readonly appFolder?: string | undefined;
   /** The entry module, relative to `root` or absolute. */
   readonly entry: string;
   /** Where transformed files are kept between builds, by the hash of their source; nothing is kept without it. */
@@ -109,8 +111,8 @@ class Index implements ModuleIndex {
 
   constructor(options: IndexOptions) {
     this.#options = options;
-    this.#resolver = createResolver(options.root, options.readSource);
-    this.#settings = readTypeScriptSettings(this.#resolver.root);
+    this.#resolver = createResolver(options.root, options);
+    this.#settings = readTypeScriptSettings(this.#appRoot());
     this.#packageTypes = createPackageTypes(this.#resolver.root);
     const entry = this.#resolver.entry(options.entry);
     if (entry === null) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [options.entry]);
@@ -143,6 +145,10 @@ class Index implements ModuleIndex {
     if (problems.length === 0) this.#pending.clear();
     this.#settle(draft, modules, mayLoadAny);
     return { modules, problems, touched: draft.touched };
+  }
+
+  #appRoot(): string {
+    return path.join(this.#resolver.root, this.#options.appFolder ?? '');
   }
 
   #settle({ changes }: Draft, modules: ManifestModules, mayLoadAny: boolean): void {
@@ -198,8 +204,8 @@ class Index implements ModuleIndex {
   /** Looks at every file and every request again. */
   async #renew(draft: Draft): Promise<void> {
     const settings = JSON.stringify(this.#settings);
-    this.#resolver = createResolver(this.#options.root, this.#options.readSource);
-    this.#settings = readTypeScriptSettings(this.#resolver.root);
+    this.#resolver = createResolver(this.#options.root, this.#options);
+    this.#settings = readTypeScriptSettings(this.#appRoot());
     const typesBefore = this.#packageTypes;
     this.#packageTypes = createPackageTypes(this.#resolver.root);
     const areSettingsSame = settings === JSON.stringify(this.#settings);

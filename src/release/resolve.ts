@@ -17,9 +17,17 @@ export interface Resolver {
   readonly entry: (entry: string) => string | null;
 }
 
-/** Makes the resolver of one source tree. With `readSource` the app's own files are those that it gives. */
-export function createResolver(givenRoot: string, readSource?: (path: string) => string | null): Resolver {
-  const onDisk = createDiskResolver(givenRoot);
+export interface ResolverOptions {
+  /** The app's own files are those that this gives; the disk when absent. */
+  readonly readSource?: ((path: string) => string | null) | undefined;
+  /** The folder whose `tsconfig.json` counts. */
+  readonly appFolder?: string | undefined;
+}
+
+/** Makes the resolver of one source tree. */
+export function createResolver(givenRoot: string, options: ResolverOptions = {}): Resolver {
+  const { readSource, appFolder = '' } = options;
+  const onDisk = createDiskResolver(givenRoot, appFolder);
   if (readSource === undefined) return onDisk;
   const find = (from: string, specifier: string): string | null =>
     findAmong(path.posix.join(path.posix.dirname(from), specifier), (at) => readSource(at) !== null);
@@ -43,9 +51,9 @@ function findAmong(at: string, isThere: (path: string) => boolean): string | nul
   return [...candidates, ...index].find(isThere) ?? null;
 }
 
-function createDiskResolver(givenRoot: string): Resolver {
+function createDiskResolver(givenRoot: string, appFolder: string): Resolver {
   const root = realpathSync(givenRoot);
-  const factories = createFactories(root);
+  const factories = createFactories(path.join(root, appFolder));
   return {
     root,
     resolve: (from, specifier, phase) => {
@@ -83,8 +91,8 @@ const typesAlias = {
 
 type FactoryName = 'importJs' | 'importTs' | 'requireJs' | 'requireTs';
 
-function createFactories(root: string): Record<FactoryName, ResolverFactory> {
-  const configFile = path.join(root, 'tsconfig.json');
+function createFactories(folder: string): Record<FactoryName, ResolverFactory> {
+  const configFile = path.join(folder, 'tsconfig.json');
   const shared: NapiResolveOptions = {
     // Paths stay as they are written, so that a linked node_modules stays inside of the root wherever that is moved to.
     symlinks: false,

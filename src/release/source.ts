@@ -1,83 +1,166 @@
-/** Brings the source of a release into a folder: a commit by `git archive`, or the working tree as it stands. */
+/** Brings the source of a release into a folder: a commit of this repository or of a remote one, or the working tree as it stands. */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cp, mkdir, readdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import { runCommand, type CommandResult } from './command.ts';
+import type { SourceSettings } from './config.ts';
+import { extractCommit } from './extract-commit.ts';
+import { askGit, git } from './git.ts';
+import { fetchMirror } from './mirror.ts';
+import { findWorkspaceRoot, leaveOutOtherPackages } from './workspace.ts';
 
-const GIT_TIMEOUT_MS = 120_000;
 /** Never part of a release's source. */
 const EXCLUDED = new Set(['.git', '.midflight', 'node_modules']);
 
 export interface SourceRequest {
   readonly appDirectory: string;
-  /** Anything `git rev-parse` takes. */
+  /** Where copies of remote repositories are kept. */
+  readonly mirrors: string;
+  /** Anything `git rev-parse` takes; `HEAD` is `ref` of the settings where that is there. */
   readonly ref: string;
   readonly isDirty: boolean;
+  readonly settings: SourceSettings;
+  readonly signal?: AbortSignal | undefined;
+  onProgress?(message: string): void;
 }
 
 export interface FetchedSource {
   /** Full commit hash; null outside git. */
   readonly commit: string | null;
   readonly isDirty: boolean;
+  /** The app's folder in the tree, a POSIX path: `''`, or its place in the workspace that the tree is. */
+  readonly appFolder: string;
 }
 
-/** Errors: ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY, ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN, ERR_MIDFLIGHT_SOURCE_FETCH_FAILED. */
+/** Errors: ERR_MIDFLIGHT_SOURCE_*. */
 export async function fetchSource(request: SourceRequest, target: string): Promise<FetchedSource> {
   await mkdir(target, { recursive: true });
-  return request.isDirty ? fetchWorkingTree(request.appDirectory, target) : fetchCommit(request, target);
+  const source = request.isDirty
+    ? await fetchWorkingTree(request, target)
+    : await fetchCommit(request, target);
+  if (source.appFolder !== '') await leaveOutOtherPackages(target, source.appFolder);
+  return source;
 }
 
-async function fetchCommit({ appDirectory, ref }: SourceRequest, target: string): Promise<FetchedSource> {
-  const prefix = await git(appDirectory, ['rev-parse', '--show-prefix']);
-  if (prefix.exitCode !== 0) throw new MidflightError('ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY', [appDirectory]);
-  const parsed = await git(appDirectory, [
-    'rev-parse',
-    '--verify',
-    '--quiet',
-    '--end-of-options',
-    `${ref}^{commit}`,
-  ]);
-  if (parsed.exitCode !== 0)
-    throw new MidflightError('ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN', [ref, appDirectory]);
-  const commit = parsed.stdout.trim();
-  await extract(appDirectory, `${commit}:${prefix.stdout.trim()}`, target);
-  return { commit, isDirty: false };
+/** A commit, and where it is to be found. */
+interface Found {
+  /** Where git is asked: the repository's root, or its mirror. */
+  readonly repository: string;
+  readonly commit: string;
+  /** The app's folder in the repository. */
+  readonly appFolder: string;
+  /** What relative URLs of submodules are relative to. */
+  readonly origin: string;
 }
 
-async function extract(appDirectory: string, tree: string, target: string): Promise<void> {
-  const tar = spawn('tar', ['-x', '-C', target], { stdio: ['pipe', 'ignore', 'pipe'] });
-  let problem = '';
-  tar.stderr.on('data', (chunk: Buffer) => (problem += chunk.toString()));
-  // A full disk ends tar early; what git still writes then is of no use.
-  tar.stdin.on('error', (error) => (problem ||= error.message));
-  const ended = once(tar, 'close') as Promise<[number | null]>;
-  const archive = await runCommand('git', ['archive', '--format=tar', tree], {
-    // Paths would be cut to the current folder otherwise.
-    cwd: (await git(appDirectory, ['rev-parse', '--show-toplevel'])).stdout.trim(),
-    timeoutMs: GIT_TIMEOUT_MS,
-    stdout: tar.stdin,
+async function fetchCommit(request: SourceRequest, target: string): Promise<FetchedSource> {
+  const { signal, mirrors, onProgress } = request;
+  const remote = request.settings.repository;
+  const { repository, commit, appFolder, origin } = await (remote === undefined
+    ? findLocal(request)
+    : findRemote(request, remote));
+  const read = async (file: string): Promise<string | null> =>
+    askGit(['cat-file', 'blob', `${commit}:${file}`], { cwd: repository, signal });
+  const root = await findWorkspaceRoot(appFolder, read);
+  await extractCommit({ repository, commit, folder: root, origin, mirrors, signal, onProgress }, target);
+  return { commit, isDirty: false, appFolder: path.posix.relative(root, appFolder) };
+}
+
+async function findLocal(request: SourceRequest): Promise<Found> {
+  const { appDirectory, signal, settings } = request;
+  const ref = toRef(request);
+  const cwd = appDirectory;
+  const place = await findPlace(appDirectory);
+  if (place === null) throw new MidflightError('ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY', [appDirectory]);
+  const commit = await askGit(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], {
+    cwd,
+    signal,
   });
-  const [exitCode] = await ended;
-  if (archive.exitCode !== 0 || exitCode !== 0) {
-    throw new MidflightError('ERR_MIDFLIGHT_SOURCE_FETCH_FAILED', [
-      tree,
-      `${archive.output}${problem}`.trim(),
+  if (commit === null)
+    throw new MidflightError('ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN', [
+      ref,
+      appDirectory,
+      ...(place.isShallow ? ['shallow'] : []),
     ]);
-  }
+  const appFolder = toFolder(path.posix.join(place.prefix, settings.root));
+  await requireFolder({ repository: place.topLevel, commit, appFolder });
+  const remote = await askGit(['config', '--get', 'remote.origin.url'], { cwd, signal });
+  return { repository: place.topLevel, commit, appFolder, origin: remote ?? place.topLevel };
 }
 
-async function fetchWorkingTree(appDirectory: string, target: string): Promise<FetchedSource> {
-  const head = await git(appDirectory, ['rev-parse', '--verify', '--quiet', 'HEAD']);
-  const listed = await git(appDirectory, ['ls-files', '-z', '--cached', '--others', '--exclude-standard']);
-  const names = listed.exitCode === 0 ? listed.stdout.split('\0') : await readdir(appDirectory);
+async function findRemote(request: SourceRequest, repository: string): Promise<Found> {
+  const { mirrors, appDirectory, signal, onProgress, settings } = request;
+  const { gitDirectory, commit } = await fetchMirror({
+    mirrors,
+    repository,
+    ref: toRef(request),
+    cwd: appDirectory,
+    signal,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  const appFolder = toFolder(settings.root);
+  await requireFolder({ repository: gitDirectory, commit, appFolder });
+  return { repository: gitDirectory, commit, appFolder, origin: repository };
+}
+
+function toRef({ ref, settings }: SourceRequest): string {
+  return ref === 'HEAD' ? (settings.ref ?? ref) : ref;
+}
+
+function toFolder(folder: string): string {
+  return path.posix
+    .normalize(folder)
+    .replace(/^\.$|\/+$/g, '')
+    .replace(/^\.\//, '');
+}
+
+async function requireFolder({ repository, commit, appFolder }: Omit<Found, 'origin'>): Promise<void> {
+  if (appFolder === '') return;
+  const kind = await askGit(['cat-file', '-t', `${commit}:${appFolder}`], { cwd: repository });
+  if (kind !== 'tree') throw new MidflightError('ERR_MIDFLIGHT_SOURCE_ROOT_MISSING', [appFolder, commit]);
+}
+
+interface Place {
+  readonly topLevel: string;
+  /** The directory's own path in the repository. */
+  readonly prefix: string;
+  readonly isShallow: boolean;
+}
+
+/** Null outside of git. */
+async function findPlace(directory: string): Promise<Place | null> {
+  const asked = await askGit(['rev-parse', '--show-toplevel', '--show-prefix', '--is-shallow-repository'], {
+    cwd: directory,
+  });
+  if (asked === null) return null;
+  const [topLevel = '', prefix = '', isShallow] = asked.split('\n');
+  return { topLevel, prefix: prefix.replace(/\/$/, ''), isShallow: isShallow === 'true' };
+}
+
+async function fetchWorkingTree(request: SourceRequest, target: string): Promise<FetchedSource> {
+  const { appDirectory, signal, settings } = request;
+  const place = await findPlace(appDirectory);
+  const own = toFolder(settings.repository === undefined ? settings.root : '');
+  const appFolder = toFolder(path.posix.join(place?.prefix ?? '', own));
+  const topLevel = place?.topLevel ?? appDirectory;
+  const root = await findWorkspaceRoot(appFolder, async (file) => readPresent(path.join(topLevel, file)));
+  const from = path.join(topLevel, root);
+  const head = await askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], { cwd: appDirectory, signal });
+  const listed = await git(['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: from,
+    signal,
+  });
+  const names = listed.exitCode === 0 ? listed.stdout.split('\0') : await readdir(from);
   for (const name of names) {
-    if (name === '' || EXCLUDED.has(name.split('/')[0] ?? '')) continue;
-    await copyPresent(path.join(appDirectory, name), path.join(target, name));
+    if (name === '' || name.split('/').some((part) => EXCLUDED.has(part))) continue;
+    await copyPresent(path.join(from, name), path.join(target, name));
   }
-  return { commit: head.exitCode === 0 ? head.stdout.trim() : null, isDirty: true };
+  return { commit: head, isDirty: true, appFolder: path.posix.relative(root, appFolder) };
+}
+
+async function readPresent(file: string): Promise<string | null> {
+  return existsSync(file) ? readFile(file, 'utf8') : null;
 }
 
 async function copyPresent(from: string, to: string): Promise<void> {
@@ -90,13 +173,5 @@ async function copyPresent(from: string, to: string): Promise<void> {
   } catch (error) {
     // A file that git knows and somebody has just deleted is not in the tree as it stands.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-}
-
-async function git(cwd: string, args: readonly string[]): Promise<CommandResult> {
-  try {
-    return await runCommand('git', args, { cwd, timeoutMs: GIT_TIMEOUT_MS });
-  } catch (error) {
-    throw new MidflightError('ERR_MIDFLIGHT_SOURCE_FETCH_FAILED', ['git', String(error)], { cause: error });
   }
 }

@@ -81,7 +81,8 @@ async function spawnProgram(
   { environment, readyFifo }: Readiness,
 ): Promise<HostedProcess> {
   const { manifest, location } = release;
-  const words = (manifest.command ?? []).map((word) => toWordInRelease(word, location.root));
+  const root = path.join(location.root, manifest.appFolder ?? '');
+  const words = (manifest.command ?? []).map((word) => toWordInRelease(word, root));
   const { stopSignal } = manifest.settings;
   const { NOTIFY_SOCKET: _, ...inherited } = toEnvironment(release, appDirectory);
   const commandLine = toProgramCommandLine({ words, inheritedCount: sockets.length, readyFifo, stopSignal });
@@ -94,7 +95,7 @@ async function spawnProgram(
         ...inherited,
         ...toSocketEnvironment(sockets),
         ...environment,
-        MIDFLIGHT_RELEASE_ROOT: location.root,
+        MIDFLIGHT_RELEASE_ROOT: root,
       },
       hasChannel: false,
       listen: sockets.map(({ target }) => target),

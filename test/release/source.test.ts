@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { fetchSource } from '../../src/release/source.ts';
+import { fetchSource, type FetchedSource, type SourceRequest } from '../../src/release/source.ts';
 
 interface Repository {
   readonly directory: string;
@@ -38,11 +38,18 @@ function createRepository(t: TestContext): Repository {
   return { directory, target: path.join(base, 'target'), write, git };
 }
 
+type Wanted = Pick<SourceRequest, 'appDirectory' | 'ref' | 'isDirty'> & Partial<SourceRequest>;
+
+async function fetchInto(target: string, wanted: Wanted): Promise<FetchedSource> {
+  const mirrors = path.join(path.dirname(target), 'mirrors');
+  return fetchSource({ mirrors, settings: { root: '' }, ...wanted }, target);
+}
+
 test('a commit is taken as it is, whatever the working tree has', async (t) => {
   const { directory, target, write, git } = createRepository(t);
   write('a.txt', 'changed');
-  const source = await fetchSource({ appDirectory: directory, ref: 'HEAD', isDirty: false }, target);
-  assert.deepEqual(source, { commit: git('rev-parse', 'HEAD'), isDirty: false });
+  const source = await fetchInto(target, { appDirectory: directory, ref: 'HEAD', isDirty: false });
+  assert.deepEqual(source, { commit: git('rev-parse', 'HEAD'), isDirty: false, appFolder: '' });
   assert.equal(readFileSync(path.join(target, 'a.txt'), 'utf8'), 'committed');
 });
 
@@ -50,20 +57,18 @@ test('a branch, a tag and a short hash name a commit', async (t) => {
   const { directory, target, git } = createRepository(t);
   git('tag', 'v1');
   for (const ref of ['main', 'v1', git('rev-parse', '--short', 'HEAD')]) {
-    const { commit } = await fetchSource(
-      { appDirectory: directory, ref, isDirty: false },
-      `${target}-${ref}`,
-    );
+    const { commit } = await fetchInto(`${target}-${ref}`, { appDirectory: directory, ref, isDirty: false });
     assert.equal(commit, git('rev-parse', 'HEAD'));
   }
 });
 
 test('an app in a folder of its repository is that folder alone', async (t) => {
   const { directory, target } = createRepository(t);
-  await fetchSource(
-    { appDirectory: path.join(directory, 'services/api'), ref: 'HEAD', isDirty: false },
-    target,
-  );
+  await fetchInto(target, {
+    appDirectory: path.join(directory, 'services/api'),
+    ref: 'HEAD',
+    isDirty: false,
+  });
   assert.deepEqual(readdirSync(target), ['b.txt']);
 });
 
@@ -74,7 +79,7 @@ test('the working tree is taken as it stands, with new files and without ignored
   write('ignored.txt', 'ignored');
   write('.midflight/state', 'ours');
   rmSync(path.join(directory, 'services'), { recursive: true });
-  const { isDirty } = await fetchSource({ appDirectory: directory, ref: 'HEAD', isDirty: true }, target);
+  const { isDirty } = await fetchInto(target, { appDirectory: directory, ref: 'HEAD', isDirty: true });
   assert.equal(isDirty, true);
   assert.deepEqual(readdirSync(target).toSorted(), ['.gitignore', 'a.txt', 'new.txt']);
   assert.equal(readFileSync(path.join(target, 'a.txt'), 'utf8'), 'changed');
@@ -83,11 +88,11 @@ test('the working tree is taken as it stands, with new files and without ignored
 test('a ref that names no commit and a folder without a repository are errors of their own', async (t) => {
   const { directory, target } = createRepository(t);
   const request = { appDirectory: directory, ref: 'nothing', isDirty: false };
-  await assert.rejects(fetchSource(request, target), { code: 'ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN' });
+  await assert.rejects(fetchInto(target, request), { code: 'ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN' });
   // An option is no ref.
-  await assert.rejects(fetchSource({ ...request, ref: '--output=x' }, target), {
+  await assert.rejects(fetchInto(target, { ...request, ref: '--output=x' }), {
     code: 'ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN',
   });
   const bare = { ...request, appDirectory: path.dirname(directory) };
-  await assert.rejects(fetchSource(bare, target), { code: 'ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY' });
+  await assert.rejects(fetchInto(target, bare), { code: 'ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY' });
 });
