@@ -124,7 +124,10 @@ const toDisposing = (version: string, end = ''): Files => ({
   'server.ts': `import { createServer } from 'node:http';
 let count = 0;
 setInterval(() => count++, 5);
-createServer((_, response) => void response.end('${version} ' + count)).listen(Number(process.env.PORT), '127.0.0.1');
+createServer((request, response) => {
+  if (request.url === '/now') process.emit('now');
+  response.end('${version} ' + count);
+}).listen(Number(process.env.PORT), '127.0.0.1');
 import.meta.hot?.dispose(() => console.log('${version} is disposed'));
 ${end}
 `,
@@ -133,13 +136,23 @@ ${end}
 test('the version before is disposed when the next has passed probation; after a fault the next is, and the one before acts again', async (t) => {
   const app = await createApp(t, toDisposing('one'));
   const supervisor = await app.start();
-  app.commit(toDisposing('two'));
+  const inLongProbation = { 'midflight.config.json': JSON.stringify({ ...config, probationMs: 60_000 }) };
+  app.commit({ ...toDisposing('two'), ...inLongProbation });
   await app.midflight('deploy', '--detach');
   assert.match(await app.get(), /^two/);
   assert.doesNotMatch(app.log(), /is disposed/);
+  // The same code, and another probation.
+  app.commit({ 'midflight.config.json': JSON.stringify(config) });
+  await app.midflight('deploy', '--detach');
   await waitForLog(supervisor, () => app.log(), /one is disposed/);
-  app.commit(toDisposing('three', `setTimeout(() => { throw new Error('a fault'); }, 50);`));
-  assert.equal(await deploy(app), 'rolled-back');
+  app.commit({
+    ...toDisposing('three', `process.on('now', () => setImmediate(() => { throw new Error('a fault'); }));`),
+    ...inLongProbation,
+  });
+  const deploying = deploy(app);
+  while (!/^three/.test(await app.get()));
+  await app.get('/now');
+  assert.equal(await deploying, 'rolled-back');
   await waitForLog(supervisor, () => app.log(), /three is disposed/);
   assert.doesNotMatch(app.log(), /two is disposed/);
   const toCount = async (): Promise<number> => Number(/^two (\d+)$/.exec(await app.get())?.[1]);
