@@ -1,11 +1,12 @@
 /** State from process to process, by the command line and with real clients: nothing that was answered is lost. */
 
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
-import { createTestApp, type Files, type TestApp } from '../support/app.ts';
+import { createTestApp, waitForLog, type Files, type TestApp } from '../support/app.ts';
 
 const counter: Files = {
   'server.ts': `
@@ -35,15 +36,23 @@ createServer((request, response) => {
 `,
 };
 
-const config = { entry: 'server.ts', probationMs: 50, drainTimeoutMs: 5_000 };
+const config = {
+  entry: 'server.ts',
+  probationMs: 50,
+  drainTimeoutMs: 30_000,
+  quiesceTimeoutMs: 30_000,
+};
 
 type Json = Readonly<Record<string, unknown>>;
 
-async function startApp(t: TestContext, files: Files, more: object = {}): Promise<TestApp> {
+async function startApp(
+  t: TestContext,
+  files: Files,
+  more: object = {},
+): Promise<TestApp & { readonly supervisor: ChildProcess }> {
   const app = await createTestApp({ files, config: { ...config, ...more } });
   t.after(() => app.dispose());
-  await app.start();
-  return app;
+  return { ...app, supervisor: await app.start() };
 }
 
 async function deploy(app: TestApp, ...args: string[]): Promise<Json> {
@@ -313,7 +322,7 @@ createServer((request, response) => {
 
 test('what was written in a probation that fails goes back to the processes before', async (t) => {
   const app = await startApp(t, watched(true), {
-    probationMs: 10_000,
+    probationMs: 60_000,
     health: { path: '/health', intervalMs: 50 },
   });
   await post(app, 'Ann');
@@ -331,7 +340,7 @@ test('what was written in a probation that fails goes back to the processes befo
 });
 
 test('a new process that dies in probation leaves the states as they were passed, and that is said by name', async (t) => {
-  const app = await startApp(t, watched(true), { probationMs: 10_000 });
+  const app = await startApp(t, watched(true), { probationMs: 60_000 });
   await post(app, 'Ann');
   const { pid } = await ask<Guests>(app, '/');
   app.commit(watched(false));
@@ -367,7 +376,7 @@ createServer((request, response) => {
 }).listen(Number(process.env.PORT), '127.0.0.1');
 `,
     },
-    { quiesceTimeoutMs: 50, probationMs: 1_500 },
+    { quiesceTimeoutMs: 50, probationMs: 60_000 },
   );
   const { pid } = await ask<Guests>(app, '/');
   const [slow] = (await once(http.get(`${app.origin}/slow`, { agent: false }), 'response')) as [
@@ -377,6 +386,10 @@ createServer((request, response) => {
   while ((await ask<Guests>(app, '/')).pid === pid);
   process.kill(pid, 'SIGUSR2');
   assert.equal(await text(slow), 'began ended');
+  await waitForLog(app.supervisor, () => app.log(), /what worker \d+ wrote .* is lost/);
+  // The next deploy ends the probation.
+  app.commit({ 'midflight.config.json': JSON.stringify(config) });
+  await app.midflight('deploy');
   const { result, reasons } = await deploying;
   assert.equal(result, 'committed');
   assert.match(
