@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import { createTestApp } from '../support/app.ts';
+import { createTestApp, waitForLog } from '../support/app.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const toApp = (version: string, extra = ''): Record<string, string> => ({
@@ -21,7 +21,7 @@ const toApp = (version: string, extra = ''): Record<string, string> => ({
   `,
 });
 
-const config = { entry: 'app.js', probationMs: 300, drainTimeoutMs: 5_000 };
+const config = { entry: 'app.js', probationMs: 300, drainTimeoutMs: 30_000 };
 
 interface Asked {
   readonly versions: Set<string>;
@@ -54,6 +54,7 @@ test('over four handoffs 50 strict clients keep the connections that they opened
     app.commit(toApp(version));
     const { json } = await app.midflight('deploy', '--json', '--path', 'handoff');
     assert.equal(json.result, 'committed');
+    while (!versions.has(version) && !stop.signal.aborted) await sleep(1);
   }
   stop.abort();
   const counts = await asking;
@@ -74,10 +75,14 @@ test('over four handoffs 50 strict clients keep the connections that they opened
 test('a release that falls ill in probation gives back the connections that it was given', async (t) => {
   const app = await createTestApp({
     files: toApp('v0'),
-    config: { ...config, probationMs: 20_000, health: { path: '/health', intervalMs: 50 } },
+    config: {
+      ...config,
+      probationMs: 60_000,
+      health: { path: '/health', intervalMs: 50, timeoutMs: 20_000 },
+    },
   });
   t.after(() => app.dispose());
-  await app.start();
+  const supervisor = await app.start();
   const idle = await RawClient.connect(app.port);
   const { pid } = await idle.get('/');
   const busy = await RawClient.connect(app.port);
@@ -91,6 +96,7 @@ test('a release that falls ill in probation gives back the connections that it w
   const { json } = await deployed;
   assert.equal(json.result, 'rolled-back');
   assert.deepEqual(await slow, { status: 200, pid: given.pid, isClosing: false, body: 'v1' });
+  await waitForLog(supervisor, () => app.log(), new RegExp(`worker ${given.pid} gave 2 live connections`));
   for (const client of [idle, busy]) {
     assert.deepEqual(await client.get('/'), { status: 200, pid, isClosing: false, body: 'v0' });
     client.socket.destroy();
@@ -115,7 +121,7 @@ test('a connection that a generation before accepted is carried like any other',
 });
 
 test('a supervisor that is killed while connections go over takes none of them with it', async (t) => {
-  const app = await createTestApp({ files: toApp('v0'), config: { ...config, probationMs: 20_000 } });
+  const app = await createTestApp({ files: toApp('v0'), config: { ...config, probationMs: 60_000 } });
   t.after(() => app.dispose());
   await app.start();
   const clients = await Promise.all(Array.from({ length: 50 }, () => RawClient.connect(app.port)));
