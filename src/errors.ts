@@ -224,6 +224,10 @@ export const catalog = {
       `${file} was altered: ${problem} at line ${line}; compare it with a copy from elsewhere, and take what follows that line for untrue`,
     3,
   ),
+  ERR_MIDFLIGHT_AUDIT_UNWRITABLE: row(
+    (file, problem) =>
+      `Nothing is changed, since ${file} can't be written: ${problem}; free the disk or mend the permissions`,
+  ),
   ERR_MIDFLIGHT_CONTROL_SOCKET_UNSAFE: row(
     (socket, problem) => `${socket} ${problem}, so nothing is said to it; find out who put it there`,
     4,

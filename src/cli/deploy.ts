@@ -1,12 +1,14 @@
 import { Option, type Command } from 'commander';
 import { MidflightError } from '../errors.ts';
 import { followDeploy } from './follow-deploy.ts';
+import { signOption } from './sign-option.ts';
 
 interface DeployOptions {
   readonly dirty: boolean;
   readonly detach: boolean;
   readonly wait?: string | true;
   readonly json: boolean;
+  readonly sign: readonly string[];
   readonly path: 'auto' | 'swap' | 'handoff' | 'restart';
 }
 
@@ -23,9 +25,10 @@ export function addDeploy(program: Command): void {
     )
     .option('--detach', 'return at commit, before probation has passed', false)
     .option('--wait [seconds]', 'wait for the end of another deploy, up to an hour')
+    .addOption(signOption('sign the release with this private key, which stays here; may be given again'))
     .option('--json', 'one JSON object at the end', false)
-    .action(async (ref: string, { dirty, detach, path, wait, json }: DeployOptions) => {
-      await followDeploy('/deploy', { ref, isDirty: dirty, path, detach, waitMs: toWaitMs(wait) }, json);
+    .action(async (ref: string, { dirty, detach, path, wait, ...options }: DeployOptions) => {
+      await followDeploy('/deploy', { ref, isDirty: dirty, path, detach, waitMs: toWaitMs(wait) }, options);
     });
 }
 

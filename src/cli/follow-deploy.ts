@@ -1,22 +1,32 @@
 /** Follows a deploy or rollback to its end, for a person or for a program. */
 
 import { callControl } from '../console/control-client.ts';
+import { signFor } from '../console/sign-for.ts';
 import type { DeployReport, Progress } from '../deploy/deploy-request.ts';
 import { MidflightError, type Failure } from '../errors.ts';
 import { toHome } from '../release/home.ts';
-import { paint, print, printFailure, printJson, toDurationText } from './output.ts';
+import { readSigningKey } from '../release/signing-key.ts';
+import { paint, print, printFailure, printJson, reportFailure, toDurationText } from './output.ts';
 
 interface Refusal {
   readonly error: Failure;
 }
 
 /** Exit code 0 only where the new release is committed, or nothing differed. */
-export async function followDeploy(path: string, body: unknown, isJson: boolean): Promise<void> {
-  const answer = await callControl(toHome(process.cwd()), {
+export async function followDeploy(
+  path: string,
+  body: object,
+  { json: isJson, sign }: { readonly json: boolean; readonly sign: readonly string[] },
+): Promise<void> {
+  const home = toHome(process.cwd());
+  const keys = sign.map(readSigningKey);
+  const signers = keys.map(({ id }) => id);
+  const answer = await callControl(home, {
     method: 'POST',
     path,
-    body,
+    body: signers.length === 0 ? body : { ...body, signers },
     onEvent(event, data) {
+      if (event === 'sign') signFor(home, data, keys).catch((error: unknown) => reportFailure(error, false));
       if (event === 'progress' && !isJson) printProgress(data as Progress);
     },
   });

@@ -7,18 +7,22 @@ import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { MidflightError } from '../errors.ts';
 import { reportFailure } from './output.ts';
+import { addAudit } from './audit.ts';
 import { addDeploy } from './deploy.ts';
 import { addDev } from './dev.ts';
 import { addHistory } from './history.ts';
 import { addInit } from './init.ts';
+import { addKeygen } from './keygen.ts';
 import { addPlan } from './plan.ts';
 import { addRollback } from './rollback.ts';
 import { addRun } from './run.ts';
 import { addScale } from './scale.ts';
+import { addSign } from './sign.ts';
 import { addStart } from './start.ts';
 import { addStatus } from './status.ts';
 import { addStop } from './stop.ts';
 import { addSystemd } from './systemd.ts';
+import { addTrust } from './trust.ts';
 import { addUpgradeSelf } from './upgrade-self.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -47,6 +51,10 @@ for (const add of [
   addHistory,
   addStop,
   addUpgradeSelf,
+  addKeygen,
+  addTrust,
+  addSign,
+  addAudit,
   addInit,
   addSystemd,
 ])

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { leaveInitToShell } from '../supervisor/init-process.ts';
 import { logJson, logLine, outliveReaders } from './output.ts';
+import { signOption } from './sign-option.ts';
 
 interface StartOptions {
+  readonly sign: readonly string[];
   readonly dirty: boolean;
   readonly json: boolean;
 }
@@ -15,8 +17,9 @@ export function addStart(program: Command): void {
     )
     .argument('[ref]', 'the commit to make the first release of, and of SIGHUP', 'HEAD')
     .option('--dirty', 'the tree as it stands instead of a commit', false)
+    .addOption(signOption('sign what is built here with this private key; may be given again'))
     .option('--json', 'its own lines as JSON objects', false)
-    .action(async (ref: string, { dirty, json }: StartOptions) => {
+    .action(async (ref: string, { dirty, sign, json }: StartOptions) => {
       const log = json ? logJson : logLine;
       leaveInitToShell(log);
       outliveReaders();
@@ -24,6 +27,7 @@ export function addStart(program: Command): void {
       const exitCode = await startKeeper({
         appDirectory: process.cwd(),
         request: { ref, isDirty: dirty, path: 'auto', detach: false, waitMs: 0 },
+        signKeyFiles: sign,
         isJson: json,
         log,
       });

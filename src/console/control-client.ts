@@ -12,7 +12,9 @@ import {
   protocols,
   toRangeText,
 } from '../protocol/versions.ts';
+import { CLIENT_HEADER, toClientText } from '../deploy/actor.ts';
 import type { Home } from '../release/home.ts';
+import { assertOwnSocket } from './own-socket.ts';
 import { findOrphans } from '../supervisor/orphans.ts';
 
 export interface ControlCall {
@@ -56,12 +58,14 @@ function notRunning({ appDirectory, processFile }: Home, cause: unknown): Midfli
 }
 
 async function sendOnce(home: Home, { method, path, body }: ControlCall): Promise<IncomingMessage> {
+  assertOwnSocket(home.controlSocket);
   const request = httpRequest({
     socketPath: home.controlSocket,
     method,
     path,
     headers: {
       'content-type': 'application/json',
+      [CLIENT_HEADER]: toClientText(),
       [CONTROL_PROTOCOL_HEADER]: toRangeText(protocols.control),
     },
   });

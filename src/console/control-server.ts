@@ -5,14 +5,19 @@ import { chmod } from 'node:fs/promises';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
-import { Hono } from 'hono';
+import { Hono, type Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { z } from 'zod';
 import { MidflightError, toFailure } from '../errors.ts';
 import type { Deployer } from '../deploy/deploy.ts';
+import { CLIENT_HEADER, parseClient } from '../deploy/actor.ts';
+import type { Signer } from '../deploy/admission.ts';
+import type { Audit } from '../deploy/audit.ts';
+import type { Actor } from '../deploy/audit-chain.ts';
 import type { DeployCaller, DeployReport, Progress } from '../deploy/deploy-request.ts';
 import { TIMEOUT_MS_MAX } from '../release/config.ts';
 import type { History } from '../deploy/history.ts';
+import { envelopeSchema } from '../release/dsse.ts';
 import { WORKERS_MAX } from '../protocol/manifest.ts';
 import type { Inventory } from '../protocol/keeper-messages.ts';
 import {
@@ -24,21 +29,30 @@ import {
 } from '../protocol/versions.ts';
 import type { ProcessHost } from '../supervisor/process-host.ts';
 import type { Workers } from '../supervisor/workers.ts';
+import { createAwaitedStatements } from './awaited-statements.ts';
+import { guardFolder } from './own-socket.ts';
 import type { Upgrade } from './upgrade-self.ts';
 
 /** A worker that hangs may make recovery longer; then what is known is told. */
 const RECOVERY_TIMEOUT_MS = 2_000;
 
+/** Ids of the keys by which the client will sign what it is asked to. */
+const signersSchema = z.array(z.string().max(200)).max(16).default([]);
 const deploySchema = z.strictObject({
   ref: z.string().min(1).max(1_000).default('HEAD'),
   isDirty: z.boolean().default(false),
   path: z.enum(['auto', 'swap', 'handoff', 'restart']).default('auto'),
   detach: z.boolean().default(false),
   waitMs: z.number().int().min(0).max(TIMEOUT_MS_MAX).default(0),
+  signers: signersSchema,
 });
 const limitSchema = z.coerce.number().int().min(1).max(10_000).default(20);
 const scaleSchema = z.strictObject({ workers: z.number().int().min(1).max(WORKERS_MAX).nullable() });
-const rollbackSchema = z.strictObject({ release: z.string().nullable().default(null) });
+const rollbackSchema = z.strictObject({
+  release: z.string().nullable().default(null),
+  signers: signersSchema,
+});
+const statementSchema = z.strictObject({ release: z.string(), envelope: envelopeSchema.nullable() });
 
 export interface ControlOptions {
   readonly socket: string;
@@ -52,6 +66,7 @@ export interface ControlOptions {
   readonly keeper: Inventory;
   /** Before that nobody knows what serves. */
   readonly recovered: Promise<void>;
+  readonly audit: Audit;
   onStop(): void;
 }
 
@@ -62,6 +77,7 @@ export interface ControlServer {
 /** Listens; a socket file that a dead supervisor left is replaced. The caller holds the lock of the directory. */
 export async function openControlServer(options: ControlOptions): Promise<ControlServer> {
   const app = toRoutes(options);
+  guardFolder(options.socket);
   const server = createAdaptorServer({ fetch: app.fetch });
   rmSync(options.socket, { force: true });
   const mask = process.umask(0o177);
@@ -87,9 +103,21 @@ function toRoutes({
   version,
   keeper,
   recovered,
+  audit,
   onStop,
 }: ControlOptions): Hono {
   const app = new Hono();
+  const statements = createAwaitedStatements();
+  const actorOf = (context: Context): Actor => parseClient(context.req.header(CLIENT_HEADER));
+  const highestCounter = (): number => history.highestAccepted()?.counter ?? 0;
+  /** Asks the client who has keys. */
+  const toSigner = (ids: readonly string[], { send, gone }: Following): Signer => ({
+    ids,
+    async sign(release, action) {
+      await send('sign', { release, action, highestCounter: highestCounter() });
+      return statements.wait(release, gone);
+    },
+  });
   app.onError((error, context) => {
     if (!(error instanceof z.ZodError)) return context.json({ error: toFailure(error) }, 500);
     const usage = new MidflightError('ERR_MIDFLIGHT_USAGE', [z.prettifyError(error)], { cause: error });
@@ -117,24 +145,44 @@ function toRoutes({
   });
   app.get('/history', (context) => context.json(history.list(limitSchema.parse(context.req.query('limit')))));
   app.post('/deploy', async (context) => {
-    const request = deploySchema.parse(await context.req.json());
+    const { signers, ...request } = deploySchema.parse(await context.req.json());
+    const actor = actorOf(context);
     return streamSSE(context, (stream) =>
-      follow(stream, deployer, (caller) => deployer.deploy(request, caller)),
+      follow(stream, deployer, (caller, following) =>
+        deployer.deploy(request, { ...caller, actor, signer: toSigner(signers, following) }),
+      ),
     );
   });
   app.post('/rollback', async (context) => {
-    const request = rollbackSchema.parse(await context.req.json());
-    return streamSSE(context, (stream) => follow(stream, deployer, () => deployer.rollback(request.release)));
+    const { signers, release } = rollbackSchema.parse(await context.req.json());
+    const actor = actorOf(context);
+    return streamSSE(context, (stream) =>
+      follow(stream, deployer, (_, following) =>
+        deployer.rollback(release, { actor, signer: toSigner(signers, following) }),
+      ),
+    );
   });
   app.post('/scale', async (context) => {
     const { workers: count } = scaleSchema.parse(await context.req.json());
-    return context.json({ workers: await deployer.scale(count) });
+    const scaled = await deployer.scale(count);
+    audit({ action: 'scale', actor: actorOf(context), result: 'done', detail: `${scaled} workers` });
+    return context.json({ workers: scaled });
   });
   app.post('/stop', (context) => {
+    audit({ action: 'stop', actor: actorOf(context), result: 'begun' });
     setImmediate(onStop);
     return context.json({ stopping: keeper.keeper.pid });
   });
-  app.post('/upgrade-self', async (context) => context.json(await upgrade.begin()));
+  app.post('/upgrade-self', async (context) => {
+    const answer = await upgrade.begin();
+    const detail = `to ${answer.version}`;
+    audit({ action: 'upgrade-self', actor: actorOf(context), result: 'begun', detail });
+    return context.json(answer);
+  });
+  app.post('/statement', async (context) => {
+    const { release, envelope } = statementSchema.parse(await context.req.json());
+    return context.json({ isAwaited: statements.deliver(release, envelope) });
+  });
   return app;
 }
 
@@ -143,11 +191,17 @@ interface EventStream {
   onAbort(act: () => void): void;
 }
 
+/** How a client that follows is reached. */
+interface Following {
+  send(event: string, data: unknown): Promise<void>;
+  readonly gone: AbortSignal;
+}
+
 /** Progress as it comes, then one `report` or `error`. A client that goes away ends the wait for a turn, but not a deploy. */
 async function follow(
   stream: EventStream,
   deployer: Deployer,
-  act: (caller: DeployCaller) => Promise<DeployReport>,
+  act: (caller: Omit<DeployCaller, 'actor' | 'signer'>, following: Following) => Promise<DeployReport>,
 ): Promise<void> {
   const send = (event: string, data: unknown): Promise<void> =>
     stream.writeSSE({ event, data: JSON.stringify(data) });
@@ -158,7 +212,7 @@ async function follow(
     // That of another deploy is not for who waits for it.
     if (!isWaiting) void send('progress', progress);
   };
-  const caller: DeployCaller = {
+  const caller: Omit<DeployCaller, 'actor' | 'signer'> = {
     signal: gone.signal,
     onWait(holder) {
       onProgress({ step: 'wait', message: `for its turn: ${holder}` });
@@ -168,7 +222,7 @@ async function follow(
   };
   deployer.events.on('progress', onProgress);
   try {
-    await send('report', await act(caller));
+    await send('report', await act(caller, { send, gone: gone.signal }));
   } catch (error) {
     await send('error', toFailure(error));
   } finally {

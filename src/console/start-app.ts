@@ -1,9 +1,13 @@
 /** Composes a supervisor: record, workers, deployer, control socket, signals. What it needs to outlive it, the keeper holds. */
 
 import path from 'node:path';
+import { toOwnActor } from '../deploy/actor.ts';
+import { createAudit } from '../deploy/audit.ts';
 import { createDeployer, type Deployer } from '../deploy/deploy.ts';
-import type { DeployRequest } from '../deploy/deploy-request.ts';
+import type { DeployCaller, DeployRequest } from '../deploy/deploy-request.ts';
 import { openHistory } from '../deploy/history.ts';
+import { createOwnSigner } from '../deploy/own-signer.ts';
+import { createTrustGate } from '../deploy/trust-gate.ts';
 import { TIMEOUT_MS_MAX } from '../release/config.ts';
 import { toHome } from '../release/home.ts';
 import type { Keeper } from '../supervisor/keeper-client.ts';
@@ -39,7 +43,10 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
   const history = openHistory(home.database);
   const { host, note } = keeper;
   const workers = createWorkers(createWorkersEnv({ host, appDirectory, log, note }));
-  const deployer = createDeployer({ home, workers, history });
+  const audit = createAudit(home.auditLog, log);
+  const gate = createTrustGate({ home, history, audit, verifyFiles: async () => [] });
+  const deployer = createDeployer({ home, workers, history, gate, audit });
+  const signer = createOwnSigner(home, history, settings.signKeyFiles ?? []);
   const notifier = createNotifier({
     service: settings.service,
     log,
@@ -65,6 +72,7 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
     version,
     keeper: keeper.inventory,
     recovered: recovered.promise,
+    audit,
     onStop() {
       log('stopping: "midflight stop"');
       ended.resolve('stopped');
@@ -73,8 +81,12 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
   const ignore = watchSignals({
     source: keeper.signals,
     terminal: findTerminal(),
-    deploy: async (onBegin) => deployAgain({ deployer, notifier, toStatus, request, log }, onBegin),
+    deploy: async (onBegin) => {
+      const caller = { actor: toOwnActor('signal'), signer, onBegin };
+      await deployAgain({ deployer, notifier, toStatus, request, log }, caller);
+    },
     stop(why) {
+      audit({ action: 'stop', actor: toOwnActor('signal'), result: 'begun', detail: why });
       log(`stopping: ${why}`);
       ended.resolve('stopped');
     },
@@ -88,7 +100,8 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
   try {
     const notebook = keeper.inventory.notebook as Notebook | null;
     if (notebook?.isStopping === true) ended.resolve('stopped');
-    const serving = begin({ deployer, notebook, request, onRecovered: recovered.resolve });
+    const caller = { actor: toOwnActor('start'), signer };
+    const serving = begin({ deployer, notebook, request, caller, onRecovered: recovered.resolve });
     notifier.extendWhile(serving);
     await Promise.race([serving, ended.promise]);
     if (workers.currentRelease() !== null) {
@@ -113,13 +126,14 @@ interface Beginning {
   readonly deployer: Deployer;
   readonly notebook: Notebook | null;
   readonly request: DeployRequest;
+  readonly caller: DeployCaller;
   onRecovered(): void;
 }
 
-async function begin({ deployer, notebook, request, onRecovered }: Beginning): Promise<void> {
+async function begin({ deployer, notebook, request, caller, onRecovered }: Beginning): Promise<void> {
   const goesOn = notebook !== null && (await deployer.resume(notebook).finally(onRecovered));
   onRecovered();
-  if (!goesOn && notebook?.isStopping !== true) await deployer.bootstrap(request);
+  if (!goesOn && notebook?.isStopping !== true) await deployer.bootstrap(request, caller);
 }
 
 interface HangUp {
@@ -132,10 +146,10 @@ interface HangUp {
 
 async function deployAgain(
   { deployer, notifier, toStatus, request, log }: HangUp,
-  onBegin: () => void,
+  caller: DeployCaller,
 ): Promise<void> {
   const onWait = (holder: string): void => log(`SIGHUP: waits for its turn: ${holder}`);
-  const deploying = deployer.deploy({ ...request, waitMs: TIMEOUT_MS_MAX }, { onBegin, onWait });
+  const deploying = deployer.deploy({ ...request, waitMs: TIMEOUT_MS_MAX }, { ...caller, onWait });
   notifier.reloading();
   notifier.extendWhile(deploying);
   await deploying.catch((error: unknown) => log(`SIGHUP: ${String(error)}`));

@@ -21,6 +21,8 @@ const INIT_PID = 1;
 export interface StartSettings {
   readonly appDirectory: string;
   readonly request: DeployRequest;
+  /** Sign what is built of the source; read when that is to be done. A supervisor of before knows nothing of it. */
+  readonly signKeyFiles?: readonly string[];
   /** Its lines are JSON. */
   readonly isJson: boolean;
   readonly service: NotifiedService;
@@ -29,6 +31,7 @@ export interface StartSettings {
 export interface StartKeeperOptions {
   readonly appDirectory: string;
   readonly request: DeployRequest;
+  readonly signKeyFiles: readonly string[];
   readonly isJson: boolean;
   readonly log: (message: string) => void;
 }
@@ -37,6 +40,7 @@ export interface StartKeeperOptions {
 export async function startKeeper({
   appDirectory,
   request,
+  signKeyFiles,
   isJson,
   log,
 }: StartKeeperOptions): Promise<number> {
@@ -54,6 +58,7 @@ export async function startKeeper({
   const settings: StartSettings = {
     appDirectory,
     request,
+    signKeyFiles: signKeyFiles.map((file) => path.resolve(file)),
     isJson,
     service: { notifySocket, watchdogMs, mainPid },
   };

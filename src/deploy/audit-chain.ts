@@ -27,6 +27,8 @@ export interface AuditEntry {
   readonly detail?: string;
   /** Ids of the trusted keys that have signed. */
   readonly signers?: readonly string[];
+  /** Of the statement that was accepted. */
+  readonly counter?: number;
 }
 
 export interface AuditLine extends AuditEntry {

@@ -1,9 +1,9 @@
 /** The release that a deploy is about to bring: fetched, installed, built, with the problems that speak against it. */
 
 import type { MidflightError } from '../errors.ts';
-import { buildRelease } from '../release/build.ts';
-import { toReleaseLocation } from '../release/home.ts';
+import { buildRelease, type BuiltRelease } from '../release/build.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
+import { admit, toRunnable, type Signer } from './admission.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployRequest } from './deploy-request.ts';
 import { toSourceText, type DeployRun } from './deploy-run.ts';
@@ -14,12 +14,25 @@ export interface Candidate {
   readonly problems: readonly MidflightError[];
 }
 
-/** Builds it, and notes how long each step took. Errors: of the step that failed. */
+/** Builds it, has it signed and verified, and notes how long each step took. Errors: of the step that failed. */
 export async function buildCandidate(
+  parts: DeployParts,
+  run: DeployRun,
+  { request, signer }: { readonly request: DeployRequest; readonly signer: Signer | null },
+): Promise<Candidate> {
+  const { home, gate } = parts;
+  gate.expectSigner(signer?.ids ?? [], run.actor);
+  const { manifest, problems } = await build(parts, run, request);
+  const release = toRunnable(home, manifest);
+  await admit(parts, run, { release, signer, action: 'deploy', again: false });
+  return { release, problems };
+}
+
+async function build(
   { home, tell }: DeployParts,
   run: DeployRun,
   request: DeployRequest,
-): Promise<Candidate> {
+): Promise<BuiltRelease> {
   let startedAt = performance.now();
   let step: string | null = null;
   const close = (): void => {
@@ -27,7 +40,7 @@ export async function buildCandidate(
     startedAt = performance.now();
   };
   try {
-    const { manifest, problems } = await buildRelease({
+    const built = await buildRelease({
       home,
       ref: request.ref,
       isDirty: request.isDirty,
@@ -37,8 +50,8 @@ export async function buildCandidate(
         tell(next, next === 'fetch' ? toSourceText(request) : '');
       },
     });
-    run.release = manifest.id;
-    return { release: { manifest, location: toReleaseLocation(home, manifest.id) }, problems };
+    run.release = built.manifest.id;
+    return built;
   } finally {
     close();
   }

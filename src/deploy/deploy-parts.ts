@@ -3,13 +3,18 @@
 import type { Home } from '../release/home.ts';
 import type { Workers } from '../supervisor/workers.ts';
 import type { AtWork } from './at-work.ts';
+import type { Audit } from './audit.ts';
 import type { History } from './history.ts';
+import type { TrustGate } from './trust-gate.ts';
 
 export interface DeployParts {
   readonly home: Home;
   readonly workers: Workers;
   readonly history: History;
   readonly atWork: AtWork;
+  /** What every release has to pass. */
+  readonly gate: TrustGate;
+  readonly audit: Audit;
   /** Says where it is, to everybody who follows. */
   tell(step: string, message: string): void;
 }

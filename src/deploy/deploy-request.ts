@@ -3,6 +3,8 @@
 import type { Failure } from '../errors.ts';
 import type { Policy } from '../plan/plan.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
+import type { Signer } from './admission.ts';
+import type { Actor } from './audit-chain.ts';
 import type { DeployResult } from './history.ts';
 
 export interface DeployRequest {
@@ -17,6 +19,10 @@ export interface DeployRequest {
 
 /** Of whoever asks for a deploy. */
 export interface DeployCaller {
+  /** For the audit log. */
+  readonly actor: Actor;
+  /** Signs what is about to be brought in; null where nobody does. */
+  readonly signer: Signer | null;
   /** Nobody wants it any more, if it has not begun yet. */
   readonly signal?: AbortSignal;
   /** Called where it has to wait, with what is at work. */
@@ -45,6 +51,8 @@ export interface Progress {
 /** Who wants to change something, and how. */
 export interface DeployWish extends DeployCaller {
   readonly what: string;
+  /** As the audit log names it. */
+  readonly action: string;
   readonly detach: boolean;
   readonly waitMs: number;
 }

@@ -6,6 +6,9 @@ import type { DeployPath, Reason } from '../plan/reason.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import type { WentBack } from '../supervisor/going-back.ts';
 import type { Workers } from '../supervisor/workers.ts';
+import type { Verified } from '../release/trust.ts';
+import { toEntry } from './admission.ts';
+import type { Actor } from './audit-chain.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployReport } from './deploy-request.ts';
 import type { DeployResult } from './history.ts';
@@ -14,10 +17,16 @@ export interface DeployRun {
   readonly id: number;
   /** For whoever has to wait for it. */
   readonly what: string;
+  readonly action: string;
+  readonly actor: Actor;
   readonly startedAt: number;
   readonly timings: Record<string, number>;
   previous: RunnableRelease | null;
   release: string | null;
+  /** Hex sha256 of the release's manifest. */
+  digest: string | null;
+  /** Null where no key is trusted. */
+  verified: Verified | null;
   path: DeployPath;
   reasons: readonly Reason[];
   /** How the release before came back. */
@@ -25,25 +34,32 @@ export interface DeployRun {
 }
 
 /** Begins the record of a run; `what` is for whoever has to wait for it. */
-export function beginRun({ workers, history }: DeployParts, what: string): DeployRun {
+export function beginRun(
+  { workers, history }: DeployParts,
+  { what, action, actor }: Pick<DeployRun, 'what' | 'action' | 'actor'>,
+): DeployRun {
   const previous = workers.currentRelease();
   const id = history.begin(previous?.manifest.id ?? null);
   return {
     id,
     what,
+    action,
+    actor,
     startedAt: performance.now(),
     previous,
     timings: {},
     release: null,
+    digest: null,
+    verified: null,
     path: 'none',
     reasons: [],
     wentBack: null,
   };
 }
 
-/** Ends the record of a run, with the evidence of what failed. */
+/** Ends the record of a run, with the evidence of what failed. That may have what a build printed, so the audit log has its code only. */
 export function finishRun(
-  { workers, history }: DeployParts,
+  { workers, history, audit }: DeployParts,
   run: DeployRun,
   outcome: { readonly result: DeployResult; readonly error: unknown },
 ): DeployReport {
@@ -51,6 +67,7 @@ export function finishRun(
   const report = toReport(run, workers, outcome);
   const evidence = outcome.error === null ? null : toErrorReport(outcome.error).stack;
   history.end(run.id, { ...report, evidence });
+  audit({ ...toEntry(run), result: outcome.result, detail: report.error?.code ?? run.path });
   return report;
 }
 

@@ -15,7 +15,10 @@ import type { Home } from '../release/home.ts';
 import type { Notebook } from '../supervisor/notebook.ts';
 import type { Workers } from '../supervisor/workers.ts';
 import type { Outgrown } from '../supervisor/workers-events.ts';
+import { toOwnActor } from './actor.ts';
+import { admit, noteBegin } from './admission.ts';
 import { apply } from './apply.ts';
+import type { Audit } from './audit.ts';
 import { createAtWork, type Probation } from './at-work.ts';
 import { buildCandidate, type Candidate } from './candidate.ts';
 import type { DeployParts } from './deploy-parts.ts';
@@ -27,11 +30,14 @@ import { settlePlan } from './planning.ts';
 import { startProbation } from './probation-run.ts';
 import { createJudge } from './probation.ts';
 import { rollBack } from './rollback.ts';
+import type { TrustGate } from './trust-gate.ts';
 
 export interface DeployerOptions {
   readonly home: Home;
   readonly workers: Workers;
   readonly history: History;
+  readonly gate: TrustGate;
+  readonly audit: Audit;
 }
 
 export interface Deployer {
@@ -39,11 +45,12 @@ export interface Deployer {
   /** What is under way; null when nothing is. */
   status(): { readonly stage: 'working' | 'probation'; readonly release: string | null } | null;
   /** Starts the proved release, or makes one from the source where there is none. */
-  bootstrap(request: DeployRequest): Promise<void>;
+  bootstrap(request: DeployRequest, caller: DeployCaller): Promise<void>;
   /** Goes on where another supervisor was killed. False where nothing serves, so that there is nothing to go on with. */
   resume(notebook: Notebook): Promise<boolean>;
-  deploy(request: DeployRequest, caller?: DeployCaller): Promise<DeployReport>;
-  rollback(release: string | null): Promise<DeployReport>;
+  deploy(request: DeployRequest, caller: DeployCaller): Promise<DeployReport>;
+  /** Where keys are trusted, only to the release that proved itself last, or to one whose statement is newer than all before. */
+  rollback(release: string | null, caller: DeployCaller): Promise<DeployReport>;
   /** No deploy begins until the returned function is called. Errors: ERR_MIDFLIGHT_DEPLOY_LOCKED, also in probation. */
   rest(): Promise<() => void>;
   /** Another count of workers, which lasts over deploys and starts; null for what the release says. Returns the count.
@@ -54,15 +61,15 @@ export interface Deployer {
 /** What a run has come to on its turn. `ended`: nothing of it is in probation. */
 type Outcome = { readonly ended: DeployReport } | 'committed';
 
-const kAtOnce = { detach: false, waitMs: 0 };
+const kAtOnce = { detach: false, waitMs: 0, signer: null };
 
 /** Makes the deployer of one app. */
-export function createDeployer({ home, workers, history }: DeployerOptions): Deployer {
+export function createDeployer({ home, workers, history, gate, audit }: DeployerOptions): Deployer {
   const events = new EventEmitter<{ progress: [Progress] }>();
   const tell = (step: string, message: string): void => void events.emit('progress', { step, message });
   const atWork = createAtWork();
   const judge = createJudge(workers);
-  const parts: DeployParts = { home, workers, history, atWork, tell };
+  const parts: DeployParts = { home, workers, history, atWork, gate, audit, tell };
 
   workers.events.on('outgrown', (reason, generation) => {
     relieve(reason, generation).catch((error: unknown) => tell('rejected', String(error)));
@@ -75,18 +82,22 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     tell('state', message);
   });
 
-  async function deploy(request: DeployRequest, caller?: DeployCaller): Promise<DeployReport> {
-    const wish = { ...request, ...caller, what: `deploy of ${toSourceText(request)}` };
+  async function deploy(request: DeployRequest, caller: DeployCaller): Promise<DeployReport> {
+    const wish = { ...request, ...caller, what: `deploy of ${toSourceText(request)}`, action: 'deploy' };
     return exclusively(wish, async (run) => {
-      const candidate = await buildCandidate(parts, run, request);
+      const candidate = await buildCandidate(parts, run, { request, signer: caller.signer });
       return planAndApply(run, candidate, request.path);
     });
   }
 
-  async function rollback(id: string | null): Promise<DeployReport> {
-    return exclusively({ ...kAtOnce, what: 'rollback' }, async (run) => {
+  async function rollback(id: string | null, caller: DeployCaller): Promise<DeployReport> {
+    const wish = { ...kAtOnce, ...caller, what: 'rollback', action: 'rollback' };
+    return exclusively(wish, async (run) => {
       const candidate = await rollBack(parts, run, id);
       if (candidate === null) return { ended: finishRun(parts, run, { result: 'committed', error: null }) };
+      const again = candidate.release.manifest.id === history.proved();
+      const { release } = candidate;
+      await admit(parts, run, { release, signer: caller.signer, action: 'rollback', again });
       return planAndApply(run, candidate, 'auto');
     });
   }
@@ -102,6 +113,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
       const error = candidate.problems[0] ?? null;
       return { ended: finishRun(parts, run, { result: 'rejected', error }) };
     }
+    noteBegin(parts, run);
     await apply(parts, run, { release: candidate.release, path });
     return 'committed';
   }
@@ -113,7 +125,9 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
     const release = workers.currentRelease();
     const isOthers = atWork.isTaken() || atWork.probation !== null || workers.generation() !== generation;
     if (isOthers || release === null) return;
-    await exclusively({ ...kAtOnce, what: 'handoff of retired generations' }, async (run) => {
+    const actor = toOwnActor('supervisor');
+    const wish = { ...kAtOnce, actor, what: 'handoff of retired generations', action: 'handoff' };
+    await exclusively(wish, async (run) => {
       run.release = release.manifest.id;
       run.path = reason.path;
       run.reasons = [reason];
@@ -125,13 +139,13 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
 
   /** Takes its turn, makes whatever is thrown a rejection, and leaves what was committed to its probation. */
   async function exclusively(
-    { what, detach, waitMs, signal, onWait, onBegin }: DeployWish,
+    { what, action, actor, detach, waitMs, signal, onWait, onBegin }: DeployWish,
     work: (run: DeployRun) => Promise<Outcome>,
   ): Promise<DeployReport> {
     workers.requireRunning();
     const turn = await atWork.take({ waitMs, signal, onWait }, () => {
       onBegin?.();
-      return beginRun(parts, what);
+      return beginRun(parts, { what, action, actor });
     });
     const run = turn.work;
     let probation: Probation;
@@ -169,7 +183,7 @@ export function createDeployer({ home, workers, history }: DeployerOptions): Dep
         return { stage: 'working', release: typeof working === 'string' ? null : working.release };
       return probation === null ? null : { stage: 'probation', release: probation.run.release };
     },
-    bootstrap: async (request) => bootstrap(parts, request),
+    bootstrap: async (request, caller) => bootstrap(parts, request, caller),
     resume: async (notebook) => resume(parts, notebook),
     async rest() {
       workers.requireRunning();

@@ -5,15 +5,21 @@ import { removeStaging } from '../release/build.ts';
 import type { Notebook } from '../supervisor/notebook.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import { buildCandidate } from './candidate.ts';
+import { noteBegin } from './admission.ts';
+import { toOwnActor } from './actor.ts';
 import type { DeployParts } from './deploy-parts.ts';
-import type { DeployRequest } from './deploy-request.ts';
+import type { DeployCaller, DeployRequest } from './deploy-request.ts';
 import { beginRun, finishRun, toSourceText } from './deploy-run.ts';
 import { makePlan } from './planning.ts';
 import { readRelease } from './releases.ts';
 import { settle } from './settle.ts';
 
 /** Starts the proved release, or makes one from the source where there is none. */
-export async function bootstrap(parts: DeployParts, request: DeployRequest): Promise<void> {
+export async function bootstrap(
+  parts: DeployParts,
+  request: DeployRequest,
+  caller: DeployCaller,
+): Promise<void> {
   const { home, workers, history, atWork } = parts;
   const { end } = await atWork.take({ waitMs: 0 }, () => 'start');
   workers.scaleNext(history.scaledTo());
@@ -22,8 +28,8 @@ export async function bootstrap(parts: DeployParts, request: DeployRequest): Pro
     await removeStaging(home);
     const known = history.proved() ?? history.current();
     const release = known === null ? null : await readRelease(home, known).catch(() => null);
-    if (release === null) await startFirst(parts, request);
-    else await startAgain(parts, release);
+    if (release === null) await startFirst(parts, request, caller);
+    else await startAgain(parts, release, caller);
   } finally {
     end();
   }
@@ -36,7 +42,7 @@ export async function resume(parts: DeployParts, notebook: Notebook): Promise<bo
   workers.scaleNext(history.scaledTo());
   try {
     await removeStaging(home);
-    const dropped = await workers.recover(notebook, async (id) => readRelease(home, id).catch(() => null));
+    const dropped = await workers.recover(notebook, async (id) => recall(parts, id));
     const release = workers.currentRelease();
     const serving = release === null ? 'nothing serves' : `release ${release.manifest.id} serves`;
     history.interrupt(
@@ -53,19 +59,47 @@ export async function resume(parts: DeployParts, notebook: Notebook): Promise<bo
   }
 }
 
-async function startAgain({ workers, history, tell }: DeployParts, release: RunnableRelease): Promise<void> {
-  tell('start', `release ${release.manifest.id}`);
+/** What serves goes on. Where it would not be let in any more, no worker loads it again: one that crashes does not come back. */
+async function recall({ home, gate, audit, tell }: DeployParts, id: string): Promise<RunnableRelease | null> {
+  const release = await readRelease(home, id).catch(() => null);
+  if (release === null) return null;
+  const actor = toOwnActor('supervisor');
+  try {
+    await gate.check(release, { actor, again: true, files: false });
+    audit({ action: 'recover', actor, release: id, digest: release.location.digest ?? null, result: 'done' });
+    return release;
+  } catch (error) {
+    tell('verify', `${String(error)}; what runs goes on, and nothing of it is loaded again`);
+    return { ...release, location: { ...release.location, digest: 'refused' } };
+  }
+}
+
+async function startAgain(
+  { workers, history, gate, audit, tell }: DeployParts,
+  release: RunnableRelease,
+  { actor }: DeployCaller,
+): Promise<void> {
+  const { id } = release.manifest;
+  gate.accept(await gate.check(release, { actor, again: true, files: true }));
+  audit({ action: 'start', actor, release: id, digest: release.location.digest ?? null, result: 'begun' });
+  tell('start', `release ${id}`);
   await workers.start(release);
   history.setCurrent(release.manifest.id);
 }
 
-async function startFirst(parts: DeployParts, request: DeployRequest): Promise<void> {
-  const run = beginRun(parts, `first release, of ${toSourceText(request)}`);
+async function startFirst(
+  parts: DeployParts,
+  request: DeployRequest,
+  { actor, signer }: DeployCaller,
+): Promise<void> {
+  const what = `first release, of ${toSourceText(request)}`;
+  const run = beginRun(parts, { what, action: 'start', actor });
   try {
-    const candidate = await buildCandidate(parts, run, request);
+    const candidate = await buildCandidate(parts, run, { request, signer });
     const plan = makePlan(parts, run, { candidate, path: 'auto' });
     if (plan.path === 'rejected')
       throw candidate.problems[0] ?? new MidflightError('ERR_MIDFLIGHT_INTERNAL', ['rejected']);
+    noteBegin(parts, run);
     parts.tell('start', `release ${candidate.release.manifest.id}`);
     const startedAt = performance.now();
     await parts.workers.start(candidate.release).finally(() => {

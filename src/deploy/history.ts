@@ -2,6 +2,7 @@
 
 import { DatabaseSync } from 'node:sqlite';
 import type { Reason } from '../plan/reason.ts';
+import type { Accepted } from '../release/trust.ts';
 
 export const deployResults = ['committed', 'rolled-back', 'rejected', 'unchanged'] as const;
 export type DeployResult = (typeof deployResults)[number];
@@ -48,6 +49,9 @@ export interface History {
   /** Versions of modules that could not be evaluated in a running process, and could in a fresh one. */
   unswappable(): ReadonlySet<string>;
   noteUnswappable(moduleVersion: string): void;
+  /** The newest statement that was accepted: nothing older is. */
+  highestAccepted(): Accepted | null;
+  setHighestAccepted(accepted: Accepted): void;
   /** A release that served before the one named, most recent first. */
   servedBefore(release: string): string | null;
   close(): void;
@@ -60,6 +64,7 @@ const schema = `
   CREATE TABLE IF NOT EXISTS pointer (name TEXT PRIMARY KEY, release TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS scale (id INTEGER PRIMARY KEY CHECK (id = 1), workers INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS unswappable (module_version TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS accepted (id INTEGER PRIMARY KEY CHECK (id = 1), counter INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS deploy (
     id INTEGER PRIMARY KEY, release TEXT, previous TEXT, path TEXT NOT NULL, result TEXT NOT NULL,
     reasons TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, timings TEXT NOT NULL, evidence TEXT
@@ -137,6 +142,13 @@ export function openHistory(file: string): History {
       database
         .prepare('INSERT OR REPLACE INTO unswappable VALUES (?, ?)')
         .run(version, new Date().toISOString());
+    },
+    highestAccepted() {
+      const row = database.prepare('SELECT counter, digest FROM accepted').get();
+      return row === undefined ? null : { counter: Number(row['counter']), digest: String(row['digest']) };
+    },
+    setHighestAccepted({ counter, digest }) {
+      database.prepare('INSERT OR REPLACE INTO accepted VALUES (1, ?, ?)').run(counter, digest);
     },
     servedBefore(release) {
       const row = database

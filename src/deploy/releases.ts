@@ -5,6 +5,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { parseManifest } from '../protocol/manifest.ts';
+import { toDigest } from '../release/statement.ts';
 import { toReleaseLocation, type Home } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 
@@ -14,8 +15,8 @@ export async function readRelease(home: Home, id: string): Promise<RunnableRelea
   if (id === '' || path.basename(id) !== id || !existsSync(location.manifestFile)) {
     throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', [id]);
   }
-  const manifest = parseManifest(await readFile(location.manifestFile, 'utf8'));
-  return { manifest, location };
+  const bytes = await readFile(location.manifestFile);
+  return { manifest: parseManifest(bytes.toString()), location: { ...location, digest: toDigest(bytes) } };
 }
 
 /** Ids of the releases that are whole, oldest first. */

@@ -19,6 +19,9 @@ export interface Home {
   readonly lockFile: string;
   /** What a keeper that follows a killed one knows its processes by. */
   readonly processFile: string;
+  /** The keys whose signatures count. */
+  readonly trust: string;
+  readonly auditLog: string;
 }
 
 /** Paths only; nothing is created. */
@@ -38,6 +41,8 @@ export function toHome(appDirectory: string): Home {
     controlSocket: inside('control.sock'),
     lockFile: inside('supervisor.lock'),
     processFile: inside('processes.json'),
+    trust: inside('trust'),
+    auditLog: inside('audit.log'),
   };
 }
 

@@ -1,8 +1,10 @@
 /** What a generation is made of: a release's modules and where their code is. From disk in a worker, from memory elsewhere. */
 
+import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { MidflightError } from '../errors.ts';
 import { parseManifest, type Manifest, type ManifestModule } from '../protocol/manifest.ts';
 import type { ReleaseLocation } from '../protocol/messages.ts';
 import { MAPS_LINK, toMapName } from '../protocol/source-map.ts';
@@ -19,19 +21,31 @@ export interface LoadedRelease {
   readonly findMap: (module: ManifestModule) => MapLocation | null;
 }
 
-/** Reads a release that was built; its manifest was checked when it was written. */
-export function readRelease({ id, root, manifestFile, store }: ReleaseLocation): LoadedRelease {
+/** Reads a release that was built; its manifest was checked when it was written. What differs from what the supervisor and the
+ *  manifest say is not evaluated. Errors: ERR_MIDFLIGHT_RELEASE_ALTERED, also of `readCompiled`. */
+export function readRelease({ id, root, manifestFile, store, digest }: ReleaseLocation): LoadedRelease {
   const maps = path.join(path.dirname(realpathSync(root)), MAPS_LINK);
   // Compiled code may outlive its release, not the store.
   const toLocation = (name: string): MapLocation => ({
     url: pathToFileURL(path.join(maps, name)).href,
     read: () => readFileSync(path.join(store, name), 'utf8'),
   });
+  const bytes = readFileSync(manifestFile);
+  if (digest !== undefined && digestOf(bytes) !== digest) throw altered(id, 'its manifest');
+  const manifest = parseManifest(bytes.toString());
   return {
     id,
     root,
-    manifest: parseManifest(readFileSync(manifestFile, 'utf8')),
+    manifest,
     readCompiled: ({ hash }) => readFileSync(path.join(store, `${hash}.js`), 'utf8'),
     findMap: ({ mapHash }) => (mapHash === undefined ? null : toLocation(toMapName(mapHash))),
   };
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function altered(id: string, what: string): MidflightError {
+  return new MidflightError('ERR_MIDFLIGHT_RELEASE_ALTERED', [id, `${what} was changed since`]);
 }

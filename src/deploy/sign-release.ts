@@ -1,0 +1,71 @@
+/** Signing a release that is here: what is signed is what lies on the disk, checked by whoever has the key. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { MidflightError } from '../errors.ts';
+import { parseManifest } from '../protocol/manifest.ts';
+import { cosign, type Envelope } from '../release/dsse.ts';
+import { toReleaseLocation, type Home } from '../release/home.ts';
+import type { SigningKey } from '../release/signing-key.ts';
+import { parseStatement, readEnvelope, signRelease, toDigest, type Statement } from '../release/statement.ts';
+import { readTrust, verifyStatement } from '../release/trust.ts';
+import { toOwnActor } from './actor.ts';
+
+export interface SignRequest {
+  readonly home: Home;
+  readonly release: string;
+  readonly keys: readonly SigningKey[];
+  /** `deploy`: it is new, or whoever signs has looked at it. `rollback`: only what trusted keys have signed before. */
+  readonly action: Statement['predicate']['action'];
+  /** Of the newest statement that was accepted here. */
+  readonly highestCounter: number;
+}
+
+/** Signs by each key. A statement that is newer than what was accepted, and about the same bytes, gets their signatures beside those
+ *  that it has; else it is a new one.
+ *  Errors: ERR_MIDFLIGHT_RELEASE_UNKNOWN, ERR_MIDFLIGHT_RELEASE_ALTERED where other bytes were signed before. */
+export function signOnDisk({ home, release, keys, action, highestCounter }: SignRequest): Envelope {
+  const { manifestFile } = toReleaseLocation(home, release);
+  if (path.basename(release) !== release || release.startsWith('.') || !existsSync(manifestFile))
+    throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', [release]);
+  const bytes = readFileSync(manifestFile);
+  const digest = toDigest(bytes);
+  const before = readEnvelope(manifestFile);
+  if (action === 'rollback') requireSignedBefore(home, release, before, digest);
+  const known = before === null ? null : parseStatement(before);
+  if (known !== null && known.subject[0]?.digest.sha256 !== digest)
+    throw new MidflightError('ERR_MIDFLIGHT_RELEASE_ALTERED', [release, 'other bytes were signed before']);
+  const counter = known?.predicate.counter ?? 0;
+  const isOpen = before !== null && counter > highestCounter;
+  const [first, ...others] = keys;
+  if (first === undefined)
+    throw new MidflightError('ERR_MIDFLIGHT_USAGE', ['Nothing is signed without --sign <key>']);
+  const signed = isOpen
+    ? cosign(before, first)
+    : signRelease(
+        {
+          manifest: parseManifest(bytes.toString()),
+          digest,
+          app: path.basename(home.appDirectory),
+          builder: `${toOwnActor('command').user ?? ''}@${hostname()}`,
+          action,
+          counterBefore: Math.max(counter, highestCounter),
+          now: new Date(),
+        },
+        first,
+      );
+  return others.reduce(cosign, signed);
+}
+
+/** Else somebody could put other bytes under an old name, and wait for a rollback to be signed in haste. */
+function requireSignedBefore(home: Home, release: string, envelope: Envelope | null, digest: string): void {
+  const trust = readTrust(home.trust);
+  if (trust === null) return;
+  verifyStatement(trust, envelope, {
+    release,
+    digest,
+    app: path.basename(home.appDirectory),
+    now: new Date(),
+  });
+}

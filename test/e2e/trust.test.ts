@@ -1,0 +1,129 @@
+/** Releases that have to be signed, from the first key to an altered file, with the real command line. */
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createTestApp, type CommandOutcome, type Files, type TestApp } from '../support/app.ts';
+
+const toFiles = (version: string): Files => ({
+  'server.ts': `
+import { createServer } from 'node:http';
+import { version } from './version.ts';
+createServer((request, response) => response.end(version)).listen(Number(process.env.PORT), '127.0.0.1');
+`,
+  'version.ts': `export const version: string = '${version}';\n`,
+});
+
+interface SignedApp extends TestApp {
+  /** Commits a version and deploys it. */
+  deploy(version: string, ...args: string[]): Promise<CommandOutcome>;
+  file(name: string): string;
+}
+
+/** An app with the keys `a`, `b` and `c`. */
+async function makeApp(t: TestContext): Promise<SignedApp> {
+  const app = await createTestApp({ files: toFiles('one'), config: { entry: 'server.ts', probationMs: 0 } });
+  t.after(() => app.dispose());
+  for (const name of ['a', 'b', 'c'])
+    await app.midflight('keygen', '--out', `../${path.basename(app.directory)}.${name}`);
+  t.after(() => {
+    for (const name of ['a', 'a.pub', 'b', 'b.pub', 'c', 'c.pub'])
+      rmSync(`${app.directory}.${name}`, { force: true });
+  });
+  return {
+    ...app,
+    file: (name) => path.join(app.directory, '.midflight', name),
+    async deploy(version, ...args) {
+      app.commit(toFiles(version));
+      return app.midflight('deploy', '--json', ...args);
+    },
+  };
+}
+
+const errorOf = ({ json }: CommandOutcome): string | undefined =>
+  (json['error'] as { code: string } | null)?.code.replace('ERR_MIDFLIGHT_', '');
+
+function readAll(directory: string): Map<string, Buffer> {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  return new Map(
+    files.map(({ parentPath, name }) => [
+      path.join(parentPath, name),
+      readFileSync(path.join(parentPath, name)),
+    ]),
+  );
+}
+
+test('only signed releases get in, an old one only with a new signature, and the private key stays with the client', async (t) => {
+  const app = await makeApp(t);
+  const key = (name: string): string => `${app.directory}.${name}`;
+  await app.midflight('trust', 'add', key('a.pub'));
+
+  const child = app.spawnStart();
+  await new Promise((resolve) => child.once('close', resolve));
+  assert.match(app.log(), /ERR_MIDFLIGHT_RELEASE_UNSIGNED/);
+  assert.doesNotMatch(app.log(), /fetch/);
+
+  await app.start('--sign', key('a'));
+  const { release: first } = await app.status();
+  const unsigned = await app.deploy('two');
+  assert.deepEqual([unsigned.exitCode, errorOf(unsigned), await app.get()], [3, 'RELEASE_UNSIGNED', 'one']);
+  const foreign = await app.deploy('two', '--sign', key('c'));
+  assert.deepEqual([foreign.exitCode, errorOf(foreign), await app.get()], [3, 'RELEASE_UNSIGNED', 'one']);
+  const signed = await app.deploy('two', '--sign', key('a'));
+  assert.deepEqual(
+    [signed.exitCode, signed.json['path'], await app.get()],
+    [0, 'swap', 'two'],
+    signed.stdout,
+  );
+
+  const replayed = await app.midflight('rollback', first, '--json');
+  assert.deepEqual([errorOf(replayed), await app.get()], ['STATEMENT_REPLAYED', 'two']);
+  const back = await app.midflight('rollback', first, '--json', '--sign', key('a'));
+  assert.deepEqual([back.exitCode, await app.get()], [0, 'one'], back.stdout);
+
+  const { lines, broken } = (await app.midflight('audit', '--json')).json as unknown as {
+    lines: { action: string; result: string; actor: { by: string; uid: number; pid: number | null } }[];
+    broken: unknown;
+  };
+  assert.equal(broken, null);
+  const said = lines.map(({ action, result, actor }) => `${action} ${result} ${actor.by}`);
+  assert.deepEqual(said, [
+    'trust add done command',
+    'verify refused start',
+    'start rejected start',
+    'start begun start',
+    'start committed start',
+    'verify refused client',
+    'deploy rejected client',
+    'verify refused client',
+    'deploy rejected client',
+    'deploy begun client',
+    'deploy committed client',
+    'verify refused client',
+    'rollback rejected client',
+    'rollback begun client',
+    'rollback committed client',
+  ]);
+  assert.ok(lines.every(({ actor }) => actor.uid === process.getuid?.() && actor.pid !== null));
+
+  const secret = readFileSync(key('a'), 'utf8').split('\n')[1] ?? '-';
+  for (const [file, bytes] of readAll(app.file(''))) assert.ok(!bytes.includes(secret), file);
+  assert.ok(!app.log().includes(secret));
+});
+
+test('two of three keys have to sign, and the second may do so later', async (t) => {
+  const app = await makeApp(t);
+  const key = (name: string): string => `${app.directory}.${name}`;
+  for (const name of ['a.pub', 'b.pub', 'c.pub']) await app.midflight('trust', 'add', key(name));
+  await app.midflight('trust', 'threshold', '2');
+  await app.start('--sign', key('a'), '--sign', key('b'));
+  const one = await app.deploy('two', '--sign', key('c'));
+  assert.deepEqual([errorOf(one), await app.get()], ['RELEASE_UNSIGNED', 'one']);
+  const release = one.json['release'] as string;
+  await app.midflight('sign', release, '--sign', key('b'));
+  const applied = await app.midflight('rollback', release, '--json');
+  assert.deepEqual([applied.json['result'], await app.get()], ['committed', 'two'], applied.stdout);
+});
