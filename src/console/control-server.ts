@@ -67,6 +67,8 @@ export interface ControlOptions {
   /** Before that nobody knows what serves. */
   readonly recovered: Promise<void>;
   readonly audit: Audit;
+  /** Of the newest statement that was accepted. */
+  highestCounter(): number;
   onStop(): void;
 }
 
@@ -104,12 +106,12 @@ function toRoutes({
   keeper,
   recovered,
   audit,
+  highestCounter,
   onStop,
 }: ControlOptions): Hono {
   const app = new Hono();
   const statements = createAwaitedStatements();
   const actorOf = (context: Context): Actor => parseClient(context.req.header(CLIENT_HEADER));
-  const highestCounter = (): number => history.highestAccepted()?.counter ?? 0;
   /** Asks the client who has keys. */
   const toSigner = (ids: readonly string[], { send, gone }: Following): Signer => ({
     ids,

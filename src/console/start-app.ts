@@ -1,6 +1,7 @@
 /** Composes a supervisor: record, workers, deployer, control socket, signals. What it needs to outlive it, the keeper holds. */
 
 import path from 'node:path';
+import { findAccepted } from '../deploy/accepted.ts';
 import { toOwnActor } from '../deploy/actor.ts';
 import { createAudit } from '../deploy/audit.ts';
 import { createDeployer, type Deployer } from '../deploy/deploy.ts';
@@ -73,6 +74,7 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
     keeper: keeper.inventory,
     recovered: recovered.promise,
     audit,
+    highestCounter: () => findAccepted(history, home.auditLog)?.counter ?? 0,
     onStop() {
       log('stopping: "midflight stop"');
       ended.resolve('stopped');

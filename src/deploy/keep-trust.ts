@@ -7,6 +7,7 @@ import { toReleaseLocation, type Home } from '../release/home.ts';
 import { readSigningKey } from '../release/signing-key.ts';
 import { readEnvelope, toDigest, writeEnvelope } from '../release/statement.ts';
 import { addKey, readTrust, removeKey, setThreshold, verifyStatement } from '../release/trust.ts';
+import { findAccepted } from './accepted.ts';
 import { toOwnActor } from './actor.ts';
 import type { AuditEntry } from './audit-chain.ts';
 import { appendAudit } from './audit-log.ts';
@@ -101,11 +102,11 @@ export async function signKept(
   return { release, digest, signers };
 }
 
-function readRecord({ database }: Home): { proved: string | null; highestCounter: number } {
+function readRecord({ database, auditLog }: Home): { proved: string | null; highestCounter: number } {
   if (!existsSync(database)) return { proved: null, highestCounter: 0 };
   const history = openHistory(database);
   try {
-    return { proved: history.proved(), highestCounter: history.highestAccepted()?.counter ?? 0 };
+    return { proved: history.proved(), highestCounter: findAccepted(history, auditLog)?.counter ?? 0 };
   } finally {
     history.close();
   }

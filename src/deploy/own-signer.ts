@@ -2,6 +2,7 @@
 
 import type { Home } from '../release/home.ts';
 import { readSigningKey, type SigningKey } from '../release/signing-key.ts';
+import { findAccepted } from './accepted.ts';
 import type { Signer } from './admission.ts';
 import type { History } from './history.ts';
 import { signOnDisk } from './sign-release.ts';
@@ -15,7 +16,7 @@ export function createOwnSigner(home: Home, history: History, keyFiles: readonly
       return readKeys().map(({ id }) => id);
     },
     async sign(release, action) {
-      const highestCounter = history.highestAccepted()?.counter ?? 0;
+      const highestCounter = findAccepted(history, home.auditLog)?.counter ?? 0;
       return signOnDisk({ home, release, action, keys: readKeys(), highestCounter });
     },
   };

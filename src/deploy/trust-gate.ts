@@ -13,6 +13,7 @@ import type { Home } from '../release/home.ts';
 import { readEnvelope } from '../release/statement.ts';
 import { assertNewer, readTrust, verifyStatement, type Verified } from '../release/trust.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
+import { findAccepted } from './accepted.ts';
 import type { Audit } from './audit.ts';
 import type { Actor, AuditEntry } from './audit-chain.ts';
 import type { History } from './history.ts';
@@ -64,7 +65,7 @@ export function createTrustGate({ home, history, audit, verifyFiles }: TrustGate
       now: new Date(),
     };
     const verified = verifyStatement(trust, readEnvelope(location.manifestFile), claim);
-    if (!again) assertNewer(verified, history.highestAccepted());
+    if (!again) assertNewer(verified, findAccepted(history, home.auditLog));
     const [problem] = files ? await verifyFiles(id) : [];
     if (problem !== undefined) throw new MidflightError('ERR_MIDFLIGHT_RELEASE_ALTERED', [id, problem]);
     return verified;
@@ -92,7 +93,7 @@ export function createTrustGate({ home, history, audit, verifyFiles }: TrustGate
     accept(verified) {
       if (verified === null) return;
       const { subject, predicate } = verified.statement;
-      const before = history.highestAccepted()?.counter ?? 0;
+      const before = findAccepted(history, home.auditLog)?.counter ?? 0;
       if (predicate.counter > before)
         history.setHighestAccepted({ counter: predicate.counter, digest: subject[0]?.digest.sha256 ?? '' });
     },
