@@ -171,7 +171,13 @@ export const catalog = {
   ERR_MIDFLIGHT_LISTEN_FAILED: row(
     (address, code) => `${address} can't be bound (${code}); end what uses it, or choose another address`,
   ),
-  ERR_MIDFLIGHT_HEALTH_FAILED: row((path, what) => `The health check GET ${path} failed: ${what}`, 3),
+  ERR_MIDFLIGHT_HEALTH_FAILED: row((check, what) => `The health check ${check} failed: ${what}`, 3),
+  ERR_MIDFLIGHT_HOOK_FAILED: row(
+    (hook, command, how, output) =>
+      `The hook ${hook} ("${command}") failed: ${how}${output === '' ? '' : `; it printed last:\n${output}`}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_BISECT_REFUSED: row((why) => `bisect can't try these releases: ${why}`, 2),
   ERR_MIDFLIGHT_PROBATION_FAILED: row(
     (what) => `The new release failed in probation: ${what}; the one before is back`,
     3,

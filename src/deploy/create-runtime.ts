@@ -24,6 +24,7 @@ import {
   type ManifestAssets,
   type ManifestFile,
   type ManifestModules,
+  settingsBefore,
 } from '../protocol/manifest.ts';
 import { toInlineMap } from '../protocol/source-map.ts';
 import { createModuleIndex, type ModuleIndex, type ReadSource } from '../release/module-index.ts';
@@ -375,7 +376,8 @@ function toManifest({
       keep: 0,
       shared: [],
       upgraded: { policy: 'keep', spreadMs: 0 },
-      policy: { maxRetained: 0, maxRssMib: null },
+      policy: { maxRetained: 0, maxRssMib: null, probation: 'faults' },
+      hooks: settingsBefore.hooks,
     },
   };
 }

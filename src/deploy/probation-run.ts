@@ -1,6 +1,7 @@
 /** The probation of one run: begins at its commit, and ends it as committed or, at a fault, with the release before. */
 
 import { MidflightError } from '../errors.ts';
+import { healthBefore } from '../protocol/manifest.ts';
 import type { Probation } from './at-work.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployReport } from './deploy-request.ts';
@@ -25,10 +26,10 @@ async function watch(
 ): Promise<DeployReport> {
   const { workers, tell } = parts;
   const release = workers.currentRelease();
-  const { probationMs = 0, health = null } = release?.manifest.settings ?? {};
-  const healthIntervalMs = health?.intervalMs ?? null;
+  const { probationMs = 0 } = release?.manifest.settings ?? {};
+  const health = release?.manifest.settings.health ?? healthBefore;
   const generation = workers.generation();
-  const verdict = await judge.watch({ generation, probationMs, healthIntervalMs, intervention });
+  const verdict = await judge.watch({ generation, probationMs, health, intervention });
   if (verdict instanceof Error)
     return revert(
       parts,

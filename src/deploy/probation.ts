@@ -2,6 +2,7 @@
 
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { HealthSettings } from '../protocol/manifest.ts';
 import type { Workers } from '../supervisor/workers.ts';
 
 /** `superseded`: the next deploy came first; the release to go back to stays the last one that passed. `withdrawn`: somebody wants
@@ -12,8 +13,7 @@ export type Verdict = 'passed' | Intervention | Error;
 export interface ProbationOptions {
   readonly generation: number;
   readonly probationMs: number;
-  /** Time between two health checks; null without any. */
-  readonly healthIntervalMs: number | null;
+  readonly health: Pick<HealthSettings, 'intervalMs' | 'failures'>;
   /** Aborted by who ends it before its time, with an Intervention as the reason. */
   readonly intervention: AbortSignal;
 }
@@ -33,7 +33,7 @@ export function createJudge(workers: Workers): Judge {
   });
 
   async function watch(options: ProbationOptions): Promise<Verdict> {
-    const { generation, probationMs, healthIntervalMs, intervention } = options;
+    const { generation, probationMs, health, intervention } = options;
     if (latest?.generation === generation) return latest.error;
     const ended = new AbortController();
     const { signal } = ended;
@@ -43,20 +43,27 @@ export function createJudge(workers: Workers): Judge {
         sleep(probationMs, null, { signal }).then(passed, passed),
         waitForAbort(intervention, signal).then(() => intervention.reason as Intervention, passed),
         once(faults, String(generation), { signal }).then(([error]) => error as Error, passed),
-        ...(healthIntervalMs === null ? [] : [checkUntil(signal, healthIntervalMs)]),
+        checkUntil(signal, health),
       ]);
     } finally {
       ended.abort();
     }
   }
 
-  async function checkUntil(signal: AbortSignal, intervalMs: number): Promise<Verdict> {
-    for (;;) {
+  /** Resolves after so many failed checks in a row. */
+  async function checkUntil(
+    signal: AbortSignal,
+    { intervalMs, failures }: ProbationOptions['health'],
+  ): Promise<Verdict> {
+    for (let failed = 0; ;) {
       try {
         await sleep(intervalMs, null, { signal });
         await workers.checkHealth();
+        failed = 0;
       } catch (error) {
-        return signal.aborted ? 'passed' : (error as Error);
+        if (signal.aborted) return 'passed';
+        failed++;
+        if (failed >= failures) return error as Error;
       }
     }
   }

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { LayeredMap } from '../protocol/layered-map.ts';
-import { FORMAT_VERSION } from '../protocol/manifest.ts';
+import { FORMAT_VERSION, settingsBefore } from '../protocol/manifest.ts';
 import { readConfig, type Config } from '../release/config.ts';
 import { findEntry } from '../release/entry.ts';
 import type { StartScript } from '../release/start-script.ts';
@@ -135,6 +135,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
         shared,
         upgraded,
         policy: { ...policy, maxRssMib: null },
+        hooks: settingsBefore.hooks,
       },
     },
   };

@@ -189,6 +189,38 @@ export const WORKERS_MAX = 256;
 export const stopSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 export type StopSignal = (typeof stopSignals)[number];
 
+/** How the health of new code is asked; one of the first three at most. */
+export interface HealthSettings {
+  readonly path: string | null;
+  /** An address that it listens on. */
+  readonly tcp: string | null;
+  readonly command: string | null;
+  readonly timeoutMs: number;
+  readonly intervalMs: number;
+  /** So many failed checks in a row are one too many. */
+  readonly failures: number;
+}
+
+/** Where nothing is said. */
+export const healthBefore = {
+  path: null,
+  tcp: null,
+  command: null,
+  timeoutMs: 5_000,
+  intervalMs: 500,
+  failures: 1,
+} as const satisfies HealthSettings;
+
+export const probationPolicies = ['compare', 'strict', 'faults'] as const;
+
+/** Commands of the release for its own deploy. */
+export interface HookSettings {
+  readonly beforeApply: string | null;
+  readonly afterCommit: string | null;
+  readonly afterRollback: string | null;
+  readonly timeoutMs: number;
+}
+
 /** What the supervisor needs to know to run a release. */
 export interface ReleaseSettings {
   readonly ready: Ready;
@@ -198,7 +230,8 @@ export interface ReleaseSettings {
   readonly drainTimeoutMs: number;
   readonly quiesceTimeoutMs: number;
   readonly probationMs: number;
-  readonly health: { readonly path: string; readonly timeoutMs: number; readonly intervalMs: number } | null;
+  /** Null where nothing is said of it; a `health()` of the entry is asked even then. */
+  readonly health: HealthSettings | null;
   readonly envFile: string | null;
   readonly keep: number;
   /** Paths that every release has in common. */
@@ -210,22 +243,27 @@ export interface ReleaseSettings {
     readonly maxRetained: number;
     /** How much memory a worker may have; null without a limit. */
     readonly maxRssMib: number | null;
+    /** What besides faults brings the release before back. */
+    readonly probation: (typeof probationPolicies)[number];
   };
+  readonly hooks: HookSettings;
 }
 
 /** As it may have been written by an older version. */
 type WrittenManifest = Omit<Manifest, 'modules' | 'settings'> & {
   readonly modules: Record<string, ManifestModule>;
-  readonly settings: Omit<ReleaseSettings, keyof typeof settingsBefore | 'policy'> & {
+  readonly settings: Omit<ReleaseSettings, keyof typeof settingsBefore | 'policy' | 'health'> & {
+    readonly health: Partial<HealthSettings> | null;
     readonly policy: Partial<ReleaseSettings['policy']>;
   };
 };
 
 /** What a release says of settings that there were not yet when it was built. */
-const settingsBefore = {
+export const settingsBefore = {
   stopSignal: 'SIGTERM',
   quiesceTimeoutMs: 2_000,
   upgraded: { policy: 'carry', spreadMs: 10_000 },
+  hooks: { beforeApply: null, afterCommit: null, afterRollback: null, timeoutMs: 60_000 },
 } as const;
 
 /** Reads what JSON.stringify has made of a manifest. It was checked when it was written.
@@ -235,10 +273,20 @@ export function parseManifest(text: string): Manifest {
   if (rest.formatVersion !== FORMAT_VERSION) {
     throw new MidflightError('ERR_MIDFLIGHT_RELEASE_OUTDATED', [rest.id, rest.commit ?? 'working tree']);
   }
-  const policy = { maxRetained: 0, maxRssMib: null, ...settings.policy };
+  const policy = {
+    maxRetained: 0,
+    maxRssMib: null,
+    probation: 'compare' as const,
+    ...settings.policy,
+  };
   return {
     ...rest,
     modules: LayeredMap.of(Object.entries(modules)),
-    settings: { ...settingsBefore, ...settings, policy },
+    settings: {
+      ...settingsBefore,
+      ...settings,
+      policy,
+      health: settings.health && { ...healthBefore, ...settings.health },
+    },
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import { catalog, MidflightError, type ErrorCode } from '../errors.ts';
+import type { ServiceSample } from './service-sample.ts';
 import type { ProtocolRange } from './versions.ts';
 
 export const MESSAGE_COMMAND = 'NODE_MIDFLIGHT';
@@ -31,9 +32,15 @@ export interface ReleaseLocation {
   readonly digest?: string;
 }
 
+/** What a generation is asked for its health: besides its own `health()`, one of these at most. */
 export interface HealthCheck {
-  readonly path: string;
+  readonly path: string | null;
+  /** An address that it listens on: a connection to it has to stay. */
+  readonly tcp?: string | null;
   readonly timeoutMs: number;
+  /** So many failures in a row are one too many; 1 where it is not said. Asked again after `intervalMs`. */
+  readonly failures?: number;
+  readonly intervalMs?: number;
 }
 
 export interface PrepareOptions {
@@ -92,6 +99,12 @@ export type WorkerRequest =
     }
   | { readonly type: 'resume' }
   | { readonly type: 'status' }
+  /** How the current generation has served; answered by a SampleAnswer. */
+  | { readonly type: 'sample' }
+  /** Opens a loopback port that leads to the generation, whether it is current or being prepared; until `closeDoor`.
+   *  Answered by a DoorAnswer. */
+  | { readonly type: 'openDoor'; readonly generation: number }
+  | { readonly type: 'closeDoor' }
   /** Answered by the names of its states; by null where it knows no states. */
   | { readonly type: 'states' }
   /** Opens a Unix socket for the states of another worker; answered when it listens. */
@@ -191,6 +204,16 @@ export interface PrepareAnswer {
 export interface ProveAnswer {
   /** Generations that have retired and that code or connections still hold. */
   readonly retainedCount: number;
+}
+
+export interface SampleAnswer {
+  readonly generation: number;
+  readonly sample: ServiceSample;
+}
+
+export interface DoorAnswer {
+  /** Null where the generation has no server for it. */
+  readonly port: number | null;
 }
 
 export interface DrainAnswer {

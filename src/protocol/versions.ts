@@ -14,8 +14,8 @@ export interface ProtocolRange {
 export const protocols = {
   /** Keeper and supervisor: `keeper-messages.ts`. */
   keeper: { min: 1, max: 1 },
-  /** Supervisor and the agent in a worker: `messages.ts`. */
-  worker: { min: 1, max: 1 },
+  /** Supervisor and the agent in a worker: `messages.ts`. From 2 on it knows `sample`, `openDoor` and other health checks than a path. */
+  worker: { min: 1, max: 2 },
   /** Command line and supervisor: HTTP on the control socket. */
   control: { min: 1, max: 1 },
 } as const satisfies Record<string, ProtocolRange>;

@@ -10,7 +10,13 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { LayeredMap } from '../protocol/layered-map.ts';
-import { FORMAT_VERSION, type Manifest, type ManifestModules } from '../protocol/manifest.ts';
+import {
+  FORMAT_VERSION,
+  healthBefore,
+  settingsBefore,
+  type Manifest,
+  type ManifestModules,
+} from '../protocol/manifest.ts';
 import { MAPS_LINK, toMapName, toStoredMap } from '../protocol/source-map.ts';
 import { collectAssets } from './assets.ts';
 import { createBuildCommands, type BuildCommands } from './build-commands.ts';
@@ -216,11 +222,16 @@ async function describe(described: Description): Promise<Manifest> {
       drainTimeoutMs: config.drainTimeoutMs,
       quiesceTimeoutMs: config.quiesceTimeoutMs,
       probationMs: config.probationMs,
-      health: config.health ?? null,
+      health: config.health === undefined ? null : { ...healthBefore, ...config.health },
       envFile: config.envFile ?? null,
       keep: config.keep,
       upgraded: config.upgraded,
-      policy: { maxRetained: config.policy.maxRetained, maxRssMib: config.policy.maxRssMib ?? null },
+      policy: {
+        maxRetained: config.policy.maxRetained,
+        maxRssMib: config.policy.maxRssMib ?? null,
+        probation: config.policy.probation,
+      },
+      hooks: { ...settingsBefore.hooks, ...config.hooks },
       shared: config.shared,
     },
   };

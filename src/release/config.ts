@@ -7,13 +7,15 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { MidflightError } from '../errors.ts';
-import { stopSignals, WORKERS_MAX } from '../protocol/manifest.ts';
+import { probationPolicies, stopSignals, WORKERS_MAX } from '../protocol/manifest.ts';
 
 /** Longest time that any single wait may be given. */
 export const TIMEOUT_MS_MAX = 3_600_000;
 /** More of a value than this explains nothing. */
 const GIVEN_LENGTH_MAX = 60;
 const RETAINED_MAX = 1_000;
+/** A service that is ill that often is ill. */
+const FAILURES_MAX = 100;
 /** Less than a Node process has that does nothing. */
 const RSS_MIB_MIN = 16;
 const RSS_MIB_MAX = 1_048_576;
@@ -22,10 +24,23 @@ const timeoutMs = (fallback: number): z.ZodDefault<z.ZodNumber> =>
   z.number().int().min(0).max(TIMEOUT_MS_MAX).default(fallback);
 
 const healthSchema = z.strictObject({
-  path: z.string().startsWith('/'),
+  path: z.string().startsWith('/').optional(),
+  /** An address that the app listens on. */
+  tcp: z.string().optional(),
+  /** A shell command. */
+  command: z.string().min(1).optional(),
   timeoutMs: timeoutMs(5_000),
-  /** Time between two checks during probation. */
+  /** Time between two checks. */
   intervalMs: z.number().int().min(50).max(TIMEOUT_MS_MAX).default(500),
+  /** So many in a row are one too many. */
+  failures: z.number().int().min(1).max(FAILURES_MAX).default(1),
+});
+
+const hooksSchema = z.strictObject({
+  beforeApply: z.string().min(1).optional(),
+  afterCommit: z.string().min(1).optional(),
+  afterRollback: z.string().min(1).optional(),
+  timeoutMs: timeoutMs(60_000),
 });
 
 /** `auto`: as many as the machine that builds the release lets run beside each other. */
@@ -38,6 +53,9 @@ const policySchema = z.strictObject({
   maxRetained: z.number().int().min(1).max(RETAINED_MAX).default(8),
   /** A worker that has more in memory than this, and fresh processes take over. */
   maxRssMib: z.number().int().min(RSS_MIB_MIN).max(RSS_MIB_MAX).optional(),
+  /** `compare`: a release that serves worse than the one before goes back. `strict`: so does one of which that is not known.
+   *  `faults`: only crashes, uncaught errors and failed health checks count. */
+  probation: z.enum(probationPolicies).default('compare'),
 });
 
 const readySchema = z.union(
@@ -104,6 +122,7 @@ export const configSchema = z.strictObject({
   shared: z.array(z.string()).default([]),
   upgraded: upgradedSchema.prefault({}),
   policy: policySchema.prefault({}),
+  hooks: hooksSchema.prefault({}),
 });
 
 /** The configuration with every default filled in. */
@@ -154,7 +173,12 @@ export function parseConfig(value: unknown, name: string): Config {
   return result.data;
 }
 
-function findContradiction({ command, listen, ready, stopSignal }: Config): string | null {
+function findContradiction({ command, listen, ready, stopSignal, health, policy }: Config): string | null {
+  const kinds = [health?.path, health?.tcp, health?.command].filter((kind) => kind !== undefined);
+  if (health !== undefined && kinds.length > 1)
+    return '"health" is one of "path", "tcp" and "command"; leave the others out';
+  if (policy.probation === 'strict' && command !== undefined)
+    return '"policy.probation": "strict" is for Node apps: of a program nobody knows how it answers';
   if (command !== undefined) {
     if (listen.length === 0)
       return '"command" needs "listen", the addresses to bind for it, such as ["127.0.0.1:8080"]';

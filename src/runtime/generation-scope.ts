@@ -4,6 +4,7 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ServiceMeter } from './service-meter.ts';
 
 /** `preparing → current → previous → retired`; `preparing → aborted`; a rollback takes `previous → current` and `current → aborted`. */
 export type GenerationStatus = 'preparing' | 'current' | 'previous' | 'retired' | 'aborted';
@@ -14,6 +15,8 @@ export interface GenerationScope {
   status: GenerationStatus;
   /** Requests that this generation is answering now. */
   inFlightCount: number;
+  /** How it serves, where somebody wants to know. */
+  readonly meter?: ServiceMeter;
 }
 
 const storage = new AsyncLocalStorage<GenerationScope>();

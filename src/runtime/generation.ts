@@ -10,6 +10,8 @@ import type { HotModuleOptions } from './hot-module.ts';
 import { createModuleGraph, type ModuleContext, type ModuleGraph } from './module-graph.ts';
 import type { ModuleInstance } from './module-instance.ts';
 import { createModuleLife, type ModuleLife, type ModuleLifeOptions } from './module-life.ts';
+import type { Patient } from './health.ts';
+import { ServiceMeter } from './service-meter.ts';
 import { ModuleLives } from './module-lives.ts';
 import { runAsModule, type ModuleOrigin } from './origin.ts';
 
@@ -51,6 +53,7 @@ export function createGeneration(options: GenerationOptions): Generation {
     release: release.id,
     status: 'preparing',
     inFlightCount: 0,
+    meter: new ServiceMeter(),
   };
   const contexts = createContexts();
   const graph: ModuleGraph = createModuleGraph({
@@ -156,6 +159,11 @@ export async function evaluateGeneration({ scope, graph }: Generation): Promise<
     await graph.load();
     await graph.evaluate();
   });
+}
+
+/** It, as its health is asked. */
+export function toPatient({ scope, graph }: Generation): Patient {
+  return { scope, namespace: () => graph.namespace(graph.entry) };
 }
 
 /** True when the generation has the very module instance that `origin` names. */

@@ -37,6 +37,8 @@ export interface Generations {
   /** The current generation has passed; resolves when the one before has ended. */
   prove(generation: number, drainTimeoutMs: number): Promise<void>;
   checkHealth(health: HealthCheck): Promise<void>;
+  /** One that is there still, or is being prepared. */
+  scopeOf(generation: number): GenerationScope | null;
   /** The process will be asked to end: from now on its code may. */
   leave(): void;
   /** Resolves when no request is in flight, or at the deadline. */

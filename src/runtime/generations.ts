@@ -30,6 +30,7 @@ import {
   notifyAccepted,
   rootsOf,
   sharesOrigin,
+  toPatient,
   toUpdates,
   type Generation,
 } from './generation.ts';
@@ -289,7 +290,11 @@ class ProcessGenerations implements Generations {
   }
 
   async checkHealth(health: HealthCheck): Promise<void> {
-    if (this.#current !== null) await checkHealth(this.servers, this.#current.scope, health);
+    if (this.#current !== null) await checkHealth(this.servers, toPatient(this.#current), health);
+  }
+
+  scopeOf(number: number): GenerationScope | null {
+    return this.#all().find(({ scope }) => scope.generation === number)?.scope ?? null;
   }
 
   leave(): void {
@@ -357,6 +362,7 @@ class ProcessGenerations implements Generations {
       throw error;
     }
     this.#current = next;
+    next.scope.meter?.begin();
     next.graph.adopt();
     this.#retirement.noticeStatus();
   }

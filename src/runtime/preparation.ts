@@ -10,8 +10,8 @@
 
 import { MidflightError } from '../errors.ts';
 import { toErrorReport, toWorkerError, type PrepareOptions as PrepareMessage } from '../protocol/messages.ts';
-import { evaluateGeneration, type Generation } from './generation.ts';
-import { checkHealth } from './health.ts';
+import { evaluateGeneration, toPatient, type Generation } from './generation.ts';
+import { becomeHealthy } from './health.ts';
 import type { LoadedRelease } from './loaded-release.ts';
 import { toAddressKey } from './servers/listen-address.ts';
 import type { ServerAdoption } from './servers/server-adoption.ts';
@@ -69,14 +69,18 @@ export class Preparation {
 
   async #becomeReady(servers: ServerAdoption): Promise<string[]> {
     const { ready, readyTimeoutMs, health } = this.options;
-    if (ready === 'load') return [];
     const { scope } = this.generation;
+    const patient = toPatient(this.generation);
+    if (ready === 'load') {
+      if (health !== null) await becomeHealthy(servers, patient, { ...health, path: null, tcp: null });
+      return [];
+    }
     const result = await servers.whenListening(scope, { timeoutMs: readyTimeoutMs });
     if (result.status !== 'listening') {
       throw new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [readyTimeoutMs, 'no server of it listens']);
     }
-    if (health !== null) await checkHealth(servers, scope, health);
-    else await servers.warmUp(scope);
+    if (health !== null) await becomeHealthy(servers, patient, health);
+    if (health?.path == null) await servers.warmUp(scope);
     return result.listening.map(toAddressKey);
   }
 }

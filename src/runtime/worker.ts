@@ -4,11 +4,14 @@ import path from 'node:path';
 import {
   toErrorReport,
   type CarryReport,
+  type DoorAnswer,
   type DrainAnswer,
   type ProveAnswer,
+  type SampleAnswer,
   type WorkerRequest,
   type WorkerStatus,
 } from '../protocol/messages.ts';
+import { emptySample } from '../protocol/service-sample.ts';
 import { protocols } from '../protocol/versions.ts';
 import { openChannel } from './channel.ts';
 import { createGenerations } from './generations.ts';
@@ -17,6 +20,8 @@ import { readRelease } from './loaded-release.ts';
 import { waitAsOrphan } from './orphan.ts';
 import { carryKinds } from './servers/carry-kind.ts';
 import type { ListenerHandle } from './servers/listener-source.ts';
+import { watchService } from './watch-service.ts';
+import type { Door } from './servers/private-door.ts';
 import { createStatePassing } from './state-passing.ts';
 
 /** A request that was sent right after its connection was made has come by then. */
@@ -129,6 +134,13 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       return giveAway(request);
     case 'status':
       return toStatus();
+    case 'sample':
+      return toSample();
+    case 'openDoor':
+      return openDoor(request.generation);
+    case 'closeDoor':
+      door?.handle.close();
+      return null;
     case 'states':
       return generations.states.names();
     case 'receiveState':
@@ -172,6 +184,20 @@ async function prove(request: WorkerRequest & { type: 'prove' }): Promise<ProveA
   return { retainedCount };
 }
 
+let door: Door | null = null;
+
+function openDoor(generation: number): DoorAnswer {
+  const scope = generations.scopeOf(generation);
+  door?.handle.close();
+  door = scope && generations.servers.openDoor(scope);
+  return { port: door?.port ?? null };
+}
+
+function toSample(): SampleAnswer {
+  const scope = generations.current();
+  return { generation: scope?.generation ?? 0, sample: scope?.meter?.sample() ?? emptySample };
+}
+
 function toStatus(): WorkerStatus {
   const scope = generations.current();
   const { inFlightCount, openCount, upgradedCount } = generations.servers.counts();
@@ -188,4 +214,5 @@ function toStatus(): WorkerStatus {
   };
 }
 
+watchService(() => generations.current());
 channel.emit({ type: 'hello', protocol: protocols.worker, pid: process.pid });

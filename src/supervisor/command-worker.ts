@@ -2,10 +2,13 @@
 
 import { statSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
+import type { HealthSettings } from '../protocol/manifest.ts';
 import type { HealthCheck } from '../protocol/messages.ts';
 import { toEnvironment } from './node-worker.ts';
 import { describeExit, type HostedProcess, type ProcessHost, type RunnableRelease } from './process-host.ts';
+import { parseListenTarget } from './listeners.ts';
 import { findChild } from './process-tree.ts';
 import { hasPerl, toProgramCommandLine } from './program-parent.ts';
 import { openReadiness, toProbeTarget, type Readiness } from './readiness.ts';
@@ -38,7 +41,7 @@ export async function spawnCommandWorker(options: CommandOptions): Promise<Comma
       const mainPid = await becomeReady(hosted, options.release, readiness);
       const worker = toCommandWorker(hosted, options.release, mainPid);
       const { health } = options.release.manifest.settings;
-      if (health !== null) await worker.checkHealth(health);
+      if (health !== null) await becomeHealthy(worker, health);
       return worker;
     } catch (error) {
       hosted.kill('SIGKILL');
@@ -61,18 +64,36 @@ export function toCommandWorker(
     kind: 'command',
     // That of the program, not of its parent.
     pid: mainPid ?? (hasPerl() ? findChild(hosted.pid) : null) ?? hosted.pid,
-    async checkHealth({ path: at, timeoutMs }) {
-      const target = await toProbeTarget(sockets, hosted.pid);
-      const { isServing, seen } = await probeServing({
-        target,
-        path: at,
-        pid: hosted.pid,
-        timeoutMs,
-        until: 'answered',
-      });
-      if (!isServing) throw new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', [at, seen]);
+    async checkHealth({ path: at, tcp = null, timeoutMs }) {
+      const { pid } = hosted;
+      if (tcp !== null) {
+        const target = parseListenTarget(tcp, 0);
+        const { isServing, seen } = await probeServing({
+          target,
+          path: null,
+          pid,
+          timeoutMs,
+          until: 'answered',
+        });
+        if (!isServing) throw new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', [`of ${tcp}`, seen]);
+      }
+      if (at === null) return;
+      const target = await toProbeTarget(sockets, pid);
+      const { isServing, seen } = await probeServing({ target, path: at, pid, timeoutMs, until: 'answered' });
+      if (!isServing) throw new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', [`GET ${at}`, seen]);
     },
   };
+}
+
+async function becomeHealthy(worker: CommandWorker, health: HealthSettings): Promise<void> {
+  for (let left = health.failures; ; left--) {
+    try {
+      return await worker.checkHealth(health);
+    } catch (error) {
+      if (left <= 1) throw error;
+      await sleep(health.intervalMs);
+    }
+  }
 }
 
 async function spawnProgram(

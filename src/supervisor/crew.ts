@@ -1,6 +1,7 @@
 /** The processes that run one release as one generation, and what is asked of all of them together. */
 
 import type { PrepareAnswer } from '../protocol/messages.ts';
+import { becomeHealthyByCommand, toHealthCheck } from './health-check.ts';
 import type { RunnableRelease } from './process-host.ts';
 import { ask, type Worker } from './worker.ts';
 
@@ -61,8 +62,9 @@ export function leaveCrew(member: Member): void {
   member.crew = null;
 }
 
+/** Loads and evaluates the release beside what the worker runs. Errors: why it could not, or ERR_MIDFLIGHT_HEALTH_FAILED. */
 export async function prepare(member: Member, { release, generation }: Crew): Promise<PrepareAnswer> {
-  const { ready, readyTimeoutMs, health } = release.manifest.settings;
+  const { ready, readyTimeoutMs } = release.manifest.settings;
   const answer = await ask(member.worker, {
     type: 'prepare',
     options: {
@@ -70,9 +72,10 @@ export async function prepare(member: Member, { release, generation }: Crew): Pr
       generation,
       ready: ready === 'load' ? ready : 'listen',
       readyTimeoutMs,
-      health: health === null ? null : { path: health.path, timeoutMs: health.timeoutMs },
+      health: toHealthCheck(member.worker, release),
     },
   });
+  await becomeHealthyByCommand(member.worker, release, generation);
   return answer as PrepareAnswer;
 }
 

@@ -13,6 +13,7 @@ import {
   type Crew,
   type Member,
 } from './crew.ts';
+import { becomeHealthyByCommand } from './health-check.ts';
 import type { Roster } from './roster.ts';
 import type { StateHandover, Succession } from './state-handover.ts';
 import type { Worker } from './worker.ts';
@@ -42,8 +43,10 @@ export function createLauncher({ env, roster, states, onEvent, onExit }: Launche
   async function launch(crew: Crew, predecessor?: Member): Promise<Member> {
     const member = await spawn(crew);
     const { worker } = member;
-    if (worker.kind === 'command') return member;
+    const { release, generation } = crew;
     try {
+      if (worker.kind === 'command') await becomeHealthyByCommand(worker, release, generation);
+      if (worker.kind === 'command') return member;
       if (predecessor !== undefined) await states.early({ from: predecessor, to: member });
       await prepare(member, crew);
     } catch (error) {

@@ -28,7 +28,8 @@ const UNIX_ACCEPT_MS = 200;
 
 export interface ProbeOptions {
   readonly target: ListenTarget;
-  readonly path: string;
+  /** Null where it is enough that the tree takes the connection. */
+  readonly path: string | null;
   /** The process whose tree has to answer. */
   readonly pid: number;
   readonly timeoutMs: number;
@@ -52,7 +53,7 @@ export async function probeServing(options: ProbeOptions): Promise<ProbeOutcome>
   const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   const found = new AbortController();
   const both = AbortSignal.any([signal, found.signal]);
-  let seen = `GET ${options.path} was not answered`;
+  let seen = options.path === null ? 'nobody took a connection' : `GET ${options.path} was not answered`;
   let isServing = false;
   const repeat = async (): Promise<void> => {
     while (!both.aborted) {
@@ -73,6 +74,7 @@ async function probeOnce(options: ProbeOptions, signal: AbortSignal): Promise<Pr
   const socket = addAbortSignal(signal, connect(target));
   try {
     await once(socket, 'connect');
+    if (path === null) return await probeTaken(options, { socket, before, signal });
     const host = toHost(target);
     socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: midflight\r\nConnection: close\r\n`);
     const isOurs = await waitForOwner(options, { socket, before, signal });
@@ -93,6 +95,12 @@ async function probeOnce(options: ProbeOptions, signal: AbortSignal): Promise<Pr
   } finally {
     socket.destroy();
   }
+}
+
+async function probeTaken(options: ProbeOptions, held: HeldRequest): Promise<ProbeOutcome> {
+  const isOurs = await waitForOwner(options, held);
+  const seen = isOurs ? 'the connection was taken' : 'only other processes accepted the connections';
+  return { isServing: isOurs, isAnswered: isOurs, seen };
 }
 
 function connect(target: ListenTarget): Socket {

@@ -15,6 +15,7 @@ import type { CrashReport, Crashes } from './crashes.ts';
 import { resumeAll, type Crew } from './crew.ts';
 import { goBack, warmRelease, type WentBack } from './going-back.ts';
 import { handoff } from './handoff.ts';
+import { checkHealthOf } from './health-check.ts';
 import { createLauncher, type Launcher } from './launcher.ts';
 import { watchMemory, type Watched } from './memory-watch.ts';
 import type { Notebook } from './notebook.ts';
@@ -197,10 +198,7 @@ function toWatched({ generation, members, release }: Crew): Watched {
   return { generation, pids, maxRssMib: release.manifest.settings.policy.maxRssMib };
 }
 
-async function checkHealth(crew: Crew): Promise<void> {
-  const { health } = crew.release.manifest.settings;
-  if (health === null) return;
-  const check = { path: health.path, timeoutMs: health.timeoutMs };
-  const serving = [...crew.members].filter(({ state }) => state === 'serving');
-  await Promise.all(serving.map(({ worker }) => ask(worker, { type: 'health', health: check })));
+async function checkHealth({ members, release, generation }: Crew): Promise<void> {
+  const serving = [...members].filter(({ state }) => state === 'serving');
+  await Promise.all(serving.map(async ({ worker }) => checkHealthOf(worker, release, generation)));
 }

@@ -14,7 +14,7 @@ test('the reference of plan rules has each code that the code gives, in order, w
     (row) => `${row['code']} ${row['path']}`,
   );
   const given = sources.flatMap((source) =>
-    [...source.matchAll(/code: '(MF\d{4})',\s*path: (?:'(\w+)'|asked)/g)].map(
+    [...source.matchAll(/code: '(MF[0-3]\d{3})',\s*path: (?:'(\w+)'|asked)/g)].map(
       ([, code, path = 'as asked']) => `${code} ${path}`,
     ),
   );
@@ -23,10 +23,19 @@ test('the reference of plan rules has each code that the code gives, in order, w
 
 test('no code of a rule is given in a way that the reference would not notice', () => {
   const mentioned = new Set(
-    sources.flatMap((source) => source.match(/'MF\d{4}'/g) ?? []).map((code) => code.slice(1, -1)),
+    sources.flatMap((source) => source.match(/'MF[0-3]\d{3}'/g) ?? []).map((code) => code.slice(1, -1)),
   );
   const documented = readTable(text, ['code', 'what differs', 'path']).map((row) => row['code']);
   assert.deepEqual(documented, [...mentioned].toSorted());
+});
+
+test('the reference has each code by which releases are compared in probation', () => {
+  const given = readText('src/deploy/compare-samples.ts').match(/'MF4\d{3}'/g) ?? [];
+  const documented = readTable(readSection(text, '## Probation'), ['code', 'compared']);
+  assert.deepEqual(
+    documented.map((row) => `'${row['code']}'`),
+    [...new Set(given)].toSorted(),
+  );
 });
 
 test('the reference of plan rules has the steps of each path with their undo', () => {

@@ -100,7 +100,8 @@ const plain: Manifest = {
     keep: 10,
     shared: [],
     upgraded: { policy: 'carry', spreadMs: 10_000 },
-    policy: { maxRetained: 8, maxRssMib: null },
+    policy: { maxRetained: 8, maxRssMib: null, probation: 'compare' },
+    hooks: { beforeApply: null, afterCommit: null, afterRollback: null, timeoutMs: 60_000 },
   },
 };
 

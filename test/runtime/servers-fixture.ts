@@ -10,6 +10,7 @@ import {
   type ServerAdoption,
 } from '../../src/runtime/servers/adoption.ts';
 import type { TcpListenAddress } from '../../src/runtime/servers/listen-address.ts';
+import { ServiceMeter } from '../../src/runtime/service-meter.ts';
 import { createLocalListenerSource } from '../../src/runtime/servers/listener-source.ts';
 
 let generationCount = 0;
@@ -21,6 +22,7 @@ export function createScope(): GenerationScope {
     release: `r${generationCount}`,
     status: 'preparing',
     inFlightCount: 0,
+    meter: new ServiceMeter(),
   };
 }
 
@@ -51,6 +53,7 @@ export function createWorld(source: ListenerSource = createLocalListenerSource()
       adoption.commit(scope);
       if (current) current.status = 'previous';
       scope.status = 'current';
+      scope.meter?.begin();
       current = scope;
     },
     async deploy(evaluate) {

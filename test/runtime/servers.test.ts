@@ -220,8 +220,12 @@ test('probe asks the servers of a generation that is not public', async () => {
   );
   assert.deepEqual(await world.adoption.probe(two, { path: '/health', timeoutMs: 2000 }), {
     statusCode: 204,
+    body: '',
   });
-  assert.deepEqual(await world.adoption.probe(two, { path: '/x', timeoutMs: 2000 }), { statusCode: 404 });
+  assert.deepEqual(await world.adoption.probe(two, { path: '/x', timeoutMs: 2000 }), {
+    statusCode: 404,
+    body: '',
+  });
 });
 
 test('probe fails when nothing answers in time', async () => {

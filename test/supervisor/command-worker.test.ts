@@ -5,6 +5,7 @@ import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { healthBefore } from '../../src/protocol/manifest.ts';
 import type { Ready } from '../../src/protocol/manifest.ts';
 import { createPrograms, toServer, type Programs } from '../support/programs.ts';
 
@@ -94,7 +95,7 @@ test('a program that answers 503 is not ready, and the error says so', async (t)
 test('a program that fails its health check does not take over', async (t) => {
   const programs = createPrograms(t);
   const command = toServer('response.statusCode = 500; response.end();');
-  const settings = { health: { path: '/health', timeoutMs: 1_500, intervalMs: 100 } };
+  const settings = { health: { ...healthBefore, path: '/health', timeoutMs: 1_500 } };
   await assert.rejects(programs.start({ command, settings }), {
     code: 'ERR_MIDFLIGHT_HEALTH_FAILED',
     message: /GET \/health was answered by 500/,
@@ -106,7 +107,7 @@ test('a program whose children serve is seen to, by its polling and by its answe
   const [node = '', flag = '', code = ''] = toServer('response.end(String(process.ppid));');
   const child = [flag, code].map((word) => JSON.stringify(word)).join(', ');
   const parent = `require('node:child_process').spawn(${JSON.stringify(node)}, [${child}], { stdio: ['ignore', 'inherit', 'inherit', 3] }); setInterval(() => {}, 1_000);`;
-  const settings = { health: { path: '/', timeoutMs: 5_000, intervalMs: 100 } };
+  const settings = { health: { ...healthBefore, path: '/' } };
   const startedAt = performance.now();
   const worker = await programs.start({ command: [node, flag, parent], settings });
   assert.ok(performance.now() - startedAt < 1_900, 'it counts as ready by being old only');

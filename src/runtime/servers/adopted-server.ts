@@ -16,6 +16,7 @@ import { currentOrigin, type Origin } from '../origin.ts';
 import type { CarryGiver } from './carry-giver.ts';
 import type { ConnectionHold } from './connection-hold.ts';
 import { endEventStream } from './event-stream.ts';
+import { kStartedUs, nowUs } from '../service-meter.ts';
 import { type AnyResponse, Http1Exchanges, kSince, kWork } from './http1-exchanges.ts';
 import { Http2Sessions, type Http2Session, type Http2Stream } from './http2-sessions.ts';
 import type { Hub } from './hub.ts';
@@ -28,7 +29,6 @@ import {
   type InternalSocket,
   stopConnectionsChecking,
 } from './node-internals.ts';
-import { secondsNow } from './seconds-now.ts';
 import { isTls, type ServerKind, toServerKind } from './server-kind.ts';
 import { StandInHandle } from './stand-in-handle.ts';
 import { bequeathConnections, guardConnections } from './superseded-connections.ts';
@@ -74,7 +74,7 @@ export class AdoptedServer {
   readonly #isTls: boolean;
   #standIn: StandInHandle | null = null;
   readonly #emit: Emit;
-  #onWorkEnd: () => void;
+  #onWorkEnd: (this: AnyResponse | Http2Stream) => void;
 
   constructor(server: InternalServer, scope: GenerationScope, service: Service) {
     this.server = server;
@@ -254,7 +254,9 @@ export class AdoptedServer {
     if (response.stream === undefined) {
       const isPipelined = request.socket._httpMessage !== response;
       response[kWork] = this.scope;
-      response[kSince] = secondsNow();
+      const nowMs = performance.now();
+      response[kSince] = Math.trunc(nowMs / 1_000);
+      response[kStartedUs] = (nowMs * 1_000) | 0;
       this.scope.inFlightCount++;
       this.hub?.sessions.follow(request.url, response, this);
       if (this.#isLame()) this.http1.leave(request.socket, response, isPipelined);
@@ -362,6 +364,7 @@ export class AdoptedServer {
   #answerStream(values: unknown[]): boolean {
     const [stream, headers] = values as [Http2Stream, Record<string, string>];
     this.scope.inFlightCount++;
+    stream[kStartedUs] = nowUs();
     stream.on('close', this.#onWorkEnd);
     this.http2.addStream(stream, headers, this.scope);
     this.#service.hold?.onStream(this, stream);
@@ -378,9 +381,11 @@ function toAddressType(family: string | undefined): number {
 }
 
 /** One function for all work of a scope, so that a request needs no closure of its own. */
-function toWorkEnd(scope: GenerationScope): () => void {
-  return () => {
+function toWorkEnd(scope: GenerationScope): (this: AnyResponse | Http2Stream) => void {
+  const { meter } = scope;
+  return function () {
     scope.inFlightCount--;
+    meter?.noteAnswer(this);
   };
 }
 

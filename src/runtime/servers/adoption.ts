@@ -31,12 +31,19 @@ import {
 } from './drain-servers.ts';
 import type { Hub } from './hub.ts';
 import { Hubs } from './hubs.ts';
-import type { ListenAddress } from './listen-address.ts';
+import { isAddress, type ListenAddress } from './listen-address.ts';
 import { describeKept } from './kept-sockets.ts';
 import type { ListenerSource } from './listener-source.ts';
 import { countWork, pinsOf, toOpenWork, type WorkCounts } from './open-work.ts';
 import type { InternalSocket } from './node-internals.ts';
-import { type ProbeAnswer, type ProbeOptions, probeServer } from './probe-server.ts';
+import { type Door, openDoor } from './private-door.ts';
+import {
+  type ConnectOptions,
+  connectToServer,
+  type ProbeAnswer,
+  type ProbeOptions,
+  probeServer,
+} from './probe-server.ts';
 import type { GiveAwayOptions, ServerAdoption } from './server-adoption.ts';
 import { warmUpHttp } from './warm-up.ts';
 import { type ListeningResult, type WaitOptions, whenReady } from './when-ready.ts';
@@ -246,9 +253,29 @@ class Adoption implements ServerAdoption {
   }
 
   async probe(scope: GenerationScope, options: ProbeOptions): Promise<ProbeAnswer> {
-    const servers = this.#hubs.of(scope).map((hub) => hub.servers.get(scope));
-    const server = servers.find((each) => each !== undefined && each.kind !== 'net');
-    return probeServer(server, options);
+    return probeServer(
+      this.#serversOf(scope).find(({ kind }) => kind !== 'net'),
+      options,
+    );
+  }
+
+  async connect(
+    scope: GenerationScope,
+    { address, ...options }: ConnectOptions & { readonly address: string },
+  ): Promise<string | null> {
+    const hub = this.#hubs.of(scope).find(({ listening }) => isAddress(listening, address));
+    const server = hub?.servers.get(scope);
+    return server === undefined ? 'no server of it listens there' : connectToServer(server, options);
+  }
+
+  openDoor(scope: GenerationScope): Door | null {
+    const servers = this.#serversOf(scope);
+    const server = servers.find(({ kind }) => kind !== 'net') ?? servers[0];
+    return server === undefined ? null : openDoor(server, 'everybody');
+  }
+
+  #serversOf(scope: GenerationScope): AdoptedServer[] {
+    return this.#hubs.of(scope).flatMap((hub) => hub.servers.get(scope) ?? []);
   }
 
   async warmUp(scope: GenerationScope): Promise<void> {

@@ -8,6 +8,7 @@
  */
 
 import type { GenerationScope } from '../generation-scope.ts';
+import type { kStartedUs } from '../service-meter.ts';
 import { isEventStream, type StreamedResponse } from './event-stream.ts';
 import { lameResponse, unlameResponse } from './lame-response.ts';
 import {
@@ -26,6 +27,7 @@ export interface AnyResponse extends InternalResponse, StreamedResponse {
   readonly req?: InternalRequest;
   [kWork]?: GenerationScope;
   [kSince]?: number;
+  [kStartedUs]?: number;
   readonly stream?: unknown;
   statusCode: number;
   writeContinue(): void;
@@ -69,11 +71,15 @@ export class Http1Exchanges {
   }
 
   /** A response that waits behind another is not told when the connection breaks, so the socket is asked too. */
-  countPipelined(socket: InternalSocket, response: AnyResponse, onWorkEnd: () => void): void {
-    let onEnd: (() => void) | null = onWorkEnd;
+  countPipelined(
+    socket: InternalSocket,
+    response: AnyResponse,
+    onWorkEnd: (this: AnyResponse) => void,
+  ): void {
+    let onEnd: ((this: AnyResponse) => void) | null = onWorkEnd;
     const end = (): void => {
       socket.removeListener('close', end);
-      onEnd?.();
+      onEnd?.call(response);
       onEnd = null;
     };
     response.on('close', end);

@@ -15,6 +15,7 @@ import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenerationScope } from '../generation-scope.ts';
+import type { kStartedUs } from '../service-meter.ts';
 import { isEventSource, isHttp2EventStream } from './event-stream.ts';
 import type { OpenRequest } from './open-work.ts';
 import { secondsNow } from './seconds-now.ts';
@@ -37,6 +38,8 @@ export interface Http2Session extends EventEmitter {
 export interface Http2Stream extends EventEmitter {
   readonly session?: Http2Session;
   readonly destroyed: boolean;
+  readonly rstCode?: number;
+  [kStartedUs]?: number;
   readonly sentHeaders?: Readonly<Record<string, unknown>>;
   write(...values: unknown[]): boolean;
   end(...values: unknown[]): unknown;

@@ -28,6 +28,12 @@ export function toAddressKey(address: ListenAddress): string {
   return address.ipv6Only ? `${numbered}!6` : numbered;
 }
 
+/** Whether `text`, such as `127.0.0.1:8080`, `:8080` or `unix:/path`, means it; the host is not looked at, as it has many names. */
+export function isAddress(address: ListenAddress, text: string): boolean {
+  if (address.kind === 'unix') return text === `unix:${address.path}`;
+  return !text.startsWith('unix:') && text.endsWith(`:${address.port}`);
+}
+
 /** True when the kernel would not let both listen. Needed because two sockets that are only bound don't conflict yet. */
 export function isConflict(one: ListenAddress, other: ListenAddress): boolean {
   if (one.kind === 'unix' || other.kind === 'unix') {

@@ -98,6 +98,7 @@ export interface HttpParser {
 export interface InternalRequest extends EventEmitter {
   readonly method?: string;
   readonly url?: string;
+  readonly socket: InternalSocket | null;
   /** It has arrived whole. */
   readonly complete: boolean;
   readonly headers: Readonly<Record<string, string | undefined>>;

@@ -1,13 +1,15 @@
 /** One HTTP GET to a server that may not be public yet, over a loopback connection that only this process knows. */
 
 import http from 'node:http';
-import type { Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 
 import { MidflightError } from '../../errors.ts';
 import type { AdoptedServer } from './adopted-server.ts';
-import { deliver } from './hub.ts';
-import { type ClientHandle, internalNet, type ListenerHandle, type SocketName } from './node-internals.ts';
+import { type Door, openDoor } from './private-door.ts';
 import { isTls } from './server-kind.ts';
+
+const BODY_LENGTH_MAX = 512;
 
 export interface ProbeOptions {
   readonly path: string;
@@ -16,6 +18,8 @@ export interface ProbeOptions {
 
 export interface ProbeAnswer {
   readonly statusCode: number;
+  /** Its beginning. */
+  readonly body: string;
 }
 
 /** Errors: ERR_MIDFLIGHT_HEALTH_FAILED without an HTTP server, without an answer in time, or when the connection breaks. */
@@ -24,10 +28,10 @@ export async function probeServer(
   options: ProbeOptions,
 ): Promise<ProbeAnswer> {
   const fail = (reason: string, cause?: unknown): MidflightError =>
-    new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', [options.path, reason], { cause });
+    new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', [`GET ${options.path}`, reason], { cause });
   if (server === undefined) throw fail('no HTTP server listens');
   const signal = AbortSignal.timeout(options.timeoutMs);
-  const door = openDoor(server);
+  const door = openDoor(server, 'admitted');
   try {
     return await ask(server, door, options.path, signal);
   } catch (error) {
@@ -36,51 +40,6 @@ export async function probeServer(
   } finally {
     door.handle.close();
   }
-}
-
-interface Door {
-  readonly handle: ListenerHandle;
-  readonly port: number;
-  /** Lets the connection from this local port in. Any other process that connects is turned away. */
-  admit(port: number): void;
-}
-
-interface PeerHandle extends ClientHandle {
-  getpeername(out: SocketName): number;
-}
-
-function openDoor(server: AdoptedServer): Door {
-  const handle = internalNet._createServerHandle('127.0.0.1', 0, 4);
-  if (typeof handle === 'number') throw new Error(`can't bind to 127.0.0.1: errno ${handle}`);
-  const waiting = new Map<number, PeerHandle>();
-  let admitted: number | undefined;
-  const match = (): void => {
-    const client = admitted === undefined ? undefined : waiting.get(admitted);
-    if (client === undefined) return;
-    for (const [port, other] of waiting) if (port !== admitted) other.close();
-    waiting.clear();
-    deliver(server, 0, client);
-  };
-  handle.onconnection = (errno, client) => {
-    if (errno !== 0) return;
-    waiting.set(
-      nameOf((name) => (client as PeerHandle).getpeername(name)),
-      client as PeerHandle,
-    );
-    match();
-  };
-  handle.listen(1);
-  const admit = (port: number): void => {
-    admitted = port;
-    match();
-  };
-  return { handle, port: nameOf((name) => handle.getsockname?.(name)), admit };
-}
-
-function nameOf(read: (name: SocketName) => unknown): number {
-  const name: SocketName = {};
-  read(name);
-  return name.port ?? 0;
 }
 
 async function ask(
@@ -100,10 +59,19 @@ async function ask(
     request.on('error', reject);
     request.on('response', (response) => {
       response.on('error', reject);
-      response.on('end', () => resolve({ statusCode: response.statusCode ?? 0 }));
-      response.resume();
+      const body = readBeginning(response);
+      response.on('end', () => resolve({ statusCode: response.statusCode ?? 0, body: body() }));
     });
   });
+}
+
+/** Reads all of it, and keeps what begins it. */
+function readBeginning(stream: Readable): () => string {
+  let text = '';
+  stream.on('data', (chunk: Buffer) => {
+    if (text.length < BODY_LENGTH_MAX) text += chunk.toString();
+  });
+  return () => text.slice(0, BODY_LENGTH_MAX);
 }
 
 interface Http2Question {
@@ -124,8 +92,8 @@ async function askHttp2({ isSecure, door, path, signal }: Http2Question): Promis
       const stream = session.request({ ':path': path }, { signal });
       stream.on('error', reject);
       stream.on('response', (headers) => {
-        stream.on('end', () => resolve({ statusCode: headers[':status'] ?? 0 }));
-        stream.resume();
+        const body = readBeginning(stream);
+        stream.on('end', () => resolve({ statusCode: headers[':status'] ?? 0, body: body() }));
       });
     });
   } finally {
@@ -136,4 +104,32 @@ async function askHttp2({ isSecure, door, path, signal }: Http2Question): Promis
 function admitOnConnect(socket: Socket, door: Door): void {
   if (socket.localPort !== undefined) door.admit(socket.localPort);
   else socket.once('connect', () => door.admit(socket.localPort ?? 0));
+}
+
+export interface ConnectOptions {
+  readonly timeoutMs: number;
+  /** Whoever breaks a connection has done so by then. */
+  readonly keptMs: number;
+}
+
+/** Whether the server takes a connection and keeps it, or says something; else what was seen. */
+export async function connectToServer(
+  server: AdoptedServer,
+  { timeoutMs, keptMs }: ConnectOptions,
+): Promise<string | null> {
+  const door = openDoor(server, 'admitted');
+  const socket = net.connect({ host: '127.0.0.1', port: door.port, timeout: timeoutMs });
+  const { promise, resolve } = Promise.withResolvers<string | null>();
+  socket.on('timeout', () => resolve(`no connection in ${timeoutMs} ms`));
+  socket.on('error', ({ message }) => resolve(message));
+  socket.on('end', () => resolve('the server closed the connection at once'));
+  socket.on('data', () => resolve(null));
+  socket.on('connect', () => setTimeout(() => resolve(null), keptMs).unref());
+  admitOnConnect(socket, door);
+  try {
+    return await promise;
+  } finally {
+    socket.destroy();
+    door.handle.close();
+  }
 }

@@ -10,7 +10,8 @@ import type { Pin } from '../retained.ts';
 import type { DrainOptions, DrainReport, QuietReport } from './drain-servers.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { WorkCounts } from './open-work.ts';
-import type { ProbeAnswer, ProbeOptions } from './probe-server.ts';
+import type { Door } from './private-door.ts';
+import type { ConnectOptions, ProbeAnswer, ProbeOptions } from './probe-server.ts';
 import type { ListeningResult, WaitOptions } from './when-ready.ts';
 
 export interface GiveAwayOptions {
@@ -78,6 +79,13 @@ export interface ServerAdoption {
   listening(scope?: GenerationScope): readonly ListenAddress[];
   /** An HTTP GET that the generation's first HTTP server answers, over a private connection, public or not. */
   probe(scope: GenerationScope, options: ProbeOptions): Promise<ProbeAnswer>;
+  /** Null where the generation's server at `address` takes a connection and keeps it; else what was seen. */
+  connect(
+    scope: GenerationScope,
+    options: ConnectOptions & { readonly address: string },
+  ): Promise<string | null>;
+  /** A private port for all of this machine that leads to the generation's first HTTP server, else to its first; null where it has none. */
+  openDoor(scope: GenerationScope): Door | null;
   /** Has Node answer a request in this process, so that the first client does not wait for what Node compiles then. */
   warmUp(scope: GenerationScope): Promise<void>;
   /** Gives `listen` back to Node. Servers that were adopted stay so. */
