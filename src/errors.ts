@@ -191,6 +191,10 @@ export const catalog = {
     (release) => `There is no release ${release} to go back to; see "midflight history"`,
     2,
   ),
+  ERR_MIDFLIGHT_DEPLOY_UNKNOWN: row(
+    (id) => `No deploy has the number ${id}; "midflight history" lists them`,
+    2,
+  ),
   ERR_MIDFLIGHT_RELEASE_OUTDATED: row(
     (release, commit) =>
       `The release ${release} was built by another version of Midflight, for which its code is not made; deploy ${commit} again`,

@@ -16,6 +16,7 @@ import type { Audit } from '../deploy/audit.ts';
 import type { Actor } from '../deploy/audit-chain.ts';
 import type { DeployCaller, DeployReport, Progress } from '../deploy/deploy-request.ts';
 import { TIMEOUT_MS_MAX } from '../release/config.ts';
+import { toSummarized } from '../deploy/evidence.ts';
 import type { History } from '../deploy/history.ts';
 import { envelopeSchema } from '../release/dsse.ts';
 import { WORKERS_MAX } from '../protocol/manifest.ts';
@@ -145,7 +146,9 @@ function toRoutes({
       deploy: deployer.status(),
     });
   });
-  app.get('/history', (context) => context.json(history.list(limitSchema.parse(context.req.query('limit')))));
+  app.get('/history', (context) =>
+    context.json(history.list(limitSchema.parse(context.req.query('limit'))).map(toSummarized)),
+  );
   app.post('/deploy', async (context) => {
     const { signers, ...request } = deploySchema.parse(await context.req.json());
     const actor = actorOf(context);

@@ -7,6 +7,7 @@ import type { Timings } from '../supervisor/path-parts.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployRun } from './deploy-run.ts';
+import { runHookOf } from './run-hooks.ts';
 
 /** Makes the release current by this path. Errors: ERR_MIDFLIGHT_STOPPING; why it could not, with what was current before. */
 export async function apply(
@@ -15,7 +16,9 @@ export async function apply(
   { release, path }: { readonly release: RunnableRelease; readonly path: 'swap' | 'handoff' | 'restart' },
 ): Promise<void> {
   const { workers, history, tell } = parts;
+  await runHookOf(parts, run, { release, name: 'beforeApply' });
   workers.requireRunning();
+  run.baseline ??= await workers.sample();
   if (path === 'swap') await swapOrHandoff(parts, run, release);
   else if (path === 'handoff') await applyTimed(run, () => workers.handoff(release));
   else await restartOrComeBack(parts, run, release);

@@ -1,9 +1,11 @@
 /** The run of one deploy: what is filled in as it goes. */
 
 import { toFailure } from '../errors.ts';
-import { toErrorReport } from '../protocol/messages.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { ServiceSample } from '../protocol/service-sample.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
+import { outputIn } from '../supervisor/sampling.ts';
 import type { WentBack } from '../supervisor/going-back.ts';
 import type { Workers } from '../supervisor/workers.ts';
 import type { Verified } from '../release/trust.ts';
@@ -11,7 +13,9 @@ import { toEntry } from './admission.ts';
 import type { Actor } from './audit-chain.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployReport } from './deploy-request.ts';
+import { toEvidenceText, type ProbationFigures } from './evidence.ts';
 import type { DeployResult } from './history.ts';
+import type { HookReport } from './hooks.ts';
 
 export interface DeployRun {
   readonly id: number;
@@ -31,6 +35,14 @@ export interface DeployRun {
   reasons: readonly Reason[];
   /** How the release before came back. */
   wentBack: WentBack | null;
+  plan: Plan | null;
+  /** How the release before has served; null where nobody knows. */
+  baseline: ServiceSample | null;
+  /** The last look at how the new one does, beside that. */
+  figures: ProbationFigures | null;
+  readonly hooks: HookReport[];
+  /** What workers had printed when something failed. */
+  output: string;
 }
 
 /** Begins the record of a run; `what` is for whoever has to wait for it. */
@@ -54,6 +66,11 @@ export function beginRun(
     path: 'none',
     reasons: [],
     wentBack: null,
+    plan: null,
+    baseline: null,
+    figures: null,
+    hooks: [],
+    output: '',
   };
 }
 
@@ -65,7 +82,10 @@ export function finishRun(
 ): DeployReport {
   if (outcome.result === 'rejected' && run.path === 'none') run.path = 'rejected';
   const report = toReport(run, workers, outcome);
-  const evidence = outcome.error === null ? null : toErrorReport(outcome.error).stack;
+  const { plan, figures, hooks } = run;
+  const { error } = outcome;
+  const output = outputIn(error) || run.output;
+  const evidence = toEvidenceText({ error, output, plan, probation: figures, hooks });
   history.end(run.id, { ...report, evidence });
   audit({ ...toEntry(run), result: outcome.result, detail: report.error?.code ?? run.path });
   return report;

@@ -155,6 +155,7 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
       probation = startProbation(parts, judge, run);
     } catch (error) {
       tell('rejected', error instanceof Error ? error.message : String(error));
+      run.output = await workers.output();
       return finishRun(parts, run, { result: 'rejected', error });
     } finally {
       turn.end();

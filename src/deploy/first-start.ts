@@ -12,6 +12,7 @@ import type { DeployCaller, DeployRequest } from './deploy-request.ts';
 import { beginRun, finishRun, toSourceText } from './deploy-run.ts';
 import { makePlan } from './planning.ts';
 import { readRelease } from './releases.ts';
+import { runHookOf } from './run-hooks.ts';
 import { settle } from './settle.ts';
 
 /** Starts the proved release, or makes one from the source where there is none. */
@@ -101,11 +102,13 @@ async function startFirst(
       throw candidate.problems[0] ?? new MidflightError('ERR_MIDFLIGHT_INTERNAL', ['rejected']);
     noteBegin(parts, run);
     parts.tell('start', `release ${candidate.release.manifest.id}`);
+    await runHookOf(parts, run, { release: candidate.release, name: 'beforeApply' });
     const startedAt = performance.now();
     await parts.workers.start(candidate.release).finally(() => {
       run.timings['prepareMs'] = performance.now() - startedAt;
     });
     settle(parts, candidate.release);
+    await runHookOf(parts, run, { release: candidate.release, name: 'afterCommit' });
     finishRun(parts, run, { result: 'committed', error: null });
   } catch (error) {
     finishRun(parts, run, { result: 'rejected', error });

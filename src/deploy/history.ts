@@ -46,6 +46,8 @@ export interface History {
   interrupt(evidence: string): void;
   /** Newest first. */
   list(limit: number): readonly DeployRecord[];
+  /** Null where no deploy has this number. */
+  find(id: number): DeployRecord | null;
   /** Versions of modules that could not be evaluated in a running process, and could in a fresh one. */
   unswappable(): ReadonlySet<string>;
   noteUnswappable(moduleVersion: string): void;
@@ -134,6 +136,10 @@ export function openHistory(file: string): History {
     },
     list: (limit) =>
       database.prepare('SELECT * FROM deploy ORDER BY id DESC LIMIT ?').all(limit).map(toRecord),
+    find(id) {
+      const row = database.prepare('SELECT * FROM deploy WHERE id = ?').get(id);
+      return row === undefined ? null : toRecord(row);
+    },
     unswappable() {
       const rows = database.prepare('SELECT module_version FROM unswappable').all();
       return new Set(rows.map((row) => String(row['module_version'])));

@@ -52,8 +52,12 @@ export async function runHook(
     RESULT: result,
     REASON: reason,
   });
-  const ended = await runCommand(command, [], { cwd: location.root, env, timeoutMs, shell: true });
-  const { exitCode, timedOut, output } = ended;
+  const { exitCode, timedOut, output } = await runCommand(command, [], {
+    cwd: location.root,
+    env,
+    timeoutMs,
+    shell: true,
+  }).catch((error: unknown) => ({ exitCode: null, timedOut: false, output: String(error) }));
   return {
     name,
     command,

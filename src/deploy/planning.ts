@@ -18,8 +18,11 @@ export async function settlePlan(
     const plan = makePlan(parts, run, { candidate, path });
     const changesNothing = plan.path === 'none' || plan.path === 'rejected';
     if (!changesNothing) {
-      atWork.probation?.end('superseded');
-      await atWork.probation?.ended.catch(() => null);
+      const superseded = atWork.probation;
+      superseded?.end('superseded');
+      await superseded?.ended.catch(() => null);
+      // Otherwise two bad releases in a row would look the same.
+      run.baseline = superseded?.run.baseline ?? run.baseline;
     }
     if (!changesNothing && workers.currentRelease() !== current) continue;
     const reasons = plan.reasons.map(({ code, message }) => `${code} ${message}`);
@@ -43,6 +46,7 @@ export function makePlan(
     problems: candidate.problems.map(toErrorReport),
     policy: { path, unswappable: history.unswappable() },
   });
+  run.plan = plan;
   run.path = plan.path;
   run.reasons = plan.reasons;
   run.timings['planMs'] = performance.now() - startedAt;

@@ -7,6 +7,8 @@ import type { DeployParts } from './deploy-parts.ts';
 import type { DeployReport } from './deploy-request.ts';
 import { finishRun, type DeployRun } from './deploy-run.ts';
 import type { Intervention, Judge } from './probation.ts';
+import { createLook, describeFigures } from './look.ts';
+import { runHookOf } from './run-hooks.ts';
 import { settle } from './settle.ts';
 
 /** Begins at once: nothing may happen between commit and probation that nobody sees. */
@@ -29,30 +31,46 @@ async function watch(
   const { probationMs = 0 } = release?.manifest.settings ?? {};
   const health = release?.manifest.settings.health ?? healthBefore;
   const generation = workers.generation();
-  const verdict = await judge.watch({ generation, probationMs, health, intervention });
+  const look = createLook(parts, run);
+  const hook = release === null ? null : runHookOf(parts, run, { release, name: 'afterCommit' });
+  const verdict = await judge.watch({ generation, probationMs, health, look, intervention });
   if (verdict instanceof Error)
     return revert(
       parts,
       run,
+      hook,
       new MidflightError('ERR_MIDFLIGHT_PROBATION_FAILED', [verdict.message], { cause: verdict }),
     );
   if (verdict === 'withdrawn') {
     const back = workers.warmRelease()?.manifest.id ?? '';
-    return revert(parts, run, new MidflightError('ERR_MIDFLIGHT_DEPLOY_WITHDRAWN', [back]));
+    return revert(parts, run, hook, new MidflightError('ERR_MIDFLIGHT_DEPLOY_WITHDRAWN', [back]));
   }
   if (verdict === 'passed' && release !== null) {
     await workers.prove();
     settle(parts, release);
   }
-  tell(verdict, `release ${run.release ?? ''}`);
+  tell(verdict, `release ${run.release ?? ''}${verdict === 'passed' ? describeFigures(run) : ''}`);
+  await hook;
   return finishRun(parts, run, { result: 'committed', error: null });
 }
 
-async function revert(parts: DeployParts, run: DeployRun, why: MidflightError): Promise<DeployReport> {
+async function revert(
+  parts: DeployParts,
+  run: DeployRun,
+  hook: Promise<void> | null,
+  why: MidflightError,
+): Promise<DeployReport> {
   const { workers, history, tell } = parts;
   tell('rollback', why.message);
+  const failed = workers.currentRelease();
+  // Asked for before its workers end, and not waited for.
+  const output = workers.output();
   run.wentBack = await workers.goBack();
   const back = workers.currentRelease();
   if (back !== null) history.setCurrent(back.manifest.id);
+  run.output = await output;
+  await hook;
+  if (failed !== null)
+    await runHookOf(parts, run, { release: failed, name: 'afterRollback', reason: why.message });
   return finishRun(parts, run, { result: 'rolled-back', error: why });
 }

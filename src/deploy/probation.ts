@@ -14,9 +14,17 @@ export interface ProbationOptions {
   readonly generation: number;
   readonly probationMs: number;
   readonly health: Pick<HealthSettings, 'intervalMs' | 'failures'>;
+  /** Null where how it serves does not count. */
+  readonly look: Look | null;
   /** Aborted by who ends it before its time, with an Intervention as the reason. */
   readonly intervention: AbortSignal;
 }
+
+/** Compares the release with the one before; what speaks against it, in words, or null. */
+export type Look = (isLast: boolean) => Promise<string | null>;
+
+/** After each quarter: a release that fails altogether need not go on doing so until the end. */
+const LOOK_COUNT = 4;
 
 export interface Judge {
   /** Resolves at the first fault, or at the end. Faults since the commit count, not only those from now on. */
@@ -33,14 +41,14 @@ export function createJudge(workers: Workers): Judge {
   });
 
   async function watch(options: ProbationOptions): Promise<Verdict> {
-    const { generation, probationMs, health, intervention } = options;
+    const { generation, health, intervention } = options;
     if (latest?.generation === generation) return latest.error;
     const ended = new AbortController();
     const { signal } = ended;
     const passed = (): Verdict => 'passed';
     try {
       return await Promise.race([
-        sleep(probationMs, null, { signal }).then(passed, passed),
+        passTime(signal, options),
         waitForAbort(intervention, signal).then(() => intervention.reason as Intervention, passed),
         once(faults, String(generation), { signal }).then(([error]) => error as Error, passed),
         checkUntil(signal, health),
@@ -48,6 +56,19 @@ export function createJudge(workers: Workers): Judge {
     } finally {
       ended.abort();
     }
+  }
+
+  /** Resolves at the end of the time, or at the first look that finds something. */
+  async function passTime(
+    signal: AbortSignal,
+    { probationMs, look }: Pick<ProbationOptions, 'probationMs' | 'look'>,
+  ): Promise<Verdict> {
+    for (let count = 1; count <= LOOK_COUNT && !signal.aborted; count++) {
+      await sleep(probationMs / LOOK_COUNT, null, { signal }).catch(() => null);
+      const found = look === null || probationMs === 0 ? null : await look(count === LOOK_COUNT);
+      if (found !== null) return new Error(found);
+    }
+    return 'passed';
   }
 
   /** Resolves after so many failed checks in a row. */

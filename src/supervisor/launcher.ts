@@ -15,6 +15,7 @@ import {
 } from './crew.ts';
 import { becomeHealthyByCommand } from './health-check.ts';
 import type { Roster } from './roster.ts';
+import { endWithOutput } from './sampling.ts';
 import type { StateHandover, Succession } from './state-handover.ts';
 import type { Worker } from './worker.ts';
 import type { WorkersEnv } from './workers-env.ts';
@@ -51,8 +52,7 @@ export function createLauncher({ env, roster, states, onEvent, onExit }: Launche
       await prepare(member, crew);
     } catch (error) {
       leaveCrew(member);
-      worker.kill('SIGKILL');
-      throw error;
+      throw await endWithOutput(error, worker);
     }
     return member;
   }

@@ -9,6 +9,7 @@
 
 import { EventEmitter } from 'node:events';
 import type { WorkerEvent } from '../protocol/messages.ts';
+import type { ServiceSample } from '../protocol/service-sample.ts';
 import type { ProtocolRange } from '../protocol/versions.ts';
 import { watchBalance } from './balance.ts';
 import type { CrashReport, Crashes } from './crashes.ts';
@@ -25,6 +26,7 @@ import { prove } from './proving.ts';
 import { recoverCrews } from './recovery.ts';
 import { createReplacements } from './replacements.ts';
 import { createRoster, type Roster } from './roster.ts';
+import { outputOf, sampleCrew } from './sampling.ts';
 import { scale, shrink } from './scaling.ts';
 import { restart, start } from './start.ts';
 import { createStateHandover } from './state-handover.ts';
@@ -56,6 +58,10 @@ export interface Workers {
   /** Back to the proved release. Null where it serves already. */
   goBack(): Promise<WentBack | null>;
   checkHealth(): Promise<void>;
+  /** How the current release has served in the last minute; null where nobody knows. */
+  sample(): Promise<ServiceSample | null>;
+  /** What the workers of the current release have printed last. */
+  output(): Promise<string>;
   /** Errors: ERR_MIDFLIGHT_STOPPING once `stop` was called, and from each path then. */
   requireRunning(): void;
   /** Starts or ends workers of the current release; null for as many as it asks for. Returns how many there are to be.
@@ -127,6 +133,8 @@ export function createWorkers(env: WorkersEnv): Workers {
       [...roster.everybody()].flatMap(({ worker }) => (worker.kind === 'node' ? [worker.protocol()] : [])),
     lastCrash: () => crashes.last(),
     checkHealth: async () => checkHealth(roster.requireCurrent()),
+    sample: async () => (roster.current === null ? null : sampleCrew(roster.current)),
+    output: async () => outputOf([...(roster.current?.members ?? [])].map(({ worker }) => worker)),
     status: async () => {
       const { members } = roster.leaving;
       return Promise.all([...roster.everybody()].map((each) => toWorkerReport(each, members.get(each))));
