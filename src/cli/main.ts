@@ -24,6 +24,7 @@ import { addStop } from './stop.ts';
 import { addSystemd } from './systemd.ts';
 import { addTrust } from './trust.ts';
 import { addUpgradeSelf } from './upgrade-self.ts';
+import { addVerify } from './verify.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -49,6 +50,7 @@ for (const add of [
   addScale,
   addStatus,
   addHistory,
+  addVerify,
   addStop,
   addUpgradeSelf,
   addKeygen,

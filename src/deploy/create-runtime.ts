@@ -364,6 +364,7 @@ function toManifest({
     environment: {},
     environmentHash: null,
     workers: 1,
+    contents: null,
     settings: {
       ready: 'load',
       readyTimeoutMs: 0,

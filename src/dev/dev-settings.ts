@@ -122,6 +122,7 @@ function toRelease({ root, config, start, nodeOptions }: ReleaseParts): Runnable
       environment: { ...toColours(), ...start?.environment },
       environmentHash: null,
       workers: 1,
+      contents: null,
       settings: {
         ready,
         readyTimeoutMs,

@@ -138,6 +138,24 @@ export function differingAssets(current: ManifestAssets, next: ManifestAssets): 
   return [...names].filter((name) => current[name]?.hash !== next[name]?.hash).toSorted();
 }
 
+/** A file or a link of a tree; `mode` is octal, such as `644`. */
+export type InventoryEntry = (ManifestFile & { readonly mode: string }) | { readonly link: string };
+
+/** The files and links of a tree, by path. */
+export type Inventory = Readonly<Record<string, InventoryEntry>>;
+
+/** Every byte of a release, so that it can be verified. */
+export interface ReleaseContents {
+  /** The app's tree without dependencies. A link into the app's own directory begins with `{app}`. */
+  readonly files: Inventory;
+  /** Digests of the store's files of compiled code, by the hash of the module. */
+  readonly compiled: Readonly<Record<string, string>>;
+  /** Digest of the inventory in `deps/<dependenciesHash>`; null where nothing was installed there. */
+  readonly installedHash: string | null;
+  /** Digest of the inventory, beside the tree, of what is in `node_modules` of the tree itself; null where there is none. */
+  readonly ownDependenciesHash: string | null;
+}
+
 /** Changes with what a manifest and the compiled code that it names look like: a release of another one can't be run. */
 export const FORMAT_VERSION = 4;
 
@@ -172,6 +190,8 @@ export interface Manifest {
   readonly environmentHash: string | null;
   readonly workers: number;
   readonly settings: ReleaseSettings;
+  /** Null in a release of an older Midflight, and in one that is not on disk: neither can be verified. */
+  readonly contents: ReleaseContents | null;
 }
 
 /** When new code counts as ready. Node apps know the first two, programs all but `load`. */
@@ -250,7 +270,8 @@ export interface ReleaseSettings {
 }
 
 /** As it may have been written by an older version. */
-type WrittenManifest = Omit<Manifest, 'modules' | 'settings'> & {
+type WrittenManifest = Omit<Manifest, 'modules' | 'settings' | 'contents'> & {
+  readonly contents?: ReleaseContents | null;
   readonly modules: Record<string, ManifestModule>;
   readonly settings: Omit<ReleaseSettings, keyof typeof settingsBefore | 'policy' | 'health'> & {
     readonly health: Partial<HealthSettings> | null;
@@ -288,5 +309,6 @@ export function parseManifest(text: string): Manifest {
       policy,
       health: settings.health && { ...healthBefore, ...settings.health },
     },
+    contents: rest.contents ?? null,
   };
 }

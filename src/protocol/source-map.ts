@@ -24,9 +24,17 @@ export function toMapName(mapHash: string): string {
   return `${mapHash}.js.map`;
 }
 
+/** What is added at the end of a map. */
+const STORED_END = `,"sourceRoot":${JSON.stringify(STORED_SOURCE_ROOT)}}`;
+
 /** The text of a map for the store. */
 export function toStoredMap(map: string): string {
-  return JSON.stringify({ ...(JSON.parse(map) as SourceMapText), sourceRoot: STORED_SOURCE_ROOT });
+  return map.slice(0, -1) + STORED_END;
+}
+
+/** The map that a text of the store was made of. */
+export function fromStoredMap(stored: string): string {
+  return `${stored.slice(0, -STORED_END.length)}}`;
 }
 
 /** A map as a URL that needs no file; `filename` is its source. */

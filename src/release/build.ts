@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -15,16 +15,19 @@ import {
   healthBefore,
   settingsBefore,
   type Manifest,
+  type ManifestModule,
   type ManifestModules,
 } from '../protocol/manifest.ts';
 import { MAPS_LINK, toMapName, toStoredMap } from '../protocol/source-map.ts';
-import { collectAssets } from './assets.ts';
+import { toAssets } from './assets.ts';
 import { createBuildCommands, type BuildCommands } from './build-commands.ts';
 import { compileModules } from './compile-modules.ts';
 import { readConfig, readSourceSettings, type Config } from './config.ts';
 import { installDependencies } from './dependencies.ts';
 import { findEntry } from './entry.ts';
 import type { Home } from './home.ts';
+import { digestOf } from './inventory.ts';
+import { describeContents } from './release-contents.ts';
 import { fetchSource, type FetchedSource } from './source.ts';
 import type { StartScript } from './start-script.ts';
 
@@ -130,34 +133,51 @@ interface Place {
 interface CompiledApp {
   readonly start: StartScript | null;
   readonly modules: ManifestModules;
+  /** Digests of compiled code, by the hash of the module. */
+  readonly compiled: Readonly<Record<string, string>>;
+  readonly textOf: (relative: string) => string | null;
   readonly problems: readonly MidflightError[];
 }
+
+const noModules = {
+  start: null,
+  modules: LayeredMap.of<ManifestModule>(),
+  compiled: {},
+  textOf: () => null,
+  problems: [],
+};
 
 async function compileApp(
   { home, tree, root }: Place,
   { appFolder }: FetchedSource,
   config: Config,
 ): Promise<CompiledApp> {
-  if (config.command !== undefined) return { start: null, modules: LayeredMap.of(), problems: [] };
+  if (config.command !== undefined) return noModules;
   const found = await findEntry(root, config.entry);
   const start = { ...found, entry: path.posix.join(appFolder, found.entry) };
-  const { modules, problems } = await compileModules({
+  const compiled: Record<string, string> = {};
+  const { modules, textOf, problems } = await compileModules({
     root: tree,
     appFolder,
     entry: start.entry,
     cacheDirectory: home.cache,
-    writeCompiled: async (hash, code) => writeStored(path.join(home.store, `${hash}.js`), () => code),
+    async writeCompiled(hash, code) {
+      compiled[hash] = digestOf(code);
+      await writeStored(path.join(home.store, `${hash}.js`), () => code);
+    },
     writeMap: async (hash, map) =>
       writeStored(path.join(home.store, toMapName(hash)), () => toStoredMap(map)),
   });
-  return { start, modules, problems };
+  return { start, modules, compiled, textOf, problems };
 }
 
-/** Content-addressed: what is there already is the same. Renamed into place, so a reader never sees half of it. */
+/** Content-addressed: what is there is the same, unless the machine went down before the disk had all of it. Renamed into place, so a
+ *  reader never sees half of it. */
 async function writeStored(file: string, toText: () => string): Promise<void> {
-  if (existsSync(file)) return;
+  const text = toText();
+  if (statSync(file, { throwIfNoEntry: false })?.size === Buffer.byteLength(text)) return;
   const staging = `${file}.${process.pid}.tmp`;
-  await writeFile(staging, toText());
+  await writeFile(staging, text);
   await rename(staging, file);
 }
 
@@ -180,7 +200,7 @@ async function runBuild(commands: BuildCommands, { tree, root }: Place, config: 
 /** Uploads, a database file: one copy for every release, in the app's own directory. */
 async function linkShared({ home, root }: Place, config: Config): Promise<void> {
   for (const name of config.shared) {
-    const link = path.join(root, name);
+    const link = path.join(root, name).replace(/\/+$/, '');
     await rm(link, { recursive: true, force: true });
     await mkdir(path.dirname(link), { recursive: true });
     await symlink(path.join(home.appDirectory, name), link);
@@ -194,9 +214,10 @@ interface Description extends CompiledApp, Place {
 }
 
 async function describe(described: Description): Promise<Manifest> {
-  const { config, source, start } = described;
+  const { home, config, source, start, modules, dependenciesHash } = described;
   const nodeOptions = [...(start?.nodeOptions ?? []), ...config.nodeOptions];
   const createdAt = new Date();
+  const contents = await describeContents(described);
   const content = {
     formatVersion: FORMAT_VERSION,
     commit: source.commit,
@@ -206,14 +227,14 @@ async function describe(described: Description): Promise<Manifest> {
     entry: start?.entry ?? null,
     command: config.command ?? null,
     listen: config.listen,
-    modules: described.modules,
-    assets: await collectAssets(described.tree, described.modules),
-    dependenciesHash: described.dependenciesHash,
+    modules,
+    assets: toAssets(contents.files, modules),
+    dependenciesHash,
     nodeVersion: process.version,
     nodeOptions,
     args: start?.args ?? [],
     environment: start?.environment ?? {},
-    environmentHash: await digestEnvironment(described.home, config.envFile, nodeOptions),
+    environmentHash: await digestEnvironment(home, config.envFile, nodeOptions),
     workers: config.workers === 'auto' ? availableParallelism() : config.workers,
     settings: {
       ready: config.ready,
@@ -234,6 +255,7 @@ async function describe(described: Description): Promise<Manifest> {
       hooks: { ...settingsBefore.hooks, ...config.hooks },
       shared: config.shared,
     },
+    contents,
   };
   return {
     id: toReleaseId(createdAt, JSON.stringify(content)),

@@ -13,6 +13,8 @@ export interface CompileOptions extends IndexOptions {
 
 export interface CompiledModules {
   readonly modules: ManifestModules;
+  /** The text of a file as it was compiled; null for one that was not read. */
+  readonly textOf: (path: string) => string | null;
   /** Imports that can't be linked. */
   readonly problems: readonly MidflightError[];
 }
@@ -28,5 +30,5 @@ export async function compileModules(options: CompileOptions): Promise<CompiledM
     await options.writeCompiled(module.hash, code);
     if (map !== null && module.mapHash !== undefined) await options.writeMap?.(module.mapHash, map);
   }
-  return { modules, problems };
+  return { modules, textOf: (at) => index.textOf(at), problems };
 }

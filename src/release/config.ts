@@ -70,6 +70,12 @@ const readySchema = z.union(
   },
 );
 
+/** What is linked takes the place of what is there: that must not be anything around the app. */
+function isInside(name: string): boolean {
+  const relative = path.posix.normalize(name);
+  return !path.isAbsolute(name) && !/^\.{1,2}(?:\/|$)/.test(relative);
+}
+
 function isRegularExpression(text: string): boolean {
   try {
     return new RegExp(text, 'm') instanceof RegExp;
@@ -119,7 +125,7 @@ export const configSchema = z.strictObject({
   probationMs: timeoutMs(5_000),
   buildTimeoutMs: timeoutMs(600_000),
   keep: z.number().int().min(2).max(1_000).default(10),
-  shared: z.array(z.string()).default([]),
+  shared: z.array(z.string().refine(isInside, 'is not a path inside of the app')).default([]),
   upgraded: upgradedSchema.prefault({}),
   policy: policySchema.prefault({}),
   hooks: hooksSchema.prefault({}),

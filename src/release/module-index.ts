@@ -59,6 +59,8 @@ export interface ModuleIndex {
   update(changes?: Iterable<string>): Promise<IndexUpdate>;
   /** The compiled code of a module that `modules` has or had; kept for as long as the module's description is. */
   compiledOf(module: ManifestModule): CompiledCode;
+  /** The text of a file as the last update that needed it read it; null for one that none did. */
+  textOf(path: string): string | null;
   /** The imports that lead from the entry to a module, both included; only the module where nothing leads to it. After an
    *  update that failed: as far as that has come. */
   chainTo(path: string): readonly string[];
@@ -175,6 +177,8 @@ class Index implements ModuleIndex {
     if (compiled !== undefined) return compiled;
     throw new MidflightError('ERR_MIDFLIGHT_INTERNAL', [`${module.path} is not compiled`]);
   }
+
+  readonly textOf = (at: string): string | null => this.#texts.get(at) ?? null;
 
   chainTo(wanted: string): readonly string[] {
     const from = new Map<string, string | null>([[this.entry, null]]);

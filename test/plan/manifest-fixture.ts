@@ -88,6 +88,7 @@ const plain: Manifest = {
   environment: {},
   environmentHash: null,
   workers: 1,
+  contents: null,
   settings: {
     ready: 'listen',
     readyTimeoutMs: 30_000,

@@ -27,3 +27,17 @@ test('a configuration that imports another package says which one', async (t) =>
     message: /no-such-package/,
   });
 });
+
+test('what is shared is inside of the app, for what is there is removed', async (t) => {
+  for (const name of ['..', '../data', 'a/../../data', '/data', '', '.', './']) {
+    const text = JSON.stringify({ shared: [name] });
+    await assert.rejects(readConfig(createFolder(t, 'midflight.config.json', text)), {
+      code: 'ERR_MIDFLIGHT_CONFIG_INVALID',
+      message: /shared\.0: is not a path inside of the app/,
+    });
+  }
+  const { shared } = await readConfig(
+    createFolder(t, 'midflight.config.json', '{"shared":["..data","a/b/"]}'),
+  );
+  assert.deepEqual(shared, ['..data', 'a/b/']);
+});
