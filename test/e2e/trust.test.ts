@@ -1,10 +1,10 @@
 /** Releases that have to be signed, from the first key to an altered file, with the real command line. */
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { createTestApp, type CommandOutcome, type Files, type TestApp } from '../support/app.ts';
+import { createTestApp, waitForLog, type CommandOutcome, type Files, type TestApp } from '../support/app.ts';
 
 const toFiles = (version: string): Files => ({
   'server.ts': `
@@ -22,8 +22,8 @@ interface SignedApp extends TestApp {
 }
 
 /** An app with the keys `a`, `b` and `c`. */
-async function makeApp(t: TestContext): Promise<SignedApp> {
-  const app = await createTestApp({ files: toFiles('one'), config: { entry: 'server.ts', probationMs: 0 } });
+async function makeApp(t: TestContext, probationMs = 0): Promise<SignedApp> {
+  const app = await createTestApp({ files: toFiles('one'), config: { entry: 'server.ts', probationMs } });
   t.after(() => app.dispose());
   for (const name of ['a', 'b', 'c'])
     await app.midflight('keygen', '--out', `../${path.basename(app.directory)}.${name}`);
@@ -126,4 +126,24 @@ test('two of three keys have to sign, and the second may do so later', async (t)
   await app.midflight('sign', release, '--sign', key('b'));
   const applied = await app.midflight('rollback', release, '--json');
   assert.deepEqual([applied.json['result'], await app.get()], ['committed', 'two'], applied.stdout);
+});
+
+test('going back in probation and going on after a killed supervisor need no new signature, but what was altered meanwhile is not loaded again', async (t) => {
+  const app = await makeApp(t, 60_000);
+  const key = `${app.directory}.a`;
+  await app.midflight('trust', 'add', `${key}.pub`);
+  const child = await app.start('--sign', key);
+  const { release, supervisor } = await app.status();
+  await app.deploy('two', '--detach', '--sign', key);
+  assert.equal(await app.get(), 'two');
+  const back = await app.midflight('rollback', '--json');
+  assert.deepEqual([back.json['result'], await app.get()], ['committed', 'one'], back.stdout);
+
+  const manifest = app.file(`releases/${release}/manifest.json`);
+  writeFileSync(manifest, `${readFileSync(manifest, 'utf8')} `);
+  process.kill(supervisor.pid, 'SIGKILL');
+  const next = await app.status();
+  assert.notEqual(next.supervisor.pid, supervisor.pid);
+  assert.deepEqual([next.release, await app.get()], [release, 'one']);
+  await waitForLog(child, app.log, /nothing of it is loaded again/);
 });
