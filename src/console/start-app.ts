@@ -45,7 +45,7 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
   const { host, note } = keeper;
   const workers = createWorkers(createWorkersEnv({ host, appDirectory, log, note }));
   const audit = createAudit(home.auditLog, log);
-  const gate = createTrustGate({ home, history, audit, verifyFiles: async () => [] });
+  const gate = createTrustGate({ home, history, audit });
   const deployer = createDeployer({ home, workers, history, gate, audit });
   const signer = createOwnSigner(home, history, settings.signKeyFiles ?? []);
   const notifier = createNotifier({

@@ -14,6 +14,7 @@ import { appendAudit } from './audit-log.ts';
 import { openHistory } from './history.ts';
 import { listReleases } from './releases.ts';
 import { signOnDisk } from './sign-release.ts';
+import { requireWhole } from './whole-release.ts';
 
 export const trustActions = ['add', 'list', 'remove', 'threshold'] as const;
 export type TrustAction = (typeof trustActions)[number];
@@ -94,6 +95,7 @@ export async function signKept(
   const keys = keyFiles.map(readSigningKey);
   const highestCounter = readRecord(home).highestCounter;
   const envelope = signOnDisk({ home, release, keys, action: 'deploy', highestCounter });
+  await requireWhole(home, release);
   const { manifestFile } = toReleaseLocation(home, release);
   writeEnvelope(manifestFile, envelope);
   const digest = toDigest(readFileSync(manifestFile));

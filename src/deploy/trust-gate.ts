@@ -10,6 +10,7 @@
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import type { Home } from '../release/home.ts';
+import { requireWhole } from './whole-release.ts';
 import { readEnvelope } from '../release/statement.ts';
 import { assertNewer, readTrust, verifyStatement, type Verified } from '../release/trust.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
@@ -41,11 +42,9 @@ export interface TrustGateOptions {
   /** The newest statement that was accepted, on disk. */
   readonly history: Pick<History, 'highestAccepted' | 'setHighestAccepted'>;
   readonly audit: Audit;
-  /** What differs from a release's manifest. */
-  readonly verifyFiles: (release: string) => Promise<readonly string[]>;
 }
 
-export function createTrustGate({ home, history, audit, verifyFiles }: TrustGateOptions): TrustGate {
+export function createTrustGate({ home, history, audit }: TrustGateOptions): TrustGate {
   const refused = (error: unknown, entry: Omit<AuditEntry, 'action' | 'result'>): never => {
     const detail = error instanceof MidflightError ? error.message : String(error);
     audit({ action: 'verify', result: 'refused', ...entry, detail });
@@ -66,8 +65,7 @@ export function createTrustGate({ home, history, audit, verifyFiles }: TrustGate
     };
     const verified = verifyStatement(trust, readEnvelope(location.manifestFile), claim);
     if (!again) assertNewer(verified, findAccepted(history, home.auditLog));
-    const [problem] = files ? await verifyFiles(id) : [];
-    if (problem !== undefined) throw new MidflightError('ERR_MIDFLIGHT_RELEASE_ALTERED', [id, problem]);
+    if (files) await requireWhole(home, id);
     return verified;
   }
 

@@ -33,11 +33,18 @@ export function readRelease({ id, root, manifestFile, store, digest }: ReleaseLo
   const bytes = readFileSync(manifestFile);
   if (digest !== undefined && digestOf(bytes) !== digest) throw altered(id, 'its manifest');
   const manifest = parseManifest(bytes.toString());
+  const compiled = manifest.contents?.compiled ?? {};
   return {
     id,
     root,
     manifest,
-    readCompiled: ({ hash }) => readFileSync(path.join(store, `${hash}.js`), 'utf8'),
+    readCompiled({ hash, path: at }) {
+      const code = readFileSync(path.join(store, `${hash}.js`));
+      const expected = compiled[hash];
+      if (expected !== undefined && digestOf(code) !== expected)
+        throw altered(id, `the compiled code of ${at}`);
+      return code.toString();
+    },
     findMap: ({ mapHash }) => (mapHash === undefined ? null : toLocation(toMapName(mapHash))),
   };
 }
