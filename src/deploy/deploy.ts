@@ -75,10 +75,11 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
     relieve(reason, generation).catch((error: unknown) => tell('rejected', String(error)));
   });
 
-  // An old process says so while its successor is in probation, or after that, when only the log can tell.
-  workers.events.on('stateLost', (message) => {
-    const run = atWork.probation?.run;
-    if (run !== undefined) run.reasons = [...run.reasons, { code: 'MF2013', path: 'handoff', message }];
+  // An old process may say so while its successor is in probation, or after that, when only the log can tell.
+  workers.events.on('stateLost', (message, at) => {
+    const run = at === 'commit' ? atWork.working : atWork.probation?.run;
+    if (run !== null && typeof run === 'object')
+      run.reasons = [...run.reasons, { code: 'MF2013', path: 'handoff', message }];
     tell('state', message);
   });
 

@@ -80,9 +80,9 @@ async function handBack(parts: PathParts, failed: Crew, back: Crew): Promise<voi
   const { quiesceTimeoutMs } = failed.release.manifest.settings;
   await states.giveBack(returnsOf(roster, failed, back), quiesceTimeoutMs);
   await resumeAll(back.members);
-  roster.makeCurrent(back);
+  roster.makeCurrent(back, failed);
   await hand(parts, failed, back);
-  roster.leaving.leave(failed);
+  roster.leave(failed);
 }
 
 /** Who had the states before whom. */

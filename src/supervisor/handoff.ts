@@ -17,12 +17,12 @@ export async function handoff(parts: PathParts, release: RunnableRelease): Promi
   roster.setSuccessions(await launcher.launchAll(crew, serving));
   const preparedAtMs = env.now();
   const stateTimings = await passAndCommit(parts, crew, before);
-  roster.makeCurrent(crew);
+  roster.makeCurrent(crew, before === roster.proved ? null : before);
   replacements.makeUp(crew);
   await hand(parts, before, crew);
   void states.noteAbandoned(withoutSuccessor(parts, serving));
   // Other programs can't be paused: theirs is the only way to stop accepting, to end gracefully on SIGTERM.
-  if (before !== roster.proved || before.release.manifest.kind === 'command') roster.leaving.leave(before);
+  if (before !== roster.proved || before.release.manifest.kind === 'command') roster.leave(before);
   return { prepareMs: preparedAtMs - startedAtMs, commitMs: env.now() - preparedAtMs, ...stateTimings };
 }
 
@@ -44,6 +44,7 @@ async function passAndCommit(parts: PathParts, crew: Crew, before: Crew): Promis
     const timings = await states.pass(roster.successions, quiesceTimeoutMs);
     roster.setPhase('committing');
     await commitAll(crew, probationMs);
+    states.noteUncommitted(roster.successions);
     return timings;
   } catch (error) {
     dismiss(crew);

@@ -92,10 +92,19 @@ export function createLauncher({ env, roster, states, onEvent, onExit }: Launche
       await commit(member, crew, 0);
       requireStill(member, crew);
     } catch (error) {
-      leaveCrew(member);
-      member.worker.kill('SIGKILL');
+      giveUp(member, crew);
       throw error;
     }
+  }
+
+  /** A program accepts from when it runs, so it ends what it has been asked. */
+  function giveUp(member: Member, { release }: Crew): void {
+    if (member.worker.kind === 'command') {
+      roster.leaving.end(member, release.manifest.settings.drainTimeoutMs);
+      return;
+    }
+    leaveCrew(member);
+    member.worker.kill('SIGKILL');
   }
 
   /** A deploy may have made another crew current meanwhile, which has given it up or does not know of it. */

@@ -124,12 +124,20 @@ export class Roster {
     this.note();
   }
 
-  /** What happened to its workers between their commit and this moment happened to what is current now. */
-  makeCurrent(crew: Crew): void {
+  /** What happened to its workers between their commit and this moment happened to what is current now. `leaver`: who gives place, is
+   *  not proved, and has connections until `leave`. */
+  makeCurrent(crew: Crew, leaver: Crew | null = null): void {
     this.#current = this.#hiring = crew;
-    this.#next = null;
+    // To a supervisor that comes after this it is one that serves, and is to leave.
+    this.#next = leaver && { crew: leaver, phase: 'committing' };
     this.note();
     for (const loss of crew.lost.splice(0)) this.#options.onLoss(crew, loss);
+  }
+
+  /** For good. */
+  leave(crew: Crew): void {
+    this.leaving.leave(crew);
+    if (this.#next?.crew === crew) this.forgetNext();
   }
 
   /** Until another crew is made current. */

@@ -43,14 +43,21 @@ export interface StateHandover {
   giveBack(successions: readonly Succession[], quiesceTimeoutMs: number): Promise<void>;
   /** The connections that have not been carried may be read again. */
   unhold(members: Iterable<Member>): void;
+  /** Says what has been lost with those that ended after they had been passed states, and before they served. */
+  noteUncommitted(successions: readonly Succession[]): void;
   /** They have no successor: says what is lost with them. */
   noteAbandoned(members: readonly Member[]): Promise<void>;
 }
 
-/** Makes it; `env` says where the sockets are. */
-export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf'>): StateHandover {
+/** Makes it; `env` says where the sockets are. `onLost` is told what an operator should know. */
+export function createStateHandover(
+  env: Pick<WorkersEnv, 'log' | 'stateSocketOf'>,
+  onLost: (message: string) => void,
+): StateHandover {
   /** Those that are known to have had some. */
   const stateful = new WeakSet<Member>();
+  /** What they have been passed for good. */
+  const receivedBy = new WeakMap<Member, readonly string[]>();
 
   /** One that does not know the question has none. */
   async function namesOf(member: Member): Promise<readonly string[]> {
@@ -107,8 +114,12 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
     const reports = results.map((result) => (result.status === 'fulfilled' ? result.value : null));
     for (const [index, { from, to }] of successions.entries()) {
       const report = reports[index];
-      if (report)
-        env.log(`states passed from worker ${from.worker.pid} to ${to.worker.pid}: ${describe(report)}`);
+      if (!report) continue;
+      receivedBy.set(
+        to,
+        report.states.map(({ name }) => name),
+      );
+      env.log(`states passed from worker ${from.worker.pid} to ${to.worker.pid}: ${describe(report)}`);
     }
     return toTimings(reports.filter((report) => report !== null));
   }
@@ -143,6 +154,16 @@ export function createStateHandover(env: Pick<WorkersEnv, 'log' | 'stateSocketOf
         ask(worker, { type: 'unhold' }).catch(() => {
           // It has ended, and with it what it held.
         });
+      }
+    },
+    noteUncommitted(successions) {
+      for (const { from, to } of successions) {
+        const names = receivedBy.get(to) ?? [];
+        if (to.state !== 'starting' || names.length === 0) continue;
+        const [{ pid }, before] = [to.worker, from.worker.pid];
+        onLost(
+          `worker ${pid} ended before it served, and with it what worker ${before} had passed to it: ${quote(names)}`,
+        );
       }
     },
     async noteAbandoned(members) {

@@ -5,9 +5,13 @@ export interface WorkersEvents {
   fault: [error: Error, generation: number];
   /** A worker has outgrown what the release allows: fresh ones should take over. */
   outgrown: [reason: Outgrown, generation: number];
-  /** Work that still ran in an old process has written to states that had been passed already. */
-  stateLost: [message: string];
+  /** Work that still ran in an old process has written to states that had been passed already, or who had been passed them ended
+   *  before it served. */
+  stateLost: [message: string, at: StateLoss];
 }
+
+/** At the commit of a handoff that is at work, or after it. */
+export type StateLoss = 'commit' | 'later';
 
 /** Why fresh processes should take over, in the form of a plan's reason. */
 export interface Outgrown {

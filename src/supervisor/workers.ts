@@ -34,7 +34,7 @@ import { swap } from './swap.ts';
 import { toWorkerReport, type WorkerReport } from './worker-report.ts';
 import { ask, type Worker } from './worker.ts';
 import type { WorkersEnv } from './workers-env.ts';
-import type { WorkersEvents } from './workers-events.ts';
+import type { StateLoss, WorkersEvents } from './workers-events.ts';
 
 export interface Workers {
   readonly events: EventEmitter<WorkersEvents>;
@@ -83,12 +83,16 @@ export interface Workers {
 /** Makes the set of workers; none is started yet. */
 export function createWorkers(env: WorkersEnv): Workers {
   const events = new EventEmitter<WorkersEvents>();
+  const onLost = (message: string, at: StateLoss): void => {
+    env.log(message);
+    events.emit('stateLost', message, at);
+  };
   const roster = createRoster({ env, onLoss: (crew, loss) => replacements.replace(crew, loss) });
   const launchOne: Launcher['launchOne'] = async (crew) => launcher.launchOne(crew);
   const replacements = createReplacements({ env, events, roster, launchOne });
   const { crashes, onExit } = replacements;
-  const states = createStateHandover(env);
-  const onEvent = toEventListener(env, events, crashes);
+  const states = createStateHandover(env, (message) => onLost(message, 'commit'));
+  const onEvent = toEventListener({ env, events, crashes, onLost });
   const launcher = createLauncher({ env, roster, states, onEvent, onExit: (member) => void onExit(member) });
   const parts: PathParts = { env, roster, launcher, replacements, states };
   const watches = watch(env, roster, events);
@@ -153,17 +157,25 @@ export function createWorkers(env: WorkersEnv): Workers {
   };
 }
 
-function toEventListener(
-  env: WorkersEnv,
-  events: EventEmitter<WorkersEvents>,
-  crashes: Crashes,
-): (worker: Worker, event: WorkerEvent) => void {
+interface Listening {
+  readonly env: WorkersEnv;
+  readonly events: EventEmitter<WorkersEvents>;
+  readonly crashes: Crashes;
+  onLost(message: string, at: StateLoss): void;
+}
+
+function toEventListener({
+  env,
+  events,
+  crashes,
+  onLost,
+}: Listening): (worker: Worker, event: WorkerEvent) => void {
   return ({ pid }, event) => {
-    if (event.type === 'stateLost') {
-      const message = `what worker ${pid} wrote after its states had been passed is lost: ${event.names.join(', ')}`;
-      env.log(message);
-      events.emit('stateLost', message);
-    }
+    if (event.type === 'stateLost')
+      onLost(
+        `what worker ${pid} wrote after its states had been passed is lost: ${event.names.join(', ')}`,
+        'later',
+      );
     if (event.type === 'crashed') crashes.announce(pid, event.generation, event.error);
     if (event.type !== 'rolledBack') return;
     env.log(`worker ${pid} went back from generation ${event.generation}: ${event.error.message}`);
