@@ -36,6 +36,8 @@ export interface LoadOptions {
 export interface Load {
   readonly tally: Tally;
   counts(): LoadReport;
+  /** Resolves when there have been so many requests. */
+  waitForRequests(count: number): Promise<void>;
   /** Resolves when some answer has named the version. */
   waitForVersion(version: string): Promise<void>;
   /** Lets what is in flight end. */
@@ -66,6 +68,9 @@ export function startLoad({
   return {
     tally,
     counts: () => tally.report(),
+    async waitForRequests(count) {
+      while (tally.report().requests < count) await sleep(10);
+    },
     waitForVersion: (version) => tally.waitForVersion(version),
     async stop() {
       stopping.abort();

@@ -320,7 +320,7 @@ test('a state that can not be migrated leaves a boundary as it was', async (t) =
   assert.deepEqual(app.main['seen'](), [1, 1]);
 });
 
-test('two modules that invalidate each other come to an end', { timeout: 5_000 }, async (t) => {
+test('two modules that invalidate each other come to an end', { timeout: 60_000 }, async (t) => {
   const side = (name: string, version: number): string =>
     `export const ${name} = ${version}; log('${name}${version}'); import.meta.hot.accept(() => import.meta.hot.invalidate());`;
   const app = await runApp(t, {
@@ -445,7 +445,7 @@ test('close while a swap is prepared or is being prepared ends well', async (t) 
   assert.ok(result);
 });
 
-test('closing ends a swap the evaluation of which never ends', { timeout: 5_000 }, async (t) => {
+test('closing ends a swap the evaluation of which never ends', { timeout: 60_000 }, async (t) => {
   const app = await runApp(t, { 'main.mjs': `import './a.mjs';`, 'a.mjs': value('a', 1) });
   const preparing = app.prepare({ 'a.mjs': `log('waits'); await new Promise(() => {}); ${accept}` });
   const rejected = assert.rejects(preparing, { code: 'ERR_MIDFLIGHT_INVALID_STATE' });

@@ -13,7 +13,7 @@ const working: Files = {
   'server.mjs': toServer('v1'),
   'greeting.mjs': `export const greeting = 'hello';\n`,
 };
-const config = { entry: 'server.mjs', readyTimeoutMs: 1_500, probationMs: 100, drainTimeoutMs: 2_000 };
+const config = { entry: 'server.mjs', probationMs: 100 };
 
 interface Refusal {
   readonly name: string;
@@ -72,7 +72,10 @@ const refusals: readonly Refusal[] = [
   },
   {
     name: 'code that never listens',
-    files: { 'server.mjs': 'setInterval(() => {}, 1000);\n' },
+    files: {
+      'server.mjs': 'setInterval(() => {}, 1000);\n',
+      'midflight.config.json': JSON.stringify({ ...config, readyTimeoutMs: 1_000 }),
+    },
     code: 'ERR_MIDFLIGHT_WORKER_NOT_READY',
   },
 ];

@@ -12,7 +12,7 @@ const server = `
 import { createServer } from 'node:http';
 createServer((request, response) => response.end('v1')).listen(Number(process.env.PORT), '127.0.0.1');
 `;
-const quick = { readyTimeoutMs: 1_000, probationMs: 100, drainTimeoutMs: 2_000 };
+const quick = { probationMs: 100 };
 
 interface Refusal {
   readonly name: string;
@@ -130,7 +130,7 @@ const refusals: readonly Refusal[] = [
     name: 'a worker that never listens',
     options: {
       files: { 'server.mjs': 'setInterval(() => {}, 1000);\n' },
-      config: { entry: 'server.mjs', ...quick },
+      config: { entry: 'server.mjs', ...quick, readyTimeoutMs: 1_000 },
     },
     code: 'ERR_MIDFLIGHT_WORKER_NOT_READY',
     says: /1000 ms/,

@@ -19,7 +19,8 @@ function toServer(version: string, healthyCount: number | null): Record<string, 
       process.on('SIGTERM', () => {
         server._handle.close();
         server.prependListener('request', (request, response) => response.setHeader('connection', 'close'));
-        setTimeout(() => process.exit(), 500);
+        const leave = () => server.getConnections((_, count) => (count === 0 ? process.exit() : setTimeout(leave, 20)));
+        leave();
       });`,
   };
 }
@@ -29,7 +30,7 @@ const config = (port: number): object => ({
   listen: [`web=127.0.0.1:${port}`],
   ready: { http: '/' },
   health: { path: '/health', intervalMs: 50 },
-  probationMs: 1_500,
+  probationMs: 60_000,
 });
 
 async function pidOf(app: TestApp): Promise<number> {

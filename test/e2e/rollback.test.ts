@@ -11,6 +11,7 @@ const toServer = (version: string): Files => ({
 import { createServer } from 'node:http';
 import { state } from 'midflight';
 import { version } from './version.ts';
+console.log('evaluated');
 const visits = state('visits', () => ({ count: 0 }));
 createServer((request, response) => {
   if (request.url === '/visit') visits.count++;
@@ -31,11 +32,8 @@ interface Row {
   readonly evidence: string | null;
 }
 
-/** Milliseconds, and the machine may be busy: a new process takes longer than this to start. */
-const AT_ONCE_MS = 1_000;
-
 async function startApp(t: TestContext, more: object = {}): Promise<TestApp> {
-  const config = { entry: 'server.ts', probationMs: 60_000, drainTimeoutMs: 10_000, ...more };
+  const config = { entry: 'server.ts', probationMs: 60_000, drainTimeoutMs: 60_000, ...more };
   const app = await createTestApp({ files: toServer('one'), config });
   t.after(() => app.dispose());
   await app.start();
@@ -59,15 +57,25 @@ async function readHistory(app: TestApp): Promise<readonly Row[]> {
   return (await app.midflight('history', '--json')).json as unknown as Row[];
 }
 
-function assertAtOnce({ json, exitCode }: CommandOutcome, path: string, release: string): void {
+/** Rolls back, and nobody evaluates anything for it. */
+async function rollBackAtOnce(
+  app: TestApp,
+  path: string,
+  release: string,
+  ...args: string[]
+): Promise<CommandOutcome> {
+  const evaluationCount = (): number => app.log().split('evaluated').length;
+  const before = evaluationCount();
+  const outcome = await app.midflight('rollback', ...args, '--json');
+  const { json, exitCode } = outcome;
   assert.deepEqual(
     [json['path'], json['result'], json['release'], exitCode],
     [path, 'committed', release, 0],
     JSON.stringify(json),
   );
-  const { commitMs, prepareMs } = json['timings'] as Record<string, number>;
-  assert.ok(commitMs !== undefined && commitMs < AT_ONCE_MS, `${commitMs} ms`);
-  assert.equal(prepareMs, undefined);
+  assert.equal((json['timings'] as Record<string, number>)['prepareMs'], undefined);
+  assert.equal(evaluationCount(), before);
+  return outcome;
 }
 
 for (const path of ['swap', 'handoff']) {
@@ -80,14 +88,13 @@ for (const path of ['swap', 'handoff']) {
     await load.waitForVersion('one');
     const second = await deploy(app, 'two', path);
     await load.waitForVersion('two');
-    const outcome = await app.midflight('rollback', '--json');
-    assertAtOnce(outcome, path, first);
+    const outcome = await rollBackAtOnce(app, path, first);
     t.diagnostic(JSON.stringify(outcome.json['timings']));
     assert.match(await app.get(), /"version":"one"/);
     assert.deepEqual(await servingPids(app), pids);
-    const { failures, requests } = await load.stop();
+    await load.waitForRequests(100);
+    const { failures } = await load.stop();
     assert.deepEqual(failures, []);
-    assert.ok(requests > 100, `${requests} requests`);
     const [rollback, withdrawn] = await readHistory(app);
     assert.deepEqual([rollback?.result, rollback?.release, rollback?.previous], ['committed', first, second]);
     assert.deepEqual([withdrawn?.result, withdrawn?.path, withdrawn?.release], ['rolled-back', path, second]);
@@ -102,7 +109,7 @@ for (const path of ['swap', 'handoff']) {
     await deploy(app, 'two', path);
     for (;;) if (/two/.test((await client.get('/')).body)) break;
     await client.get('/visit');
-    assertAtOnce(await app.midflight('rollback', first, '--json'), path, first);
+    await rollBackAtOnce(app, path, first, first);
     const answer = await client.get('/visit');
     assert.deepEqual(
       [answer.pid, answer.isClosing, JSON.parse(answer.body)],

@@ -65,7 +65,7 @@ test('a worker killed while a swap is prepared leaves all workers on one release
 });
 
 test('a worker killed in probation after a swap of three brings all of them back to the release before', async (t) => {
-  const { app, keeper } = await startApp(t, { workers: 3, probationMs: 20_000 });
+  const { app, keeper } = await startApp(t, { workers: 3, probationMs: 60_000 });
   const before = await app.status();
   app.commit(toGreeting('two'));
   const deploying = app.midflight('deploy', '--json');
@@ -78,7 +78,7 @@ test('a worker killed in probation after a swap of three brings all of them back
 });
 
 test('a keeper killed in probation: the next start comes up on the last release that passed', async (t) => {
-  const { app, keeper } = await startApp(t, { probationMs: 20_000 });
+  const { app, keeper } = await startApp(t, { probationMs: 60_000 });
   const { release } = await app.status();
   app.commit(toGreeting('two'));
   await app.midflight('deploy', '--detach');

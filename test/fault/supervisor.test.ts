@@ -87,9 +87,9 @@ test('a supervisor killed under load is back with the same workers, and no reque
   assert.equal(deploy.json['generation'], 2);
   const rollback = await app.midflight('rollback', '--json');
   assert.equal(rollback.json['result'], 'committed', rollback.stderr);
+  await load.waitForRequests(100);
   const report = await load.stop();
   assert.deepEqual(report.failures, []);
-  assert.ok(report.requests > 100);
   assert.deepEqual(await serving(), before);
   process.kill(await supervisorOf(app), 'SIGKILL');
   const stop = await app.midflight('stop');
@@ -137,7 +137,7 @@ test('a supervisor killed while a swap is prepared: what was prepared is dropped
 
 for (const path of ['swap', 'handoff'] as const) {
   test(`a supervisor killed in probation after a ${path}: the same processes are back at what was proved`, async (t) => {
-    const { app, killSupervisor, serving, lastDeploy } = await startApp(t, { probationMs: 20_000 });
+    const { app, killSupervisor, serving, lastDeploy } = await startApp(t, { probationMs: 60_000 });
     const before = await serving();
     const { release } = await app.status();
     app.commit(toGreeting('two'));

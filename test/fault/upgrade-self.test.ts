@@ -124,7 +124,7 @@ test('upgrade-self is refused while a deploy is in probation', async (t) => {
   const { app, install } = await startApp(t);
   app.commit({
     ...toVersionFiles('two'),
-    'midflight.config.json': JSON.stringify({ entry: 'server.ts', workers: 2, probationMs: 20_000 }),
+    'midflight.config.json': JSON.stringify({ entry: 'server.ts', workers: 2, probationMs: 60_000 }),
   });
   assert.equal((await app.midflight('deploy', '--detach')).exitCode, 0);
   install('2.0.0');

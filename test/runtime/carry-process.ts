@@ -70,7 +70,7 @@ async function serve(path: string | null, settings: ServerSettings): Promise<num
     if (path === null) server.listen(0, '127.0.0.1');
     else server.listen(path);
   });
-  await servers.whenListening(scope, { timeoutMs: 5_000 });
+  await servers.whenListening(scope, { timeoutMs: 30_000 });
   servers.commit(scope);
   scope.status = 'current';
   const [address] = servers.listening();

@@ -46,7 +46,7 @@ export function createWorld(source: ListenerSource = createLocalListenerSource()
     async prepare(evaluate) {
       const scope = createScope();
       await runInScope(scope, async () => evaluate());
-      await adoption.whenListening(scope, { timeoutMs: 5000 });
+      await adoption.whenListening(scope, { timeoutMs: 30_000 });
       return scope;
     },
     commit(scope) {

@@ -79,7 +79,7 @@ test('pipelined requests are all answered while draining, and none closes the co
   const began = app.whenSlow();
   socket.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n');
   await began;
-  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  const drained = world.adoption.drain({ timeoutMs: 30_000 });
   const more = app.whenSlow();
   socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\nGET /slow HTTP/1.1\r\nhost: x\r\n\r\n');
   await more;
@@ -99,7 +99,7 @@ test('pipelined requests that were waiting when the drain began are all answered
   const began = app.whenSlow();
   socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\nGET /slow HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(2));
   await began;
-  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  const drained = world.adoption.drain({ timeoutMs: 30_000 });
   app.end();
   const text = Buffer.concat(await socket.toArray()).toString();
   assert.equal(text.split('HTTP/1.1 200 OK').length - 1, 4);
@@ -117,7 +117,7 @@ test('a connection that breaks leaves no request counted, pipelined ones neither
   await began;
   assert.equal(scope.inFlightCount, 3);
   socket.destroy();
-  assert.deepEqual(await world.adoption.whenQuiet(scope, { timeoutMs: 5000 }), {
+  assert.deepEqual(await world.adoption.whenQuiet(scope, { timeoutMs: 30_000 }), {
     timedOut: false,
     inFlightCount: 0,
     upgradedCount: 0,
@@ -151,7 +151,7 @@ test('connections that have sent nothing, or half of a header, when the drain be
   }
   while (world.adoption.counts().openCount < 2) await new Promise((resolve) => setImmediate(resolve));
   await world.adoption.stopAccepting();
-  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  const drained = world.adoption.drain({ timeoutMs: 30_000 });
   const [silent, half] = connections;
   silent?.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
   half?.write('t: x\r\n\r\n');
@@ -167,7 +167,7 @@ test('an answer that comes before the end of an upload leaves the connection ope
   await world.deploy(() =>
     http.createServer((_request, response) => response.writeHead(401).end('no')).listen(0, '127.0.0.1'),
   );
-  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  const drained = world.adoption.drain({ timeoutMs: 30_000 });
   const socket = net.connect(world.port(), '127.0.0.1');
   socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n\r\n');
   const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -197,7 +197,7 @@ test('an answer after an upload says Connection: close, whether the upload or th
     return socket;
   };
   const before = await begin();
-  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  const drained = world.adoption.drain({ timeoutMs: 30_000 });
   for (const socket of [before, await begin()]) {
     socket.write('4\r\nslow\r\n');
     socket.write('0\r\n\r\n');
@@ -231,7 +231,7 @@ test('HEAD, 204 and 304 answers of a lame duck are whole', async () => {
       })
       .listen(0, '127.0.0.1'),
   );
-  void world.adoption.drain({ timeoutMs: 5000 });
+  void world.adoption.drain({ timeoutMs: 30_000 });
   for (const line of ['HEAD /200', 'GET /204', 'GET /304']) {
     const socket = net.connect(world.port(), '127.0.0.1');
     socket.write(`${line} HTTP/1.1\r\nhost: x\r\n\r\n`);

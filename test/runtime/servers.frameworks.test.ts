@@ -127,7 +127,7 @@ test('https: a keep-alive TLS connection gets the new code', async () => {
   };
   const first = await get();
   const two = await world.prepare(evaluate('two'));
-  assert.equal((await world.adoption.probe(two, { path: '/', timeoutMs: 2000 })).statusCode, 200);
+  assert.equal((await world.adoption.probe(two, { path: '/', timeoutMs: 30_000 })).statusCode, 200);
   world.commit(two);
   world.retire(one);
   const second = await get();
@@ -152,12 +152,12 @@ test('http2: an open session gets the new code in its next stream, by streams an
   const two = await world.prepare(() =>
     http2.createSecureServer({ key, cert }, (_request, response) => response.end('two')).listen(0, host),
   );
-  assert.equal((await world.adoption.probe(two, { path: '/', timeoutMs: 2000 })).statusCode, 200);
+  assert.equal((await world.adoption.probe(two, { path: '/', timeoutMs: 30_000 })).statusCode, 200);
   world.commit(two);
   world.retire(one);
   assert.equal(await get(), 'two');
   assert.equal(two.inFlightCount, 0);
-  const drained = world.adoption.drain({ timeoutMs: 5000 });
+  const drained = world.adoption.drain({ timeoutMs: 30_000 });
   await once(session, 'close');
   assert.equal((await drained).timedOut, false);
 });
@@ -198,7 +198,7 @@ test('ws: an open WebSocket stays with the generation that accepted it, also aft
   const old = new WebSocket(`ws://${host}:${world.port()}`);
   await once(old, 'open');
   await world.deploy(evaluate('two'));
-  assert.equal((await world.adoption.whenQuiet(one, { timeoutMs: 1000 })).upgradedCount, 1);
+  assert.equal((await world.adoption.whenQuiet(one, { timeoutMs: 30_000 })).upgradedCount, 1);
   world.retire(one);
   const fresh = new WebSocket(`ws://${host}:${world.port()}`);
   await once(fresh, 'open');

@@ -78,7 +78,7 @@ test('a server of a shared module serves on in the next generation, beside new o
   const two = createScope();
   world.adoption.inherit(two, (origin) => origin === shared);
   runInScope(two, () => runAsModule(entry(), evaluate({ text: 'two' })));
-  await world.adoption.whenListening(two, { timeoutMs: 1000 });
+  await world.adoption.whenListening(two, { timeoutMs: 30_000 });
   world.commit(two);
   assert.deepEqual(world.adoption.listening(), before);
   assert.deepEqual([(await admin.get()).body, (await main.get()).body], ['admin', 'two']);

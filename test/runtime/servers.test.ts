@@ -218,11 +218,11 @@ test('probe asks the servers of a generation that is not public', async () => {
       .createServer((request, response) => response.writeHead(request.url === '/health' ? 204 : 404).end())
       .listen(0, '127.0.0.1'),
   );
-  assert.deepEqual(await world.adoption.probe(two, { path: '/health', timeoutMs: 2000 }), {
+  assert.deepEqual(await world.adoption.probe(two, { path: '/health', timeoutMs: 30_000 }), {
     statusCode: 204,
     body: '',
   });
-  assert.deepEqual(await world.adoption.probe(two, { path: '/x', timeoutMs: 2000 }), {
+  assert.deepEqual(await world.adoption.probe(two, { path: '/x', timeoutMs: 30_000 }), {
     statusCode: 404,
     body: '',
   });
@@ -241,6 +241,6 @@ test('whenListening says timeout for a generation that never listens, cancelled 
   const scope = createScope();
   const late = await world.adoption.whenListening(scope, { timeoutMs: 10 });
   assert.deepEqual(late, { status: 'timeout', listening: [] });
-  const stopped = await world.adoption.whenListening(scope, { timeoutMs: 1000, signal: AbortSignal.abort() });
+  const stopped = await world.adoption.whenListening(scope, { timeoutMs: 30_000, signal: AbortSignal.abort() });
   assert.equal(stopped.status, 'cancelled');
 });
