@@ -106,8 +106,8 @@ for (const [name, tool] of Object.entries(tools)) {
   test(`${name}: a lockfile that package.json has outgrown is refused`, async (t) => {
     const { directory, run, write } = createWorkspace(t, tool);
     // In a workspace Yarn 1 does not see it (yarnpkg/yarn#5840).
-    for (const name of ['packages', 'apps/other', 'pnpm-workspace.yaml'])
-      rmSync(path.join(directory, name), { recursive: true, force: true });
+    for (const other of ['packages', 'apps/other', 'pnpm-workspace.yaml'])
+      rmSync(path.join(directory, other), { recursive: true, force: true });
     const toPackage = (further: object): string =>
       JSON.stringify({ name: 'api', main: 'apps/api/server.js', dependencies: { ms: '2.1.3', ...further } });
     rmSync(path.join(directory, 'apps/api/package.json'));

@@ -1,8 +1,10 @@
 /** Programs that are not the agent's, started as the supervisor starts them. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { PassThrough } from 'node:stream';
 import type { TestContext } from 'node:test';
 import type { Manifest, ReleaseSettings } from '../../src/protocol/manifest.ts';
 import { spawnCommandWorker, type CommandWorker } from '../../src/supervisor/command-worker.ts';
@@ -16,6 +18,8 @@ export interface Programs {
   readonly host: ProcessHost;
   readonly listeners: Listeners;
   start(options: ProgramOptions): Promise<CommandWorker>;
+  /** Resolves when a program has printed what matches, with its first group. */
+  prints(pattern: RegExp): Promise<string>;
 }
 
 export interface ProgramOptions {
@@ -28,7 +32,9 @@ export interface ProgramOptions {
 export function createPrograms(t: TestContext): Programs {
   const directory = mkdtempSync(path.join(tmpdir(), 'midflight-programs-'));
   const listeners = createListeners();
-  const host = createLocalHost({ listeners, sinks: [] });
+  let printed = '';
+  const sink = new PassThrough().on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  const host = createLocalHost({ listeners, sinks: [sink] });
   const started: CommandWorker[] = [];
   t.after(async () => {
     for (const worker of started) worker.kill('SIGKILL');
@@ -40,6 +46,13 @@ export function createPrograms(t: TestContext): Programs {
     directory,
     host,
     listeners,
+    async prints(pattern) {
+      for (;;) {
+        const found = pattern.exec(printed);
+        if (found !== null) return found[1] ?? '';
+        await once(sink, 'data');
+      }
+    },
     async start({ command: words, listen = ['127.0.0.1:0'], settings }) {
       const plain = toManifest({}, { ...command, command: words, listen });
       const manifest: Manifest = { ...plain, settings: { ...plain.settings, ...settings } };
