@@ -112,6 +112,19 @@ export const catalog = {
     (directory) =>
       `The disk of ${directory} is full; free some space and deploy again, what ran before runs on`,
   ),
+  ERR_MIDFLIGHT_RECORD_NEWER: row(
+    (file, version, known) =>
+      `${file} was written by a newer Midflight (schema ${version}, this one knows ${known}); use that one, or move the file away and lose the history`,
+    4,
+  ),
+  ERR_MIDFLIGHT_RECORD_CORRUPT: row(
+    (file, problem) =>
+      `${file} is damaged: ${problem}; "midflight start" moves it aside and makes another, or put a backup in its place`,
+  ),
+  ERR_MIDFLIGHT_RECORD_UNWRITABLE: row(
+    (file, problem) =>
+      `${file} can't be written: ${problem}; what ran before runs on, see to the disk and deploy again`,
+  ),
   ERR_MIDFLIGHT_NOT_RUNNING: row(
     (directory, orphanPids = '') =>
       orphanPids === ''

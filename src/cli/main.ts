@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { MidflightError } from '../errors.ts';
 import { reportFailure } from './output.ts';
 import { addAudit } from './audit.ts';
+import { addBackup } from './backup.ts';
 import { addDeploy } from './deploy.ts';
 import { addDev } from './dev.ts';
 import { addHistory } from './history.ts';
@@ -51,6 +52,7 @@ for (const add of [
   addStatus,
   addHistory,
   addVerify,
+  addBackup,
   addStop,
   addUpgradeSelf,
   addKeygen,

@@ -16,6 +16,7 @@ interface Status {
   readonly lastCrash: CrashReport | null;
   readonly listeners: readonly ListenerReport[];
   readonly deploy: { readonly stage: string; readonly release: string | null } | null;
+  readonly notice?: { readonly at: string; readonly message: string } | null;
 }
 
 export function addStatus(program: Command): void {
@@ -39,6 +40,7 @@ function printStatus({
   lastCrash,
   listeners,
   deploy,
+  notice = null,
 }: Status): void {
   const again = supervisor.restarts === 0 ? '' : ` (after ${supervisor.restarts} more)`;
   print(
@@ -52,6 +54,7 @@ function printStatus({
   for (const worker of workers) print(describe(worker));
   if (release !== null && !workers.some(({ state }) => state === 'serving'))
     print(paint('red', 'no worker serves'));
+  if (notice !== null) print(paint('red', notice.message) + paint('dim', `  ${notice.at}`));
   if (lastCrash !== null) print(paint('red', describeCrash(lastCrash)) + paint('dim', `  ${lastCrash.at}`));
 }
 

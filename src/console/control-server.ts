@@ -144,6 +144,7 @@ function toRoutes({
       lastCrash: workers.lastCrash(),
       listeners: await host.listeners(),
       deploy: deployer.status(),
+      notice: history.notice(),
     });
   });
   app.get('/history', (context) =>

@@ -6,7 +6,7 @@ import { toOwnActor } from '../deploy/actor.ts';
 import { createAudit } from '../deploy/audit.ts';
 import { createDeployer, type Deployer } from '../deploy/deploy.ts';
 import type { DeployCaller, DeployRequest } from '../deploy/deploy-request.ts';
-import { openHistory } from '../deploy/history.ts';
+import { openRecord } from '../deploy/open-record.ts';
 import { createOwnSigner } from '../deploy/own-signer.ts';
 import { createTrustGate } from '../deploy/trust-gate.ts';
 import { TIMEOUT_MS_MAX } from '../release/config.ts';
@@ -41,7 +41,7 @@ export type StartOutcome =
 export async function startApp({ settings, keeper, version, log }: StartOptions): Promise<StartOutcome> {
   const { appDirectory, request } = settings;
   const home = toHome(appDirectory);
-  const history = openHistory(home.database);
+  const history = openRecord(home, log);
   const { host, note } = keeper;
   const workers = createWorkers(createWorkersEnv({ host, appDirectory, log, note }));
   const audit = createAudit(home.auditLog, log);

@@ -22,7 +22,12 @@ export async function apply(
   if (path === 'swap') await swapOrHandoff(parts, run, release);
   else if (path === 'handoff') await applyTimed(run, () => workers.handoff(release));
   else await restartOrComeBack(parts, run, release);
-  history.setCurrent(release.manifest.id);
+  try {
+    history.setCurrent(release.manifest.id);
+  } catch (error) {
+    await workers.goBack();
+    throw error;
+  }
   tell('commit', `generation ${workers.generation()} serves`);
 }
 

@@ -10,10 +10,11 @@ import { toOwnActor } from './actor.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployCaller, DeployRequest } from './deploy-request.ts';
 import { beginRun, finishRun, toSourceText } from './deploy-run.ts';
+import { noteProved } from './open-record.ts';
 import { makePlan } from './planning.ts';
 import { readRelease } from './releases.ts';
 import { runHookOf } from './run-hooks.ts';
-import { settle } from './settle.ts';
+import { recordProved, removeSurplus } from './settle.ts';
 
 /** Starts the proved release, or makes one from the source where there is none. */
 export async function bootstrap(
@@ -53,6 +54,7 @@ export async function resume(parts: DeployParts, notebook: Notebook): Promise<bo
     if (release !== null) {
       history.setCurrent(release.manifest.id);
       history.setProved(release.manifest.id);
+      noteProved(home, release.manifest.id);
     }
     return release !== null;
   } finally {
@@ -107,7 +109,8 @@ async function startFirst(
     await parts.workers.start(candidate.release).finally(() => {
       run.timings['prepareMs'] = performance.now() - startedAt;
     });
-    settle(parts, candidate.release);
+    recordProved(parts, candidate.release);
+    removeSurplus(parts, candidate.release);
     await runHookOf(parts, run, { release: candidate.release, name: 'afterCommit' });
     finishRun(parts, run, { result: 'committed', error: null });
   } catch (error) {

@@ -1,8 +1,12 @@
 /** The record: which release is current, which one is good, and what every deploy came to. SQLite, WAL. */
 
+import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { MidflightError } from '../errors.ts';
 import type { Reason } from '../plan/reason.ts';
 import type { Accepted } from '../release/trust.ts';
+import { CORRUPT, explainRecordProblem } from './record-problem.ts';
+import { migrate } from './record-schema.ts';
 
 export const deployResults = ['committed', 'rolled-back', 'rejected', 'unchanged'] as const;
 export type DeployResult = (typeof deployResults)[number];
@@ -56,27 +60,65 @@ export interface History {
   setHighestAccepted(accepted: Accepted): void;
   /** A release that served before the one named, most recent first. */
   servedBefore(release: string): string | null;
+  /** The releases that some deploy was about, in the order in which they last were, oldest first: not what a clock says. */
+  deployedReleases(): readonly string[];
+  /** Something that an operator has to know of the record itself. */
+  notify(message: string): void;
+  /** The last such notice; null where a release was committed since. */
+  notice(): { readonly at: string; readonly message: string } | null;
+  /** Reads all of it. Errors: ERR_MIDFLIGHT_RECORD_CORRUPT. */
+  check(): void;
+  /** A consistent copy, also while deploys write. Errors: ERR_MIDFLIGHT_USAGE where there is such a file. */
+  copyTo(file: string): void;
   close(): void;
 }
 
-const schema = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = NORMAL;
+/** With a write-ahead log, what was committed outlives a power cut only if each commit waits for the disk: a deploy has a handful. */
+const settings = `
   PRAGMA busy_timeout = 5000;
-  CREATE TABLE IF NOT EXISTS pointer (name TEXT PRIMARY KEY, release TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS scale (id INTEGER PRIMARY KEY CHECK (id = 1), workers INTEGER NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS unswappable (module_version TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS accepted (id INTEGER PRIMARY KEY CHECK (id = 1), counter INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS deploy (
-    id INTEGER PRIMARY KEY, release TEXT, previous TEXT, path TEXT NOT NULL, result TEXT NOT NULL,
-    reasons TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, timings TEXT NOT NULL, evidence TEXT
-  ) STRICT;
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
 `;
 
-/** Opens or makes the database. */
+/** Opens or makes the database. All that its methods throw is of the catalog where it can be.
+ *  Errors: ERR_MIDFLIGHT_RECORD_NEWER, ERR_MIDFLIGHT_RECORD_CORRUPT, ERR_MIDFLIGHT_RECORD_UNWRITABLE, ERR_MIDFLIGHT_DISK_FULL. */
 export function openHistory(file: string): History {
+  try {
+    const database = open(file);
+    return explaining(toHistory(database), file);
+  } catch (error) {
+    throw explainRecordProblem(error, file);
+  }
+}
+
+function open(file: string): DatabaseSync {
   const database = new DatabaseSync(file);
-  database.exec(schema);
+  try {
+    database.exec(settings);
+    migrate(database, file);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function explaining(history: History, file: string): History {
+  const entries = Object.entries(history) as [string, (...args: unknown[]) => unknown][];
+  const explained = entries.map(([name, method]) => [
+    name,
+    (...args: unknown[]): unknown => {
+      try {
+        return method(...args);
+      } catch (error) {
+        throw explainRecordProblem(error, file);
+      }
+    },
+  ]);
+  return Object.fromEntries(explained) as History;
+}
+
+function toHistory(database: DatabaseSync): History {
   const pointer = (name: string): string | null => {
     const row = database.prepare('SELECT release FROM pointer WHERE name = ?').get(name);
     return row === undefined ? null : String(row['release']);
@@ -87,6 +129,26 @@ export function openHistory(file: string): History {
         'INSERT INTO pointer VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET release = excluded.release',
       )
       .run(name, release);
+  };
+  /** What deploys have come to where the disk was full: written before the next one begins. */
+  const unwritten = new Map<number, DeployOutcome>();
+  const end = (id: number, outcome: DeployOutcome): void => {
+    database
+      .prepare(
+        `UPDATE deploy SET release = ?, previous = ?, path = ?, result = ?, reasons = ?, ended_at = ?, timings = ?, evidence = ? WHERE id = ?`,
+      )
+      .run(
+        outcome.release,
+        outcome.previous,
+        outcome.path,
+        outcome.result,
+        JSON.stringify(outcome.reasons),
+        new Date().toISOString(),
+        JSON.stringify(outcome.timings),
+        outcome.evidence,
+        id,
+      );
+    unwritten.delete(id);
   };
   return {
     current: () => pointer('current'),
@@ -102,6 +164,7 @@ export function openHistory(file: string): History {
       else database.prepare('INSERT OR REPLACE INTO scale VALUES (1, ?)').run(count);
     },
     begin(previous) {
+      for (const [id, outcome] of unwritten) end(id, outcome);
       const insert = database.prepare(
         `INSERT INTO deploy (release, previous, path, result, reasons, started_at, timings) VALUES (NULL, ?, 'none', 'running', '[]', ?, '{}')`,
       );
@@ -118,21 +181,8 @@ export function openHistory(file: string): History {
         .run(new Date().toISOString(), evidence);
     },
     end(id, outcome) {
-      database
-        .prepare(
-          `UPDATE deploy SET release = ?, previous = ?, path = ?, result = ?, reasons = ?, ended_at = ?, timings = ?, evidence = ? WHERE id = ?`,
-        )
-        .run(
-          outcome.release,
-          outcome.previous,
-          outcome.path,
-          outcome.result,
-          JSON.stringify(outcome.reasons),
-          new Date().toISOString(),
-          JSON.stringify(outcome.timings),
-          outcome.evidence,
-          id,
-        );
+      unwritten.set(id, outcome);
+      end(id, outcome);
     },
     list: (limit) =>
       database.prepare('SELECT * FROM deploy ORDER BY id DESC LIMIT ?').all(limit).map(toRecord),
@@ -164,6 +214,35 @@ export function openHistory(file: string): History {
         )
         .get(release, release);
       return row === undefined ? null : String(row['release']);
+    },
+    deployedReleases: () =>
+      database
+        .prepare('SELECT release FROM deploy WHERE release IS NOT NULL GROUP BY release ORDER BY max(id)')
+        .all()
+        .map((row) => String(row['release'])),
+    notify(message) {
+      const at = new Date().toISOString();
+      database
+        .prepare('INSERT OR REPLACE INTO notice VALUES ((SELECT coalesce(max(id), 0) + 1 FROM deploy), ?, ?)')
+        .run(at, message);
+    },
+    notice() {
+      const row = database
+        .prepare(
+          `SELECT at, message FROM notice WHERE id > coalesce((SELECT max(id) FROM deploy WHERE result = 'committed'), 0)
+           ORDER BY id DESC LIMIT 1`,
+        )
+        .get();
+      return row === undefined ? null : { at: String(row['at']), message: String(row['message']) };
+    },
+    check() {
+      const [row] = database.prepare('PRAGMA quick_check(1)').all();
+      const said = String(row?.['quick_check']);
+      if (said !== 'ok') throw Object.assign(new Error(said), { errcode: CORRUPT });
+    },
+    copyTo(file) {
+      if (existsSync(file)) throw new MidflightError('ERR_MIDFLIGHT_USAGE', [`${file} is there already`]);
+      database.prepare('VACUUM INTO ?').run(file);
     },
     close: () => database.close(),
   };

@@ -2,6 +2,7 @@
 
 import { MidflightError } from '../errors.ts';
 import { healthBefore } from '../protocol/manifest.ts';
+import { toErrorReport } from '../protocol/messages.ts';
 import type { Probation } from './at-work.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployReport } from './deploy-request.ts';
@@ -9,7 +10,7 @@ import { finishRun, type DeployRun } from './deploy-run.ts';
 import type { Intervention, Judge } from './probation.ts';
 import { createLook, describeFigures } from './look.ts';
 import { runHookOf } from './run-hooks.ts';
-import { settle } from './settle.ts';
+import { recordProved, removeSurplus } from './settle.ts';
 
 /** Begins at once: nothing may happen between commit and probation that nobody sees. */
 export function startProbation(parts: DeployParts, judge: Judge, run: DeployRun): Probation {
@@ -46,8 +47,14 @@ async function watch(
     return revert(parts, run, hook, new MidflightError('ERR_MIDFLIGHT_DEPLOY_WITHDRAWN', [back]));
   }
   if (verdict === 'passed' && release !== null) {
+    // What can't be recorded can't stay: a start would come up on another release than the one that serves.
+    try {
+      recordProved(parts, release);
+    } catch (error) {
+      return revert(parts, run, hook, error);
+    }
     await workers.prove();
-    settle(parts, release);
+    removeSurplus(parts, release);
   }
   tell(verdict, `release ${run.release ?? ''}${verdict === 'passed' ? describeFigures(run) : ''}`);
   await hook;
@@ -58,10 +65,11 @@ async function revert(
   parts: DeployParts,
   run: DeployRun,
   hook: Promise<void> | null,
-  why: MidflightError,
+  why: unknown,
 ): Promise<DeployReport> {
   const { workers, history, tell } = parts;
-  tell('rollback', why.message);
+  const { message } = toErrorReport(why);
+  tell('rollback', message);
   const failed = workers.currentRelease();
   // Asked for before its workers end, and not waited for.
   const output = workers.output();
@@ -71,6 +79,6 @@ async function revert(
   run.output = await output;
   await hook;
   if (failed !== null)
-    await runHookOf(parts, run, { release: failed, name: 'afterRollback', reason: why.message });
+    await runHookOf(parts, run, { release: failed, name: 'afterRollback', reason: message });
   return finishRun(parts, run, { result: 'rolled-back', error: why });
 }

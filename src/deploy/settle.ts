@@ -3,13 +3,20 @@
 import { toReleaseIdOfRoot } from '../release/home.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import type { DeployParts } from './deploy-parts.ts';
+import { noteProved } from './open-record.ts';
 import { pruneReleases } from './releases.ts';
 
-/** What is recorded as proved is what a start comes up on. */
-export function settle(parts: DeployParts, release: RunnableRelease): void {
+/** What is recorded as proved is what a start comes up on. Errors: those of the record. */
+export function recordProved({ home, history }: DeployParts, release: RunnableRelease): void {
+  const { id } = release.manifest;
+  history.setCurrent(id);
+  history.setProved(id);
+  noteProved(home, id);
+}
+
+/** In the background. */
+export function removeSurplus(parts: DeployParts, release: RunnableRelease): void {
   const { id, settings } = release.manifest;
-  parts.history.setCurrent(id);
-  parts.history.setProved(id);
   prune(parts, id, settings.keep).catch((error: unknown) => parts.tell('prune', String(error)));
 }
 

@@ -15,6 +15,10 @@ export interface Home {
   readonly source: string;
   readonly logs: string;
   readonly database: string;
+  /** Names the last release that passed, for when the database is damaged. */
+  readonly provedFile: string;
+  /** A file for each release that is kept whatever its age. */
+  readonly pinned: string;
   readonly controlSocket: string;
   readonly lockFile: string;
   /** What a keeper that follows a killed one knows its processes by. */
@@ -38,6 +42,8 @@ export function toHome(appDirectory: string): Home {
     source: inside('source'),
     logs: inside('logs'),
     database: inside('midflight.db'),
+    provedFile: inside('proved'),
+    pinned: inside('pinned'),
     controlSocket: inside('control.sock'),
     lockFile: inside('supervisor.lock'),
     processFile: inside('processes.json'),
