@@ -108,6 +108,13 @@ export const catalog = {
   ERR_MIDFLIGHT_BUILD_ABORTED: row(
     () => 'The build was given up before it had ended; what ran before runs on',
   ),
+  ERR_MIDFLIGHT_TYPES_WRONG: row((command, found) => `The type check "${command}" failed:\n${found}`, 3),
+  ERR_MIDFLIGHT_PLAN_REJECTED: row((reasons) => `The plan rejects this release:\n${reasons}`, 3),
+  ERR_MIDFLIGHT_PLAN_MOVED: row(
+    (id, what) =>
+      `What is to be done is no longer plan ${id}: ${what}; look at "midflight plan" again, and deploy that`,
+    3,
+  ),
   ERR_MIDFLIGHT_DISK_FULL: row(
     (directory) =>
       `The disk of ${directory} is full; free some space and deploy again, what ran before runs on`,

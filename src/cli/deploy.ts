@@ -10,6 +10,7 @@ interface DeployOptions {
   readonly json: boolean;
   readonly sign: readonly string[];
   readonly path: 'auto' | 'swap' | 'handoff' | 'restart';
+  readonly plan?: string;
 }
 
 export function addDeploy(program: Command): void {
@@ -23,12 +24,16 @@ export function addDeploy(program: Command): void {
         .choices(['auto', 'swap', 'handoff', 'restart'])
         .default('auto'),
     )
+    .option('--plan <id>', 'only if what is to be done is still what "plan" has shown')
     .option('--detach', 'return at commit, before probation has passed', false)
     .option('--wait [seconds]', 'wait for the end of another deploy, up to an hour')
     .addOption(signOption('sign the release with this private key, which stays here; may be given again'))
     .option('--json', 'one JSON object at the end', false)
-    .action(async (ref: string, { dirty, detach, path, wait, ...options }: DeployOptions) => {
-      await followDeploy('/deploy', { ref, isDirty: dirty, path, detach, waitMs: toWaitMs(wait) }, options);
+    .action(async (ref: string, { dirty, detach, path, plan, wait, ...options }: DeployOptions) => {
+      // A supervisor of another make knows no plans by id.
+      const shown = plan === undefined ? {} : { plan };
+      const request = { ref, isDirty: dirty, path, detach, waitMs: toWaitMs(wait), ...shown };
+      await followDeploy('/deploy', request, options);
     });
 }
 

@@ -3,7 +3,7 @@
 import { styleText } from 'node:util';
 import { toFailure, type Failure } from '../errors.ts';
 
-type Style = 'green' | 'red' | 'yellow' | 'dim' | 'bold';
+export type Style = 'green' | 'red' | 'yellow' | 'cyan' | 'dim' | 'bold';
 
 /** Colour only where a person reads. */
 export function paint(style: Style, text: string): string {

@@ -1,6 +1,15 @@
-import type { Command } from 'commander';
-import type { Plan } from '../plan/plan.ts';
+import { Option, type Command } from 'commander';
 import { paint, print, printJson } from './output.ts';
+import { toMarkdown } from './plan-markdown.ts';
+import { toPlanText } from './plan-text.ts';
+
+interface PlanOptions {
+  readonly dirty: boolean;
+  readonly path: 'auto' | 'swap' | 'handoff' | 'restart';
+  readonly all: boolean;
+  readonly json: boolean;
+  readonly markdown: boolean;
+}
 
 export function addPlan(program: Command): void {
   program
@@ -8,30 +17,24 @@ export function addPlan(program: Command): void {
     .description('what "deploy" would do; nothing is applied')
     .argument('[ref]', 'branch, tag or commit', 'HEAD')
     .option('--dirty', 'the tree as it stands instead of a commit', false)
-    .option('--json', 'one JSON object', false)
-    .action(async (ref: string, { dirty, json }: { readonly dirty: boolean; readonly json: boolean }) => {
+    .addOption(
+      new Option('--path <path>', 'the way in')
+        .choices(['auto', 'swap', 'handoff', 'restart'])
+        .default('auto'),
+    )
+    .option('--all', 'every module, also where there are many', false)
+    .addOption(new Option('--json', 'one JSON object').default(false).conflicts('markdown'))
+    .option('--markdown', 'for a pull request', false)
+    .action(async (ref: string, { dirty, path, all, json, markdown }: PlanOptions) => {
       const { planDeploy } = await import('../deploy/plan-deploy.ts');
-      const plan = await planDeploy({ appDirectory: process.cwd(), ref, isDirty: dirty });
+      const plan = await planDeploy({ appDirectory: process.cwd(), ref, isDirty: dirty, path });
+      const apply = ['midflight deploy', ref, ...(dirty ? ['--dirty'] : []), `--path ${path}`]
+        .filter((word) => word !== 'HEAD' && word !== '--path auto')
+        .join(' ');
+      const shown = { apply: `${apply} --plan ${plan.id}`, isAll: all };
       if (json) printJson(plan);
-      else printPlan(plan);
+      else if (markdown) print(toMarkdown(plan, shown));
+      else print(toPlanText(plan, { ...shown, columns: process.stdout.columns, paint }));
       if (plan.path === 'rejected') process.exitCode = 3;
     });
-}
-
-function printPlan({ path, reasons, modules, hazards, steps }: Plan): void {
-  print(`${paint('bold', 'path')}  ${paint(path === 'rejected' ? 'red' : 'green', path)}`);
-  for (const { code, message } of reasons) print(`  ${paint('dim', code)} ${message}`);
-  if (modules.length > 0) print(paint('bold', 'modules'));
-  for (const { path: file, change, because, isInPlace, exportsAdded, exportsRemoved } of modules) {
-    const via = because.length > 0 ? paint('dim', ` because of ${because.join(' ← ')}`) : '';
-    const gained = exportsAdded.length > 0 ? ` +${exportsAdded.join(' +')}` : '';
-    const lost = exportsRemoved.length > 0 ? ` -${exportsRemoved.join(' -')}` : '';
-    const place = isInPlace ? paint('dim', ', replaced in place') : '';
-    print(`  ${change.padEnd(8)} ${file}${gained}${lost}${via}${place}`);
-  }
-  if (hazards.length > 0) print(paint('bold', 'hazards'));
-  for (const { path: file, line, kind, detail } of hazards)
-    print(`  ${paint('yellow', kind)} ${file}:${line} ${detail}`);
-  if (steps.length > 0) print(paint('bold', 'steps'));
-  for (const { name, undo } of steps) print(`  ${name} ${paint('dim', `(undo: ${undo})`)}`);
 }

@@ -43,6 +43,11 @@ const deploySchema = z.strictObject({
   ref: z.string().min(1).max(1_000).default('HEAD'),
   isDirty: z.boolean().default(false),
   path: z.enum(['auto', 'swap', 'handoff', 'restart']).default('auto'),
+  plan: z
+    .string()
+    .regex(/^[0-9a-f]{12}$/, 'is not the id of a plan, which has 12 hexadecimal digits')
+    .nullable()
+    .default(null),
   detach: z.boolean().default(false),
   waitMs: z.number().int().min(0).max(TIMEOUT_MS_MAX).default(0),
   signers: signersSchema,

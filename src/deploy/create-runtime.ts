@@ -20,6 +20,7 @@ import { MidflightError } from '../errors.ts';
 import { toPlan, type Plan } from '../plan/plan.ts';
 import {
   FORMAT_VERSION,
+  policyBefore,
   type Manifest,
   type ManifestAssets,
   type ManifestFile,
@@ -377,7 +378,7 @@ function toManifest({
       keep: 0,
       shared: [],
       upgraded: { policy: 'keep', spreadMs: 0 },
-      policy: { maxRetained: 0, maxRssMib: null, probation: 'faults' },
+      policy: { ...policyBefore, probation: 'faults' },
       hooks: settingsBefore.hooks,
     },
   };

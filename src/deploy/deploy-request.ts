@@ -11,6 +11,8 @@ export interface DeployRequest {
   readonly ref: string;
   readonly isDirty: boolean;
   readonly path: Policy['path'];
+  /** The id of a plan that was shown; nothing is applied where what is to be done is another one. */
+  readonly plan?: string | null;
   /** Answer at commit and leave probation to itself. */
   readonly detach: boolean;
   /** How long to wait for the end of another deploy that is at work; 0 is not at all. */

@@ -10,7 +10,6 @@
  */
 
 import { EventEmitter } from 'node:events';
-import type { Policy } from '../plan/plan.ts';
 import type { Home } from '../release/home.ts';
 import type { Notebook } from '../supervisor/notebook.ts';
 import type { Workers } from '../supervisor/workers.ts';
@@ -20,13 +19,13 @@ import { admit, noteBegin } from './admission.ts';
 import { apply } from './apply.ts';
 import type { Audit } from './audit.ts';
 import { createAtWork, type Probation } from './at-work.ts';
-import { buildCandidate, type Candidate } from './candidate.ts';
+import { buildCandidate } from './candidate.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployCaller, DeployReport, DeployRequest, DeployWish, Progress } from './deploy-request.ts';
 import { beginRun, finishRun, toReport, toSourceText, type DeployRun } from './deploy-run.ts';
 import { bootstrap, resume } from './first-start.ts';
 import type { History } from './history.ts';
-import { settlePlan } from './planning.ts';
+import { settlePlan, toRejection, type PlanWish } from './planning.ts';
 import { startProbation } from './probation-run.ts';
 import { createJudge } from './probation.ts';
 import { rollBack } from './rollback.ts';
@@ -87,7 +86,7 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
     const wish = { ...request, ...caller, what: `deploy of ${toSourceText(request)}`, action: 'deploy' };
     return exclusively(wish, async (run) => {
       const candidate = await buildCandidate(parts, run, { request, signer: caller.signer });
-      return planAndApply(run, candidate, request.path);
+      return planAndApply(run, { candidate, path: request.path, shownPlan: request.plan });
     });
   }
 
@@ -99,19 +98,19 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
       const again = candidate.release.manifest.id === history.proved();
       const { release } = candidate;
       await admit(parts, run, { release, signer: caller.signer, action: 'rollback', again });
-      return planAndApply(run, candidate, 'auto');
+      return planAndApply(run, { candidate, path: 'auto', isGoingBack: true });
     });
   }
 
-  async function planAndApply(
-    run: DeployRun,
-    candidate: Candidate,
-    wanted: Policy['path'],
-  ): Promise<Outcome> {
-    const { path } = await settlePlan(parts, run, { candidate, path: wanted });
+  async function planAndApply(run: DeployRun, wish: PlanWish): Promise<Outcome> {
+    const { candidate } = wish;
+    const plan = await settlePlan(parts, run, wish);
+    const { path } = plan;
     if (path === 'none') return { ended: finishRun(parts, run, { result: 'unchanged', error: null }) };
     if (path === 'rejected') {
-      const error = candidate.problems[0] ?? null;
+      const error = toRejection(plan, candidate);
+      // One line is in the plan already.
+      if (error.message.includes('\n')) tell('rejected', error.message);
       return { ended: finishRun(parts, run, { result: 'rejected', error }) };
     }
     noteBegin(parts, run);

@@ -1,6 +1,5 @@
 /** How an app comes up: on its proved release, on what another supervisor has left, or on its first one. */
 
-import { MidflightError } from '../errors.ts';
 import { removeStaging } from '../release/build.ts';
 import type { Notebook } from '../supervisor/notebook.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
@@ -11,7 +10,7 @@ import type { DeployParts } from './deploy-parts.ts';
 import type { DeployCaller, DeployRequest } from './deploy-request.ts';
 import { beginRun, finishRun, toSourceText } from './deploy-run.ts';
 import { noteProved } from './open-record.ts';
-import { makePlan } from './planning.ts';
+import { makePlan, toRejection } from './planning.ts';
 import { readRelease } from './releases.ts';
 import { runHookOf } from './run-hooks.ts';
 import { recordProved, removeSurplus } from './settle.ts';
@@ -99,9 +98,8 @@ async function startFirst(
   const run = beginRun(parts, { what, action: 'start', actor });
   try {
     const candidate = await buildCandidate(parts, run, { request, signer });
-    const plan = makePlan(parts, run, { candidate, path: 'auto' });
-    if (plan.path === 'rejected')
-      throw candidate.problems[0] ?? new MidflightError('ERR_MIDFLIGHT_INTERNAL', ['rejected']);
+    const plan = await makePlan(parts, run, { candidate, path: 'auto' });
+    if (plan.path === 'rejected') throw toRejection(plan, candidate);
     noteBegin(parts, run);
     parts.tell('start', `release ${candidate.release.manifest.id}`);
     await runHookOf(parts, run, { release: candidate.release, name: 'beforeApply' });

@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { runCommand } from '../release/command.ts';
+import { findCompiler, readCompilerOutput } from '../release/type-problems.ts';
 import type { Say, TypeProblem } from './dev-notice.ts';
 
 /** Saves come in bursts, and the processor is the app's first. */
@@ -28,8 +29,9 @@ export interface TypeCheckOptions {
 
 /** The check of a tree; null where there is no tsconfig.json, or no TypeScript in node_modules. */
 export function createTypeCheck({ root, say, chainsTo }: TypeCheckOptions): TypeCheck | null {
-  const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  if (!existsSync(compiler) || !existsSync(path.join(root, 'tsconfig.json'))) return null;
+  const found = findCompiler(root);
+  if (found === null || !existsSync(path.join(root, 'tsconfig.json'))) return null;
+  const compiler = found;
   let status: 'idle' | 'waiting' | 'checking' | 'checking, and once more' | 'stopped' = 'idle';
   let timer: NodeJS.Timeout | undefined;
   let said = '';
@@ -43,12 +45,12 @@ export function createTypeCheck({ root, say, chainsTo }: TypeCheckOptions): Type
 
   async function run(): Promise<void> {
     status = 'checking';
-    const found = await findTypeProblems(root, compiler).catch((error: Error) => {
+    const problems = await findTypeProblems(root, compiler).catch((error: Error) => {
       say({ type: 'log', message: `types could not be checked: ${error.message}` });
       return [];
     });
-    const chains = await chainsTo(found.map((problem) => problem.path));
-    const errors = found.map((problem, index) => ({ ...problem, importChain: chains[index] ?? [] }));
+    const chains = await chainsTo(problems.map((problem) => problem.path));
+    const errors = problems.map((problem, index) => ({ ...problem, importChain: chains[index] ?? [] }));
     if (isStopped()) return;
     const isOnceMore = (status as string) === 'checking, and once more';
     status = 'idle';
@@ -95,18 +97,14 @@ async function findTypeProblems(root: string, compiler: string): Promise<readonl
   throw new Error(timedOut ? `no end after ${TIMEOUT_MS} ms` : output);
 }
 
-/** Reads what `tsc --pretty false` prints: `src/a.ts(3,5): error TS2322: …`, and indented lines that go on. */
+/** Reads what `tsc --pretty false` prints, with the lines around. */
 export function parseTypeProblems(
   output: string,
   linesOf: (path: string) => readonly string[],
 ): PlacedProblem[] {
-  const matches = output.matchAll(/^(\S.*?)\((\d+),(\d+)\): error (TS\d+: .*(?:\n[ \t]+.*)*)/gm);
-  return [...matches].map(([, at = '', line = '', column = '', message = '']) => ({
-    path: at,
-    line: Number(line),
-    column: Number(column),
-    message,
-    frame: toFrame(linesOf(at), Number(line), Number(column)),
+  return readCompilerOutput(output).map((problem) => ({
+    ...problem,
+    frame: toFrame(linesOf(problem.path), problem.line, problem.column),
   }));
 }
 

@@ -1,13 +1,20 @@
 /** What differs between the modules of two releases, and what a swap re-evaluates because of it. */
 
-import { toImporters } from '../protocol/importers.ts';
-import { differingAssets, type Manifest, type ManifestModule } from '../protocol/manifest.ts';
+import { toImporters, type Importers } from '../protocol/importers.ts';
+import {
+  differingAssets,
+  type Manifest,
+  type ManifestModule,
+  type RequestTarget,
+} from '../protocol/manifest.ts';
 import { propagate } from '../protocol/propagate.ts';
 
 export interface ModuleChange {
   readonly path: string;
   /** `reached`: itself the same, re-evaluated because of what it imports. */
   readonly change: 'added' | 'changed' | 'removed' | 'reached';
+  /** What differs, in one sentence. */
+  readonly why: string;
   /** For `reached`: the imports from this module down to the one that changed, or an asset that did. */
   readonly because: readonly string[];
   /** True when it is replaced in place: what imports it and accepts that is not evaluated again because of it. */
@@ -16,21 +23,52 @@ export interface ModuleChange {
   readonly refusal: string | null;
   readonly exportsAdded: readonly string[];
   readonly exportsRemoved: readonly string[];
+  /** Exports with their types as the text states them, where they are known and differ. */
+  readonly exportTypes: readonly ExportTypeChange[];
 }
 
+export interface ExportTypeChange {
+  readonly name: string;
+  /** Null where there is no such export, or its type is inferred. */
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+/** By module, the stated types of its exports, before and after. */
+export type ExportTypes = ReadonlyMap<string, { readonly before: TypesByName; readonly after: TypesByName }>;
+export type TypesByName = ReadonlyMap<string, string>;
+
+/** Of most changes. */
+export const PLAIN_WHY = 'its code differs';
+
+const noTypes: ExportTypes = new Map();
+
 /** Every module that differs or is re-evaluated, by path. */
-export function compareModules(current: Manifest, next: Manifest): readonly ModuleChange[] {
+export function compareModules(
+  current: Manifest,
+  next: Manifest,
+  exportTypes: ExportTypes = noTypes,
+): readonly ModuleChange[] {
   const changes = new Map<string, ModuleChange>();
+  const importers = toImporters(next.modules);
   for (const path of next.modules.changedSince(current.modules)) {
-    const change = compareOne(path, current.modules.get(path), next.modules.get(path));
-    if (change !== null) changes.set(path, change);
+    const [before, after] = [current.modules.get(path), next.modules.get(path)];
+    const change = compareOne({ path, before, after, importers });
+    if (change !== null) changes.set(path, withTypes(change, exportTypes));
   }
   reachByAssets(changes, current, next);
   reachByImports(changes, current, next);
   return [...changes.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function compareOne(path: string, before?: ManifestModule, after?: ManifestModule): ModuleChange | null {
+interface Pair {
+  readonly path: string;
+  readonly before: ManifestModule | undefined;
+  readonly after: ManifestModule | undefined;
+  readonly importers: Importers;
+}
+
+function compareOne({ path, before, after, importers }: Pair): ModuleChange | null {
   const old = exportsOf(before);
   const now = exportsOf(after);
   const difference = {
@@ -39,11 +77,45 @@ function compareOne(path: string, before?: ManifestModule, after?: ManifestModul
     exportsAdded: now.filter((name) => !old.includes(name)),
     exportsRemoved: old.filter((name) => !now.includes(name)),
   };
-  if (before === undefined) return { change: 'added', ...difference };
-  if (after === undefined) return { change: 'removed', ...difference };
-  const isSame =
-    before.hash === after.hash && JSON.stringify(before.requests) === JSON.stringify(after.requests);
-  return isSame ? null : { change: 'changed', ...difference };
+  if (before === undefined) {
+    const [importer] = importers(path);
+    const why = importer === undefined ? 'nothing imports it by name' : `${importer} imports it`;
+    return { change: 'added', ...difference, why };
+  }
+  if (after === undefined) return { change: 'removed', ...difference, why: 'nothing leads to it any more' };
+  const why = before.hash === after.hash ? whyRequests(before, after) : PLAIN_WHY;
+  return why === null ? null : { change: 'changed', ...difference, why };
+}
+
+/** The same code, with an import that leads elsewhere; null where none does. */
+function whyRequests(before: ManifestModule, after: ManifestModule): string | null {
+  if (JSON.stringify(before.requests) === JSON.stringify(after.requests)) return null;
+  const moved = after.requests.find(
+    (request, index) => JSON.stringify(request) !== JSON.stringify(before.requests[index]),
+  );
+  return moved === undefined
+    ? 'its imports differ'
+    : `"${moved.specifier}" leads to ${toTargetText(moved.target)}`;
+}
+
+function toTargetText(target: RequestTarget): string {
+  if (target.kind === 'module' || target.kind === 'external') return target.path;
+  if (target.kind === 'builtin') return target.name;
+  return target.kind === 'midflight' ? 'midflight' : 'nothing';
+}
+
+function withTypes(change: ModuleChange, exportTypes: ExportTypes): ModuleChange {
+  const types = exportTypes.get(change.path);
+  if (types === undefined) return change;
+  const names = [...new Set([...types.before.keys(), ...types.after.keys()])];
+  const differing = names
+    .map((name) => ({ name, before: types.before.get(name) ?? null, after: types.after.get(name) ?? null }))
+    .filter(({ name, before, after }) => {
+      const isThroughout = !change.exportsAdded.includes(name) && !change.exportsRemoved.includes(name);
+      // An inferred type may be the same.
+      return before !== after && !(isThroughout && (before === null || after === null));
+    });
+  return { ...change, exportTypes: differing };
 }
 
 function exportsOf(module: ManifestModule | undefined): readonly string[] {
@@ -60,10 +132,18 @@ function reachByAssets(changes: Map<string, ModuleChange>, current: Manifest, ne
   }
 }
 
-const plain = { because: [], isInPlace: false, refusal: null } as const;
+const plain = {
+  because: [],
+  isInPlace: false,
+  refusal: null,
+  exportsAdded: [],
+  exportsRemoved: [],
+  exportTypes: [],
+} as const;
 
 function toReached(path: string, because: readonly string[]): ModuleChange {
-  return { path, change: 'reached', ...plain, because, exportsAdded: [], exportsRemoved: [] };
+  const [cause = ''] = because;
+  return { path, change: 'reached', ...plain, why: `because of ${cause}`, because };
 }
 
 /** From what changed to its importers, up to the boundaries. Breadth first, so that each chain is a shortest one. */

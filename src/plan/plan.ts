@@ -4,17 +4,24 @@
  * Rules and their codes: docs/reference/plan-rules.md.
  */
 
+import { toModuleVersion, type Manifest } from '../protocol/manifest.ts';
 import type { ErrorReport } from '../protocol/messages.ts';
-import { toModuleVersion, type Hazard, type Manifest } from '../protocol/manifest.ts';
-import { compareModules, type ModuleChange } from './module-changes.ts';
-import type { DeployPath, Reason } from './reason.ts';
-import { differenceRules } from './rules.ts';
+import { allowableCodes } from '../protocol/plan-policy.ts';
+import { compareModules, type ExportTypes, type ModuleChange } from './module-changes.ts';
+import { isAllowed, toHandoff, weighRelease, weighWarning, type PlanPolicy } from './policy.ts';
+import { isHeavier, toHeaviest, type DeployPath, type Reason } from './reason.ts';
+import { cannotLink, releaseRules } from './release-rules.ts';
+import { differenceRules, type Comparison } from './rules.ts';
+import { misfitsOf, type TypeFindings } from './type-findings.ts';
+import { findHazards, findWarnings, type ModuleHazard } from './warnings.ts';
 
 export interface Policy {
   /** `auto` takes the lightest safe path; the others are the user's word, taken where it is possible. */
   readonly path: 'auto' | 'swap' | 'handoff' | 'restart';
   /** Versions of modules that could not be evaluated in a running process, and could in a fresh one. */
   readonly unswappable: ReadonlySet<string>;
+  /** Whoever goes back has a reason to: what a policy or a rule of types would reject is warned of. */
+  readonly isGoingBack?: boolean;
 }
 
 export interface PlanStep {
@@ -22,14 +29,12 @@ export interface PlanStep {
   readonly undo: string;
 }
 
-export interface ModuleHazard extends Hazard {
-  readonly path: string;
-}
-
 export interface Plan {
   readonly path: DeployPath;
   readonly steps: readonly PlanStep[];
   readonly reasons: readonly Reason[];
+  /** What to know, and does not change the path. */
+  readonly warnings: readonly Reason[];
   readonly modules: readonly ModuleChange[];
   readonly hazards: readonly ModuleHazard[];
 }
@@ -40,81 +45,114 @@ export interface PlanInput {
   readonly next: Manifest;
   readonly problems: readonly ErrorReport[];
   readonly policy: Policy;
+  /** What the compiler says of modules that are replaced in place; absent before it was asked. */
+  readonly types?: TypeFindings | null;
+  /** What the exports of changed modules are, where somebody wants to read it. */
+  readonly exportTypes?: ExportTypes;
 }
-
-const weight: Record<DeployPath, number> = { none: 0, swap: 1, handoff: 2, restart: 3, rejected: 4 };
 
 /** Works out the plan. */
 export function toPlan(input: PlanInput): Plan {
   const { current, next } = input;
-  const modules = current === null ? [] : compareModules(current, next);
-  const reasons = findReasons(input, modules);
-  const path = reasons.reduce<DeployPath>(
-    (heaviest, { path: own }) => (weight[own] > weight[heaviest] ? own : heaviest),
-    'none',
-  );
-  const reevaluated = new Set(
-    modules.filter(({ change }) => change !== 'removed').map((module) => module.path),
-  );
+  const unlinked = cannotLink(input);
+  const modules = current === null ? [] : compareModules(current, next, input.exportTypes);
+  if (unlinked.length > 0) return settle({ reasons: unlinked, warnings: [], modules, hazards: [] });
+  const own = releaseRules.flatMap((rule) => rule(input)).map((each) => weighRelease(each, policyOf(input)));
+  const found: Found =
+    current === null
+      ? { reasons: [nothingRuns], warnings: [], hazards: [] }
+      : compare(input, { current, next, modules });
+  return settle({ ...found, modules, reasons: [...found.reasons, ...own], warnings: [...found.warnings] });
+}
+
+type Found = Pick<Plan, 'reasons' | 'warnings' | 'hazards'>;
+
+function settle({ reasons, warnings, modules, hazards }: Omit<Plan, 'path' | 'steps'>): Plan {
+  const path = toHeaviest(reasons);
   return {
     path,
-    steps: stepsOf(path),
-    reasons,
+    steps: steps[path],
+    reasons: reasons.filter((reason) => !isNotice(reason)),
+    warnings: [...warnings, ...reasons.filter((reason) => isNotice(reason))],
     modules,
-    hazards: path === 'swap' ? hazardsOf(next, reevaluated) : [],
+    hazards,
   };
 }
 
-function findReasons(input: PlanInput, modules: readonly ModuleChange[]): readonly Reason[] {
-  const { current, next, problems, policy } = input;
-  const rejections = problems.map(({ message }): Reason => ({ code: 'MF3001', path: 'rejected', message }));
-  if (rejections.length > 0) return rejections;
-  if (current === null) {
-    return [
-      {
-        code: 'MF2000',
-        path: 'handoff',
-        message: 'nothing runs yet, so the release starts in new processes',
-      },
-    ];
+function isNotice({ code, path }: Reason): boolean {
+  return path === 'none' && code !== 'MF0001';
+}
+
+const nothingRuns: Reason = {
+  code: 'MF2000',
+  path: 'handoff',
+  message: 'nothing runs yet, so the release starts in new processes',
+};
+
+function compare(input: PlanInput, comparison: Comparison): Found {
+  const reasons = [...findDifferences(input, comparison)];
+  const { next } = comparison;
+  const policy = policyOf(input);
+  const types = input.types ?? null;
+  const warnedOf = (path: DeployPath): readonly Reason[] => {
+    const hazards = findHazards(comparison, next, path);
+    return findWarnings({ ...comparison, hazards, types }, path);
+  };
+  if (toHeaviest(reasons) === 'swap') {
+    reasons.push(...misfitsOf(types, isAllowed({ code: 'MF3002' }, policy)));
+    reasons.push(...toHandoff(warnedOf('swap'), policy));
   }
-  const found = differenceRules.flatMap((rule) => rule({ current, next, modules }));
-  const stuck = modules.find((module) => isUnswappable(module, input));
+  const path = toHeaviest(reasons);
+  const weighed = warnedOf(path).map((warning) => weighWarning(warning, policy));
+  reasons.push(...weighed.filter((each) => each.path === 'rejected'));
+  const refused = toRefusal(input.policy.path, reasons);
+  if (refused !== null) reasons.push(refused);
+  return {
+    reasons,
+    warnings: weighed.filter((each) => each.path !== 'rejected'),
+    hazards: findHazards(comparison, next, path),
+  };
+}
+
+function policyOf({ next, policy }: PlanInput): PlanPolicy {
+  return policy.isGoingBack === true ? goingBack : next.settings.policy;
+}
+
+const goingBack: PlanPolicy = { strict: false, stateLoss: 'warn', allow: allowableCodes };
+
+function findDifferences({ policy }: PlanInput, comparison: Comparison): readonly Reason[] {
+  const { next, modules } = comparison;
+  const found = differenceRules.flatMap((rule) => rule(comparison));
+  const stuck = modules.find((module) => isUnswappable(module, next, policy));
   if (stuck !== undefined && found.every(({ path }) => path === 'swap')) {
     const message = `${stuck.path} could not be evaluated in a running process before, and could in a fresh one`;
     found.push({ code: 'MF2005', path: 'handoff', message });
   }
-  const asked = toAsked(policy.path, found);
-  if (asked !== null) found.push(asked);
+  const asked = policy.path;
+  if (asked === 'handoff' || asked === 'restart') {
+    found.push({ code: 'MF2010', path: asked, message: `${asked} was asked for with --path ${asked}` });
+  }
   return found.length > 0
     ? found
     : [{ code: 'MF0001', path: 'none', message: 'nothing differs from what runs' }];
 }
 
-function isUnswappable({ path }: ModuleChange, { next, policy }: PlanInput): boolean {
+function isUnswappable({ path }: ModuleChange, next: Manifest, { unswappable }: Policy): boolean {
   const module = next.modules.get(path);
-  return module !== undefined && policy.unswappable.has(toModuleVersion(module));
+  return module !== undefined && unswappable.has(toModuleVersion(module));
 }
 
-function toAsked(asked: Policy['path'], found: readonly Reason[]): Reason | null {
-  if (asked === 'handoff' || asked === 'restart') {
-    return { code: 'MF2010', path: asked, message: `${asked} was asked for with --path ${asked}` };
-  }
-  if (asked === 'swap' && found.some(({ path }) => weight[path] > weight.swap)) {
-    const why = found.filter(({ path }) => weight[path] > weight.swap).map(({ message }) => message);
-    return {
-      code: 'MF3010',
-      path: 'rejected',
-      message: `a swap was asked for with --path swap and is not possible: ${why.join('; ')}`,
-    };
-  }
-  return null;
-}
-
-function hazardsOf(next: Manifest, reevaluated: ReadonlySet<string>): ModuleHazard[] {
-  return [...reevaluated].flatMap((path) =>
-    (next.modules.get(path)?.hazards ?? []).map((hazard) => ({ path, ...hazard })),
-  );
+/** More than a swap, where a swap was asked for. */
+function toRefusal(asked: Policy['path'], found: readonly Reason[]): Reason | null {
+  const why = found.filter(({ path }) => isHeavier(path, 'swap'));
+  if (asked !== 'swap' || why.length === 0) return null;
+  const message = `a swap was asked for with --path swap and is not possible: ${why.map((each) => each.message).join('; ')}`;
+  return {
+    code: 'MF3010',
+    path: 'rejected',
+    message,
+    fix: 'leave --path out, and the lightest safe path is taken',
+  };
 }
 
 const steps: Record<DeployPath, readonly PlanStep[]> = {
@@ -139,7 +177,3 @@ const steps: Record<DeployPath, readonly PlanStep[]> = {
   ],
   rejected: [],
 };
-
-function stepsOf(path: DeployPath): readonly PlanStep[] {
-  return steps[path];
-}

@@ -1,8 +1,9 @@
 /** The rules of a plan, one small function each. Documented in docs/reference/plan-rules.md; a test holds the two equal. */
 
+import { isDeepStrictEqual } from 'node:util';
 import { differingAssets, type Manifest } from '../protocol/manifest.ts';
 import type { ModuleChange } from './module-changes.ts';
-import type { Reason } from './reason.ts';
+import { listNames, type Reason } from './reason.ts';
 
 export interface Comparison {
   readonly current: Manifest;
@@ -11,9 +12,6 @@ export interface Comparison {
 }
 
 type Rule = (comparison: Comparison) => readonly Reason[];
-
-/** As many names as a person reads in one line. */
-const NAMES_SHOWN_MAX = 5;
 
 const none: readonly Reason[] = [];
 
@@ -54,9 +52,26 @@ function settingsChanged({ current, next }: Comparison): readonly Reason[] {
 
 function dependenciesChanged({ current, next }: Comparison): readonly Reason[] {
   if (current.dependenciesHash === next.dependenciesHash) return none;
-  return [
-    { code: 'MF2001', path: 'handoff', message: 'the lockfile or the dependencies of package.json differ' },
-  ];
+  const what = packageDifferences(current.packages, next.packages);
+  const message = `the lockfile or the dependencies of package.json differ${what === '' ? '' : `: ${what}`}`;
+  return [{ code: 'MF2001', path: 'handoff', message }];
+}
+
+type Packages = Manifest['packages'];
+
+/** `express 4.21.2 → 5.1.0 (major), pino added`. */
+function packageDifferences(before: Packages, after: Packages): string {
+  if (before === undefined || after === undefined) return '';
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted();
+  const changes = names.flatMap((name) => {
+    const [was, is] = [before[name], after[name]];
+    if (was === is) return [];
+    if (was === undefined) return [`${name} ${is} added`];
+    if (is === undefined) return [`${name} ${was} removed`];
+    const isMajor = was.split('.')[0] !== is.split('.')[0];
+    return [`${name} ${was} → ${is}${isMajor ? ' (major)' : ''}`];
+  });
+  return changes.length === 0 ? 'only what these depend on' : listNames(changes);
 }
 
 function processChanged({ current, next }: Comparison): readonly Reason[] {
@@ -79,7 +94,8 @@ function notInPlace({ modules }: Comparison): readonly Reason[] {
   return modules.flatMap(({ path, refusal }): readonly Reason[] => {
     if (refusal === null) return none;
     const message = `${path} is not replaced in place, so what imports it is evaluated again: ${refusal}`;
-    return [{ code: 'MF1004', path: 'swap', message }];
+    const fix = 'keep what the old version has, if its importers are to stay';
+    return [{ code: 'MF1004', path: 'swap', message, fix }];
   });
 }
 
@@ -141,16 +157,12 @@ export const differenceRules: readonly Rule[] = [
   notNode,
 ];
 
+/** Whatever the order of keys, which is another one in a manifest that was read back. */
 function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return isDeepStrictEqual(a, b);
 }
 
 function listDifferences(current: object, next: object): string[] {
   const before = new Map(Object.entries(current));
   return Object.entries(next).flatMap(([name, value]) => (isSame(before.get(name), value) ? [] : [name]));
-}
-
-function listNames(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN_MAX).join(', ');
-  return names.length > NAMES_SHOWN_MAX ? `${shown} and ${names.length - NAMES_SHOWN_MAX} more` : shown;
 }

@@ -6,6 +6,7 @@
 import { MidflightError } from '../errors.ts';
 import { LayeredMap } from './layered-map.ts';
 import type { UpgradedPolicy } from './messages.ts';
+import type { AllowableCode, StateLoss } from './plan-policy.ts';
 
 export const moduleKinds = ['esm', 'cjs', 'json'] as const;
 /** How a module is evaluated. */
@@ -55,9 +56,25 @@ export interface IndirectExport {
 
 /** Something in a module that a swap can't undo or carry, found by analysis. */
 export interface Hazard {
-  readonly kind: 'module-state' | 'timer' | 'process-listener' | 'worker-entry' | 'cluster' | 'native-addon';
+  readonly kind:
+    | 'module-state'
+    | 'timer'
+    | 'process-listener'
+    | 'side-effect'
+    | 'worker-entry'
+    | 'cluster'
+    | 'native-addon';
   readonly line: number;
   readonly detail: string;
+}
+
+/** A call of `state()` in the text of a module. */
+export interface StateUse {
+  /** Null where it is computed. */
+  readonly name: string | null;
+  /** Null where it is computed; 0 where none is said. */
+  readonly version: number | null;
+  readonly line: number;
 }
 
 /** What a module says through `import.meta.hot`, as its text tells. */
@@ -106,6 +123,8 @@ export interface ManifestModule {
   /** Specifiers of `export * from`. CommonJS: of `module.exports = require()` re-exports. */
   readonly starExports: readonly string[];
   readonly hazards: readonly Hazard[];
+  /** Absent in releases that were built before this was read. */
+  readonly states?: readonly StateUse[];
   /** Null where `import.meta.hot` is not used, and for what is not an ES module. */
   readonly hot: ModuleHot | null;
   /** True when it knows the folder that it is in, so that other assets make it another module. */
@@ -181,6 +200,10 @@ export interface Manifest {
   /** Digest of the lockfile and of package.json's dependency fields; null without dependencies. */
   readonly dependenciesHash: string | null;
   readonly nodeVersion: string;
+  /** `engines.node` of package.json; null without it, absent in older releases. */
+  readonly nodeRange?: string | null;
+  /** The installed versions of the packages that package.json names; absent in older releases. */
+  readonly packages?: Readonly<Record<string, string>>;
   readonly nodeOptions: readonly string[];
   /** What the entry finds in `process.argv` after its own name. */
   readonly args: readonly string[];
@@ -265,6 +288,12 @@ export interface ReleaseSettings {
     readonly maxRssMib: number | null;
     /** What besides faults brings the release before back. */
     readonly probation: (typeof probationPolicies)[number];
+    /** What a plan warns of rejects it. */
+    readonly strict: boolean;
+    /** What becomes of a swap that would lose module-level state. */
+    readonly stateLoss: StateLoss;
+    /** Codes that reject nothing. */
+    readonly allow: readonly AllowableCode[];
   };
   readonly hooks: HookSettings;
 }
@@ -287,6 +316,16 @@ export const settingsBefore = {
   hooks: { beforeApply: null, afterCommit: null, afterRollback: null, timeoutMs: 60_000 },
 } as const;
 
+/** What a release says of its policy that says nothing. */
+export const policyBefore = {
+  maxRetained: 0,
+  maxRssMib: null,
+  probation: 'compare',
+  strict: false,
+  stateLoss: 'warn',
+  allow: [],
+} as const;
+
 /** Reads what JSON.stringify has made of a manifest. It was checked when it was written.
  *  Errors: ERR_MIDFLIGHT_RELEASE_OUTDATED. */
 export function parseManifest(text: string): Manifest {
@@ -294,12 +333,7 @@ export function parseManifest(text: string): Manifest {
   if (rest.formatVersion !== FORMAT_VERSION) {
     throw new MidflightError('ERR_MIDFLIGHT_RELEASE_OUTDATED', [rest.id, rest.commit ?? 'working tree']);
   }
-  const policy = {
-    maxRetained: 0,
-    maxRssMib: null,
-    probation: 'compare' as const,
-    ...settings.policy,
-  };
+  const policy = { ...policyBefore, ...settings.policy };
   return {
     ...rest,
     modules: LayeredMap.of(Object.entries(modules)),

@@ -1,6 +1,7 @@
 /** What a swap can't undo or carry, found in the code of one module. */
 
 import { isTopLevel, literalText, walk, type Identifier, type Node } from './transform/ast.ts';
+import { findSideEffects } from './side-effects.ts';
 import { isBinary } from './uses-location.ts';
 import { processMethods, type Rewrite } from './transform/rewrite.ts';
 import type { ScopeReference, Variable } from './transform/scope.ts';
@@ -9,7 +10,15 @@ import type { Hazard } from '../protocol/manifest.ts';
 
 /** Finds the hazards of a module, in source order. */
 export function analyseHazards(rewrite: Rewrite): readonly Hazard[] {
-  const found: Found[] = [...stateHazards(rewrite), ...requestHazards(rewrite)];
+  const found: Found[] = [
+    ...stateHazards(rewrite),
+    ...requestHazards(rewrite),
+    ...findSideEffects(rewrite).map(({ offset, detail }) => ({
+      kind: 'side-effect' as const,
+      offset,
+      detail,
+    })),
+  ];
   const lines = new Set(rewrite.requests.all.map(({ specifier }) => specifier.replace(/^node:/, '')));
   walk(rewrite.program, (node) => {
     const hazard = nodeHazard(rewrite, node, lines);

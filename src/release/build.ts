@@ -27,9 +27,11 @@ import { installDependencies } from './dependencies.ts';
 import { findEntry } from './entry.ts';
 import type { Home } from './home.ts';
 import { digestOf } from './inventory.ts';
+import { readPackageFacts } from './package-facts.ts';
 import { describeContents } from './release-contents.ts';
 import { fetchSource, type FetchedSource } from './source.ts';
 import type { StartScript } from './start-script.ts';
+import { checkTypes } from './type-check.ts';
 
 export const buildSteps = ['fetch', 'install', 'build'] as const;
 export type BuildStep = (typeof buildSteps)[number];
@@ -47,7 +49,7 @@ export interface BuildOptions {
 
 export interface BuiltRelease {
   readonly manifest: Manifest;
-  /** Imports that can't be linked: reasons to reject the release before anything runs. */
+  /** Imports that can't be linked, and a type check that failed: reasons to reject the release before anything runs. */
   readonly problems: readonly MidflightError[];
 }
 
@@ -99,7 +101,7 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
   const config = await readConfig(place.root);
   await linkShared(place, config);
   onStep('install');
-  const includeDev = config.build !== undefined;
+  const includeDev = config.build !== undefined || isChecked(config);
   const dependenciesHash = await installDependencies({
     home,
     root: tree,
@@ -109,7 +111,8 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
   });
   onStep('build');
   if (config.build !== undefined) await runBuild(commands, place, config);
-  const compiled = await compileApp(place, source, config);
+  const checking = checkRelease(place, config, signal);
+  const compiled = await compileApp(place, source, config).finally(() => checking);
   const manifest = await describe({ ...place, config, source, dependenciesHash, ...compiled });
   await symlink(
     path.relative(path.join(home.releases, manifest.id), home.store),
@@ -118,7 +121,26 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
   await writeFile(path.join(staging, 'manifest.json'), JSON.stringify(manifest, null, 1));
   signal?.throwIfAborted();
   await rename(staging, path.join(home.releases, manifest.id));
-  return { manifest, problems: compiled.problems };
+  return { manifest, problems: [...compiled.problems, ...(await checking)] };
+}
+
+function isChecked({ typecheck = false }: Config): boolean {
+  return typecheck !== false;
+}
+
+/** Beside the compilation; it waits for the app's own build, which may make types. */
+async function checkRelease(
+  { home, tree, root }: Place,
+  { typecheck = false, buildTimeoutMs: timeoutMs, buildEnv: names }: Config,
+  signal: AbortSignal | undefined,
+): Promise<readonly MidflightError[]> {
+  if (typecheck === false) return [];
+  const options = { tree, root, typecheck, timeoutMs, names, signal, cacheDirectory: home.cache };
+  // Nobody waits for it yet, so it must not reject.
+  const problem = await checkTypes(options).catch(
+    (error: unknown) => new MidflightError('ERR_MIDFLIGHT_TYPES_WRONG', [String(typecheck), String(error)]),
+  );
+  return problem === null ? [] : [problem];
 }
 
 /** Where a build is at work. */
@@ -231,6 +253,7 @@ async function describe(described: Description): Promise<Manifest> {
     assets: toAssets(contents.files, modules),
     dependenciesHash,
     nodeVersion: process.version,
+    ...(await readPackageFacts(described.root)),
     nodeOptions,
     args: start?.args ?? [],
     environment: start?.environment ?? {},
@@ -247,11 +270,7 @@ async function describe(described: Description): Promise<Manifest> {
       envFile: config.envFile ?? null,
       keep: config.keep,
       upgraded: config.upgraded,
-      policy: {
-        maxRetained: config.policy.maxRetained,
-        maxRssMib: config.policy.maxRssMib ?? null,
-        probation: config.policy.probation,
-      },
+      policy: { ...config.policy, maxRssMib: config.policy.maxRssMib ?? null },
       hooks: { ...settingsBefore.hooks, ...config.hooks },
       shared: config.shared,
     },

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { MidflightError } from '../errors.ts';
 import { probationPolicies, stopSignals, WORKERS_MAX } from '../protocol/manifest.ts';
+import { allowableCodes, stateLosses } from '../protocol/plan-policy.ts';
 
 /** Longest time that any single wait may be given. */
 export const TIMEOUT_MS_MAX = 3_600_000;
@@ -56,6 +57,17 @@ const policySchema = z.strictObject({
   /** `compare`: a release that serves worse than the one before goes back. `strict`: so does one of which that is not known.
    *  `faults`: only crashes, uncaught errors and failed health checks count. */
   probation: z.enum(probationPolicies).default('compare'),
+  /** What a plan warns of rejects it. */
+  strict: z.boolean().default(false),
+  /** Of a swap that would lose module-level state. */
+  stateLoss: z.enum(stateLosses).default('warn'),
+  allow: z
+    .array(
+      z.enum(allowableCodes, {
+        error: `expected a code that a rule or "strict" rejects by and that may be allowed: ${allowableCodes.join(', ')}`,
+      }),
+    )
+    .default([]),
 });
 
 const readySchema = z.union(
@@ -112,6 +124,8 @@ export const configSchema = z.strictObject({
   build: z.string().optional(),
   buildEnv: z.array(z.string()).default([]),
   source: sourceSchema.prefault({}),
+  /** A shell command, or `true` for the project's own `tsc --noEmit`. */
+  typecheck: z.union([z.string().min(1), z.boolean()], { error: 'expected a command, or true' }).optional(),
   workers: workersSchema.default(1),
   nodeOptions: z.array(z.string()).default([]),
   envFile: z.string().optional(),

@@ -34,6 +34,7 @@ test('settings that there were not yet when a release was built have their defau
   assert.equal(stopSignal, 'SIGTERM');
   assert.equal(policy.maxRetained, 3);
   assert.equal(policy.maxRssMib, null);
+  assert.deepEqual([policy.strict, policy.stateLoss, policy.allow], [false, 'warn', []]);
 });
 
 test('a release of another format is refused with the commit to deploy again', async (t) => {

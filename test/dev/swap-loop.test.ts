@@ -87,10 +87,10 @@ function createFixture(t: TestContext): Fixture {
 
 function toPrepared(text: string, way: 'none' | 'swap' | 'handoff', commit: () => void): PreparedSwap {
   const change = { path: 'a.ts', change: 'changed', because: [], isInPlace: false, refusal: null } as const;
-  const modules = [{ ...change, exportsAdded: [], exportsRemoved: [] }];
+  const modules = [{ ...change, why: '', exportsAdded: [], exportsRemoved: [], exportTypes: [] }];
   const reasons = [{ code: 'MF2003', path: way, message: `because of ${text}` }];
   return {
-    plan: { path: way, steps: [], reasons, modules, hazards: [] },
+    plan: { path: way, steps: [], reasons, warnings: [], modules, hazards: [] },
     timings: { compileMs: 0, prepareMs: 0 },
     commit: async () => commit(),
     abort: () => undefined,

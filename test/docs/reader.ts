@@ -88,13 +88,16 @@ function createReader(t: TestContext): { follow(step: Step): Promise<void> } {
   };
 }
 
-/** Digests and ids of releases are others each time; that two are the same is seen. */
+/** Digests, commits and ids of releases and plans are others each time; that two are the same is seen. */
 function withoutIds(text: string): string {
   const seen: string[] = [];
-  return text.replaceAll(/\b(?:[0-9a-f]{64}|\d{8}T\d{9}Z-[0-9a-f]{8})\b/g, (id) => {
-    if (!seen.includes(id)) seen.push(id);
-    return `<${seen.indexOf(id)}>`;
-  });
+  return text.replaceAll(
+    /\b(?:[0-9a-f]{64}|\d{8}T\d{9}Z-[0-9a-f]{8}|(?<=commit )[0-9a-f]{9}|(?<=plan +)[0-9a-f]{12})\b/g,
+    (id) => {
+      if (!seen.includes(id)) seen.push(id);
+      return `<${seen.indexOf(id)}>`;
+    },
+  );
 }
 
 /** Times and process ids are others each time. */

@@ -351,8 +351,7 @@ test('plan says what a deploy would do and changes nothing', async (t) => {
   const { json, exitCode } = await app.midflight('plan', '--json');
   assert.deepEqual([json['path'], exitCode], ['swap', 0]);
   const text = (await app.midflight('plan')).stdout;
-  assert.match(text, /changed\s+greeting\.ts/);
-  assert.match(text, /reached\s+server\.ts.*greeting\.ts/);
+  assert.match(text, /changed\s+greeting\.ts\n +└─ reached\s+server\.ts\n/);
   assert.equal((await ask(app)).greeting, 'one');
 });
 

@@ -18,6 +18,7 @@ export interface ModuleFixture {
   readonly exports?: readonly string[];
   readonly reexports?: readonly string[];
   readonly hazards?: readonly Hazard[];
+  readonly states?: ManifestModule['states'];
   readonly usesLocation?: boolean;
   readonly hasComputedRequest?: boolean;
   readonly isComputedTarget?: boolean;
@@ -37,7 +38,7 @@ function toModule(path: string, fixture: ModuleFixture): ManifestModule {
   return {
     path,
     kind: 'esm',
-    hash: `${path} ${code} ${exports.join()} ${JSON.stringify([fixture.hazards, fixture.hot])}`,
+    hash: `${path} ${code} ${exports.join()} ${JSON.stringify([fixture.hazards, fixture.hot, fixture.states])}`,
     hasTopLevelAwait: false,
     requests: [
       ...imports.map((target) => toRequest(target, 'static')),
@@ -49,6 +50,7 @@ function toModule(path: string, fixture: ModuleFixture): ManifestModule {
     indirectExports: reexports.map((name) => ({ name, specifier: './other.ts', imported: name })),
     starExports: [],
     hazards: fixture.hazards ?? [],
+    states: fixture.states ?? [],
     hot: fixture.hot === undefined ? null : { ...indifferent, ...fixture.hot },
     usesLocation: fixture.usesLocation ?? false,
     hasComputedRequest: fixture.hasComputedRequest ?? false,
@@ -101,7 +103,14 @@ const plain: Manifest = {
     keep: 10,
     shared: [],
     upgraded: { policy: 'carry', spreadMs: 10_000 },
-    policy: { maxRetained: 8, maxRssMib: null, probation: 'compare' },
+    policy: {
+      maxRetained: 8,
+      maxRssMib: null,
+      probation: 'compare',
+      strict: false,
+      stateLoss: 'warn',
+      allow: [],
+    },
     hooks: { beforeApply: null, afterCommit: null, afterRollback: null, timeoutMs: 60_000 },
   },
 };
@@ -121,8 +130,9 @@ export interface PlanFixture extends Partial<Omit<PlanInput, 'policy'>> {
 }
 
 /** The plan, with `auto` and no past where nothing is said. */
-export function planFor({ current = null, next, problems = [], policy }: PlanFixture): Plan {
+export function planFor({ current = null, next, problems = [], policy, ...rest }: PlanFixture): Plan {
   return toPlan({
+    ...rest,
     current,
     next,
     problems,

@@ -9,11 +9,13 @@ import {
   type Manifest,
   type ManifestModule,
 } from '../../src/protocol/manifest.ts';
+import { readTable, readText } from '../docs/markdown.ts';
 import { codesOf, command, planFor, toManifest, type PlanFixture } from './manifest-fixture.ts';
 
 interface RuleCase extends PlanFixture {
   readonly name: string;
   readonly codes: readonly string[];
+  readonly warns?: readonly string[];
   readonly path: string;
   readonly says?: RegExp;
 }
@@ -24,6 +26,8 @@ const withChange = (overrides: Partial<Manifest>): Manifest => toManifest(module
 const appWithTwo = toManifest({ ...modules, 'time.ts': { code: 'two' } });
 const withHazard = (kind: Hazard['kind']): Manifest =>
   toManifest({ ...modules, 'time.ts': { code: 'two', hazards: [{ kind, line: 7, detail: 'x' }] } });
+const withState = (name: string | null, version: number): Manifest =>
+  toManifest({ ...modules, 'time.ts': { states: [{ name, version, line: 3 }] } });
 const asset = (hash: string): Manifest['assets'] => ({ 'page.html': { hash, sizeBytes: 4 } });
 const problem: ErrorReport = { code: 'ERR_MIDFLIGHT_EXPORT_MISSING', message: 'no "later"', stack: '' };
 const aside = { id: 'another', createdAt: '2026-02-02T00:00:00.000Z', commit: 'abc', isDirty: true };
@@ -121,7 +125,15 @@ const cases: readonly RuleCase[] = [
     next: withChange({ dependenciesHash: 'other' }),
     codes: ['MF2001'],
     path: 'handoff',
-    says: /lockfile or the dependencies/,
+    says: /lockfile or the dependencies of package\.json differ$/,
+  },
+  {
+    name: 'another version of a package',
+    current: withChange({ packages: { express: '4.21.2', ws: '8.1.0' } }),
+    next: withChange({ dependenciesHash: 'other', packages: { express: '5.1.0', pino: '9.0.0' } }),
+    codes: ['MF2001'],
+    path: 'handoff',
+    says: /differ: express 4\.21\.2 → 5\.1\.0 \(major\), pino 9\.0\.0 added, ws 8\.1\.0 removed$/,
   },
   {
     name: 'another Node',
@@ -204,6 +216,13 @@ const cases: readonly RuleCase[] = [
     path: 'none',
   },
   {
+    name: 'the same settings in another order',
+    current: app,
+    next: withChange({ settings: Object.fromEntries(Object.entries(app.settings).toReversed()) as never }),
+    codes: ['MF0001'],
+    path: 'none',
+  },
+  {
     name: 'settings differ',
     current: app,
     next: withChange({ settings: { ...app.settings, probationMs: 1, keep: 3 } }),
@@ -247,6 +266,134 @@ const cases: readonly RuleCase[] = [
     says: /^no "later"$/,
   },
   {
+    name: 'a module in place whose importers can not take a new type',
+    current: app,
+    next: appWithTwo,
+    types: { misfits: [{ path: 'time.ts', name: 'now', message: "Type 'A' is no 'B'." }], unchecked: null },
+    codes: ['MF1001', 'MF3002'],
+    path: 'rejected',
+    says: /time\.ts is replaced in place, and what imports it can't take the new "now": Type 'A' is no 'B'\./,
+  },
+  {
+    name: 'a type check of the project that fails',
+    current: app,
+    next: appWithTwo,
+    problems: [{ ...problem, code: 'ERR_MIDFLIGHT_TYPES_WRONG', message: 'TS2322: wrong' }],
+    codes: ['MF1001', 'MF3003'],
+    path: 'rejected',
+    says: /^TS2322: wrong$/,
+  },
+  {
+    name: 'a type check that fails where nothing runs',
+    next: app,
+    problems: [{ ...problem, code: 'ERR_MIDFLIGHT_TYPES_WRONG' }],
+    codes: ['MF2000', 'MF3003'],
+    path: 'rejected',
+  },
+  {
+    name: 'a release for another Node',
+    current: app,
+    next: withChange({ nodeRange: '>=26' }),
+    codes: ['MF0001', 'MF3004'],
+    path: 'rejected',
+    says: /asks for Node >=26 \("engines"\), and this is v24\.0\.0/,
+  },
+  {
+    name: 'a release for this Node',
+    current: app,
+    next: withChange({ nodeRange: '^22.12 || >=24' }),
+    codes: ['MF0001'],
+    path: 'none',
+  },
+  {
+    name: 'variables of a module that changed',
+    current: withHazard('module-state'),
+    next: app,
+    codes: ['MF1001'],
+    warns: ['MF5001'],
+    path: 'swap',
+    says: /^module-level state starts anew: x \(time\.ts:7\)$/,
+  },
+  {
+    name: 'an interval at the top of a module that changed',
+    current: app,
+    next: withHazard('timer'),
+    codes: ['MF1001'],
+    warns: ['MF5002'],
+    path: 'swap',
+    says: /made again: x \(time\.ts:7\)$/,
+  },
+  {
+    name: 'a directory that a module makes while it is evaluated',
+    current: app,
+    next: withHazard('side-effect'),
+    codes: ['MF1001'],
+    warns: ['MF5003'],
+    path: 'swap',
+    says: /done again: x \(time\.ts:7\)$/,
+  },
+  {
+    name: 'a state that nobody declares any more',
+    current: withState('visits', 1),
+    next: withState('views', 1),
+    codes: ['MF1001'],
+    warns: ['MF5004'],
+    path: 'swap',
+    says: /declares the state "visits" \(time\.ts:3\) any more/,
+  },
+  {
+    name: 'a state that nobody declares any more, beside a reason for new processes',
+    current: withState('visits', 1),
+    next: { ...withState('views', 1), workers: 2 },
+    codes: ['MF1001', 'MF2002'],
+    warns: ['MF5004'],
+    path: 'handoff',
+  },
+  {
+    name: 'a state that may be declared under a computed name',
+    current: withState('visits', 1),
+    next: withState(null, 1),
+    codes: ['MF1001'],
+    path: 'swap',
+  },
+  {
+    name: 'a state whose version goes down',
+    current: withState('visits', 3),
+    next: withState('visits', 1),
+    codes: ['MF1001'],
+    warns: ['MF5005'],
+    path: 'swap',
+    says: /"visits" from 3 to 1 \(time\.ts:3\)/,
+  },
+  {
+    name: 'an address that a program listens on no longer',
+    current: toManifest({}, { ...command, listen: ['127.0.0.1:8080', 'admin=127.0.0.1:8081'] }),
+    next: toManifest({}, { ...command, listen: ['web=127.0.0.1:8080'] }),
+    codes: ['MF2006'],
+    warns: ['MF5006'],
+    path: 'handoff',
+    says: /served no longer: 127\.0\.0\.1:8081$/,
+  },
+  {
+    name: 'a start script with another port',
+    current: withChange({ environment: { PORT: '8080' } }),
+    next: withChange({ environment: { PORT: '8081' } }),
+    codes: ['MF2002'],
+    warns: ['MF5006'],
+    path: 'handoff',
+    says: /PORT=8080/,
+  },
+  {
+    name: 'types that could not be compared',
+    current: app,
+    next: appWithTwo,
+    types: { misfits: [], unchecked: { reason: 'no TypeScript', paths: ['time.ts'] } },
+    codes: ['MF1001'],
+    warns: ['MF5007'],
+    path: 'swap',
+    says: /was not checked \(time\.ts\): no TypeScript$/,
+  },
+  {
     name: 'a swap that is asked for and not possible',
     current: app,
     next: withChange({ workers: 2 }),
@@ -257,13 +404,34 @@ const cases: readonly RuleCase[] = [
   },
 ];
 
-for (const { name, codes, path, says, ...fixture } of cases) {
-  test(`${name} is ${codes.join(' and ')}, path ${path}`, () => {
+for (const { name, codes, warns = [], path, says, ...fixture } of cases) {
+  test(`${name} is ${[...codes, ...warns].join(' and ')}, path ${path}`, () => {
     const plan = planFor(fixture);
     assert.deepEqual([codesOf(plan), plan.path], [codes, path]);
-    if (says !== undefined) assert.match(plan.reasons.at(-1)?.message ?? '', says);
+    assert.deepEqual(
+      plan.warnings.map(({ code }) => code),
+      warns,
+    );
+    const last = (warns.length > 0 ? plan.warnings : plan.reasons).at(-1);
+    if (says !== undefined) assert.match(last?.message ?? '', says);
   });
 }
+
+test('each rule of a plan that the reference documents has a case here', () => {
+  const documented = readTable(readText('docs/reference/plan-rules.md'), [
+    'code',
+    'what differs',
+    'path',
+    'why',
+  ])
+    .filter((row) => row['why']?.startsWith('No plan has this.') !== true)
+    .map((row) => row['code']);
+  const tried = new Set(cases.flatMap(({ codes, warns = [] }) => [...codes, ...warns]));
+  assert.deepEqual(
+    documented.filter((code) => code === undefined || !tried.has(code)),
+    [],
+  );
+});
 
 test('a hazard that only warns does not change the path', () => {
   for (const kind of ['module-state', 'timer', 'process-listener'] as const) {

@@ -7,6 +7,7 @@ import { MidflightError } from '../../errors.ts';
 import type { ManifestModule, ModuleKind } from '../../protocol/manifest.ts';
 import type { SourceMapText } from '../../protocol/source-map.ts';
 import { analyseHazards } from '../analyse-hazards.ts';
+import { analyseStates } from '../analyse-states.ts';
 import { usesLocation } from '../uses-location.ts';
 import { isModuleSource } from './ast.ts';
 import { rewriteCjs } from './cjs.ts';
@@ -17,7 +18,7 @@ import { needsStrip, strip, type Stripped } from './strip.ts';
 import type { TypeScriptSettings } from './typescript-settings.ts';
 
 /** Changes with the compiled form; a part of every cache key. */
-export const TRANSFORM_VERSION = '7';
+export const TRANSFORM_VERSION = '8';
 
 export interface TransformOptions {
   /** Relative to the release's root. */
@@ -58,6 +59,7 @@ export function transformModule(options: TransformOptions): TransformedModule {
     requests: requests.all,
     hasComputedRequest: requests.hasComputed,
     hazards,
+    states: analyseStates(rewritten.rewrite),
     usesLocation: usesLocation(rewritten.rewrite),
   });
 }

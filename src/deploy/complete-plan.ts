@@ -1,0 +1,73 @@
+/** A plan with what only the sources tell: the compiler's word on modules that are replaced in place, and the types of exports. */
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ExportTypes } from '../plan/module-changes.ts';
+import { toPlan, type Plan, type PlanInput } from '../plan/plan.ts';
+import { findReplaced } from '../plan/staying-importers.ts';
+import type { TypeFindings } from '../plan/type-findings.ts';
+import { checkAssignable } from '../release/assignable-types.ts';
+import { readExportedTypes } from '../release/exported-types.ts';
+import { isTyped } from '../release/type-problems.ts';
+
+/** The trees of both releases, and where a compiler's word is kept. */
+export interface PlanSources {
+  readonly before: string | null;
+  readonly after: string;
+  readonly cacheDirectory: string;
+}
+
+/** A compiler that takes longer than this keeps a deploy waiting for what it could have found by "typecheck". */
+const CHECK_TIMEOUT_MS = 120_000;
+/** Of more modules than this nobody reads the types. */
+const MODULES_READ_MAX = 200;
+
+/** Costs nothing where no module is replaced in place under importers that stay. */
+export async function completePlan(input: PlanInput, sources: PlanSources): Promise<Plan> {
+  const plan = toPlan(input);
+  if (plan.path !== 'swap') return plan;
+  const types = await findTypes(plan, input, sources);
+  return types === null ? plan : toPlan({ ...input, types });
+}
+
+async function findTypes(
+  { modules }: Plan,
+  { next }: PlanInput,
+  { before, after, cacheDirectory }: PlanSources,
+): Promise<TypeFindings | null> {
+  const replaced = findReplaced(modules, next).filter((each) => isTyped(each.path));
+  if (replaced.length === 0 || before === null) return null;
+  const found = await checkAssignable({
+    before,
+    after,
+    appFolder: next.appFolder ?? '',
+    modules: replaced,
+    differing: modules.map((module) => module.path),
+    cacheDirectory,
+    timeoutMs: CHECK_TIMEOUT_MS,
+  });
+  if (found.status === 'checked') return { misfits: found.misfits, unchecked: null };
+  const paths = replaced.map((each) => each.path);
+  return { misfits: [], unchecked: { reason: found.reason, paths } };
+}
+
+/** What the exports of these modules are stated to be, for a person to read. */
+export function readExportTypes(plan: Plan, { before, after }: PlanSources): ExportTypes {
+  const changed = plan.modules.filter(({ change, path: at }) => change !== 'reached' && isTyped(at));
+  return new Map(
+    changed.slice(0, MODULES_READ_MAX).map(({ path: at }) => {
+      const types = { before: typesOf(before, at), after: typesOf(after, at) };
+      return [at, types] as const;
+    }),
+  );
+}
+
+function typesOf(tree: string | null, at: string): ReadonlyMap<string, string> {
+  if (tree === null) return new Map();
+  try {
+    return readExportedTypes(at, readFileSync(path.join(tree, at), 'utf8'));
+  } catch {
+    // Only one of the releases has it.
+    return new Map();
+  }
+}

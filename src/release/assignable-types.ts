@@ -1,0 +1,230 @@
+/**
+ * Whether modules that are replaced in place can take the old ones' place in the eyes of the importers that stay: by the
+ * project's own compiler, run on a file of assignments from the new exports to the types of the old.
+ *
+ * Old versions of all that differs lie in a folder of their own, which `rootDirs` lays over the new tree: what did not change is one
+ * file for both, and one type. Why so: docs/design/plan/design.md#types.
+ */
+
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { runCommand } from './command.ts';
+import { hidePrivates } from './hide-privates.ts';
+import { findCompiler, isTyped, readCompilerOutput, type CompilerProblem } from './type-problems.ts';
+
+export interface AssignableOptions {
+  /** The trees of the two releases. */
+  readonly before: string;
+  readonly after: string;
+  /** The app's own folder in them; empty where that is the whole. */
+  readonly appFolder: string;
+  /** The modules to look at, with the names that importers may use; null for all. */
+  readonly modules: readonly CheckedModule[];
+  /** Everything that differs, or may have other types because of what differs. */
+  readonly differing: readonly string[];
+  readonly cacheDirectory: string;
+  readonly timeoutMs: number;
+}
+
+export interface CheckedModule {
+  readonly path: string;
+  readonly exports: readonly string[];
+}
+
+export interface Misfit {
+  readonly path: string;
+  readonly name: string;
+  readonly message: string;
+}
+
+export type AssignableTypes =
+  | { readonly status: 'checked'; readonly misfits: readonly Misfit[] }
+  | { readonly status: 'unchecked'; readonly reason: string };
+
+/** Asks the compiler, or what it said of the same sources before. */
+export async function checkAssignable(options: AssignableOptions): Promise<AssignableTypes> {
+  const compiler = findCompiler(path.join(options.after, options.appFolder));
+  if (compiler === null) return { status: 'unchecked', reason: 'no TypeScript is installed in the release' };
+  const known = path.join(options.cacheDirectory, `types-${await digest(options, compiler)}.json`);
+  if (existsSync(known)) return JSON.parse(await readFile(known, 'utf8')) as AssignableTypes;
+  const folder = await mkdtemp(path.join(options.cacheDirectory, '.types-'));
+  try {
+    const result = await check(options, compiler, folder);
+    if (result.status === 'unchecked') return result;
+    const staging = path.join(folder, 'result.json');
+    await writeFile(staging, JSON.stringify(result));
+    await rename(staging, known);
+    return result;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function check(options: AssignableOptions, compiler: string, folder: string): Promise<AssignableTypes> {
+  const asIs = await compile(options, compiler, { folder, text: (_, source) => source });
+  const isNominal = asIs.status === 'checked' && asIs.misfits.some(({ message }) => nominal.test(message));
+  if (!isNominal) return asIs;
+  return compile(options, compiler, { folder, text: hidePrivates });
+}
+
+/** What TypeScript says of two classes that are alike, and both declare something that nobody else may see. */
+const nominal = /\bprivate\b|\bprotected\b|different member that cannot be accessed/;
+
+interface Attempt {
+  readonly folder: string;
+  text(path: string, source: string): string;
+}
+
+async function compile(
+  options: AssignableOptions,
+  compiler: string,
+  { folder, text }: Attempt,
+): Promise<AssignableTypes> {
+  const trees = { before: options.before, after: options.after };
+  for (const [name, tree] of Object.entries(trees))
+    await layOut(path.join(folder, name), tree, options, text);
+  await linkPackages(folder, options);
+  const { lines, names } = toAssignments(options.modules);
+  await writeFile(path.join(folder, CHECK_FILE), lines.join('\n'));
+  await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify(toSettings(options)));
+  const { timeoutMs } = options;
+  const args = [compiler, '--project', folder, '--pretty', 'false'];
+  const env = { ...process.env, NO_COLOR: '1' };
+  const result = await runCommand(process.execPath, args, { cwd: folder, timeoutMs, env });
+  if (result.timedOut) return { status: 'unchecked', reason: `tsc has not ended after ${timeoutMs} ms` };
+  const said = readCompilerOutput(result.stdout).filter((problem) => problem.path === CHECK_FILE);
+  if (!said.some(({ line }) => line === CANARY_LINE)) {
+    const [first = `exit code ${result.exitCode}`] = result.output.split('\n').filter((line) => line !== '');
+    return { status: 'unchecked', reason: `tsc did not come to it: ${first.slice(0, REASON_LENGTH_MAX)}` };
+  }
+  return { status: 'checked', misfits: toMisfits(said, names) };
+}
+
+const CHECK_FILE = 'check.ts';
+/** This line is wrong always: without its error nothing was checked. */
+const CANARY_LINE = 1;
+const CANARY = `export const canary: 'wrong' = 'right' as string;`;
+const REASON_LENGTH_MAX = 200;
+
+/** Both sides: a class whose private members are hidden is not the one in the tree. */
+async function layOut(
+  target: string,
+  tree: string,
+  { differing }: AssignableOptions,
+  text: Attempt['text'],
+): Promise<void> {
+  await mkdir(target, { recursive: true });
+  for (const at of differing) {
+    const source = readSource(path.join(tree, at));
+    if (!isTyped(at) || source === null) continue;
+    const file = path.join(target, at);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, text(at, source));
+  }
+}
+
+/** Where the laid out files look for them; those of both sides are the same ones. */
+async function linkPackages(folder: string, { after, appFolder }: AssignableOptions): Promise<void> {
+  const places = appFolder === '' ? [''] : ['', `before/${appFolder}`, `after/${appFolder}`];
+  for (const place of places) {
+    const packages = path.join(after, place === '' ? '' : appFolder, 'node_modules');
+    const link = path.join(folder, place, 'node_modules');
+    await rm(link, { force: true });
+    if (!existsSync(packages) || !existsSync(path.dirname(link))) continue;
+    await symlink(packages, link, 'dir');
+  }
+}
+
+interface Assignments {
+  readonly lines: readonly string[];
+  /** By line, from 1. */
+  readonly names: ReadonlyMap<number, Pick<Misfit, 'path' | 'name'>>;
+}
+
+/** `let` widens: another number or text in a constant is no other type. */
+function toAssignments(modules: readonly CheckedModule[]): Assignments {
+  const lines = [CANARY];
+  const names = new Map<number, Pick<Misfit, 'path' | 'name'>>();
+  for (const [index, module] of modules.entries()) {
+    const specifier = (side: string): string => JSON.stringify(`./${side}/${module.path}`);
+    lines.push(`import * as b${index} from ${specifier('before')};`);
+    lines.push(`import * as a${index} from ${specifier('after')};`);
+    for (const [position, name] of module.exports.entries()) {
+      const key = `[${JSON.stringify(name)}]`;
+      const variable = `v${index}_${position}`;
+      lines.push(`let ${variable} = b${index}${key};`, `${variable} = a${index}${key};`);
+      names.set(lines.length, { path: module.path, name });
+    }
+  }
+  return { lines, names };
+}
+
+function toSettings({ after, appFolder }: AssignableOptions): object {
+  const own = path.join(after, appFolder, 'tsconfig.json');
+  const compilerOptions = {
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    composite: false,
+    incremental: false,
+    declaration: false,
+    declarationMap: false,
+    emitDeclarationOnly: false,
+    isolatedDeclarations: false,
+    skipLibCheck: true,
+    rootDir: null,
+    outDir: null,
+    tsBuildInfoFile: null,
+    rootDirs: ['before', 'after', after],
+  };
+  if (existsSync(own)) return { extends: own, compilerOptions, files: [CHECK_FILE], include: [] };
+  const defaults = { strict: true, module: 'nodenext', target: 'es2022' };
+  return { compilerOptions: { ...defaults, ...compilerOptions }, files: [CHECK_FILE] };
+}
+
+/** A name that only one side has, or that has no type, is no misfit: links and exports are compared elsewhere. */
+const otherwise = /^TS(?:2305|2307|2339|2551|2694|7016|7053):/;
+
+function toMisfits(said: readonly CompilerProblem[], names: Assignments['names']): readonly Misfit[] {
+  return said.flatMap(({ line, message }) => {
+    const at = names.get(line);
+    return at === undefined || otherwise.test(message) ? [] : [{ ...at, message: toReadable(message) }];
+  });
+}
+
+/** Without the folders, which say nothing to a person. */
+function toReadable(message: string): string {
+  const type = /import\("[^"]*?\/(before|after)\/[^"]*"(?:, \{[^}]*\{[^}]*\} \})?\)\./g;
+  return message
+    .replace(/^TS\d+: /, '')
+    .replaceAll(type, (_, side: string) => (side === 'before' ? 'old ' : 'new '));
+}
+
+/** Every typed source counts, as types are not in the hash of a module. */
+async function digest(options: AssignableOptions, compiler: string): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([options.modules, options.differing]));
+  const version = await readFile(path.resolve(compiler, '../../package.json'), 'utf8');
+  hash.update(version);
+  for (const at of options.differing) hash.update(`\0${readSource(path.join(options.before, at)) ?? ''}`);
+  const entries = await readdir(options.after, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile() && isTyped(entry.name))
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .filter((file) => !file.includes(`${path.sep}node_modules${path.sep}`));
+  const settings = ['tsconfig.json', 'package-lock.json', 'package.json'].flatMap((name) =>
+    [...new Set(['', options.appFolder])].map((folder) => path.join(options.after, folder, name)),
+  );
+  for (const file of [...files.toSorted(), ...settings])
+    hash.update(`\0${path.relative(options.after, file)}\0${readSource(file) ?? ''}`);
+  return hash.digest('hex').slice(0, 32);
+}
+
+function readSource(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    // Only one of the releases has it.
+    return null;
+  }
+}
