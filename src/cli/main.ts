@@ -9,6 +9,7 @@ import { MidflightError } from '../errors.ts';
 import { reportFailure } from './output.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
+import { addBisect } from './bisect.ts';
 import { addDeploy } from './deploy.ts';
 import { addDev } from './dev.ts';
 import { addHistory } from './history.ts';
@@ -48,6 +49,7 @@ for (const add of [
   addDeploy,
   addPlan,
   addRollback,
+  addBisect,
   addScale,
   addStatus,
   addHistory,

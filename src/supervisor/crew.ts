@@ -1,6 +1,6 @@
 /** The processes that run one release as one generation, and what is asked of all of them together. */
 
-import type { PrepareAnswer } from '../protocol/messages.ts';
+import type { HealthCheck, PrepareAnswer } from '../protocol/messages.ts';
 import { becomeHealthyByCommand, toHealthCheck } from './health-check.ts';
 import type { RunnableRelease } from './process-host.ts';
 import { ask, type Worker } from './worker.ts';
@@ -63,19 +63,34 @@ export function leaveCrew(member: Member): void {
 }
 
 /** Loads and evaluates the release beside what the worker runs. Errors: why it could not, or ERR_MIDFLIGHT_HEALTH_FAILED. */
-export async function prepare(member: Member, { release, generation }: Crew): Promise<PrepareAnswer> {
+export async function prepare({ worker }: Member, { release, generation }: Crew): Promise<PrepareAnswer> {
+  const answer = await load(worker, { release, generation, health: toHealthCheck(worker, release) });
+  await becomeHealthyByCommand(worker, release, generation);
+  return answer;
+}
+
+export interface LoadOptions {
+  readonly release: RunnableRelease;
+  readonly generation: number;
+  readonly health: HealthCheck | null;
+}
+
+/** The same, well by what the worker is asked itself. */
+export async function load(
+  worker: Worker,
+  { release, generation, health }: LoadOptions,
+): Promise<PrepareAnswer> {
   const { ready, readyTimeoutMs } = release.manifest.settings;
-  const answer = await ask(member.worker, {
+  const answer = await ask(worker, {
     type: 'prepare',
     options: {
       release: release.location,
       generation,
       ready: ready === 'load' ? ready : 'listen',
       readyTimeoutMs,
-      health: toHealthCheck(member.worker, release),
+      health,
     },
   });
-  await becomeHealthyByCommand(member.worker, release, generation);
   return answer as PrepareAnswer;
 }
 
