@@ -12,9 +12,11 @@ import { addBackup } from './backup.ts';
 import { addBisect } from './bisect.ts';
 import { addDeploy } from './deploy.ts';
 import { addDev } from './dev.ts';
+import { addGc } from './gc.ts';
 import { addHistory } from './history.ts';
 import { addInit } from './init.ts';
 import { addKeygen } from './keygen.ts';
+import { addPin } from './pin.ts';
 import { addPlan } from './plan.ts';
 import { addRollback } from './rollback.ts';
 import { addRun } from './run.ts';
@@ -54,6 +56,8 @@ for (const add of [
   addStatus,
   addHistory,
   addVerify,
+  addPin,
+  addGc,
   addBackup,
   addStop,
   addUpgradeSelf,

@@ -53,6 +53,7 @@ const deploySchema = z.strictObject({
   signers: signersSchema,
 });
 const limitSchema = z.coerce.number().int().min(1).max(10_000).default(20);
+const collectSchema = z.strictObject({ isDryRun: z.boolean().default(false) });
 const scaleSchema = z.strictObject({ workers: z.number().int().min(1).max(WORKERS_MAX).nullable() });
 const rollbackSchema = z.strictObject({
   release: z.string().nullable().default(null),
@@ -179,6 +180,9 @@ function toRoutes({
     audit({ action: 'scale', actor: actorOf(context), result: 'done', detail: `${scaled} workers` });
     return context.json({ workers: scaled });
   });
+  app.post('/gc', async (context) =>
+    context.json(await deployer.collect(collectSchema.parse(await context.req.json()))),
+  );
   app.post('/stop', (context) => {
     audit({ action: 'stop', actor: actorOf(context), result: 'begun' });
     setImmediate(onStop);

@@ -2,6 +2,7 @@
 
 import type { MidflightError } from '../errors.ts';
 import { buildRelease, type BuiltRelease } from '../release/build.ts';
+import { takeStoreTurn } from '../release/store-turn.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import { admit, toRunnable, type Signer } from './admission.ts';
 import type { DeployParts } from './deploy-parts.ts';
@@ -40,18 +41,21 @@ async function build(
     startedAt = performance.now();
   };
   try {
-    const built = await buildRelease({
-      home,
-      ref: request.ref,
-      isDirty: request.isDirty,
-      onStep(next) {
-        close();
-        step = next;
-        tell(next, next === 'fetch' ? toSourceText(request) : '');
-      },
+    // A sweep in between would not know yet that somebody wants the release, and what it shares.
+    return await takeStoreTurn(home.directory, async () => {
+      const built = await buildRelease({
+        home,
+        ref: request.ref,
+        isDirty: request.isDirty,
+        onStep(next) {
+          close();
+          step = next;
+          tell(next, next === 'fetch' ? toSourceText(request) : '');
+        },
+      });
+      run.release = built.manifest.id;
+      return built;
     });
-    run.release = built.manifest.id;
-    return built;
   } finally {
     close();
   }

@@ -20,6 +20,7 @@ import { apply } from './apply.ts';
 import type { Audit } from './audit.ts';
 import { createAtWork, type Probation } from './at-work.ts';
 import { buildCandidate } from './candidate.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployCaller, DeployReport, DeployRequest, DeployWish, Progress } from './deploy-request.ts';
 import { beginRun, finishRun, toReport, toSourceText, type DeployRun } from './deploy-run.ts';
@@ -29,6 +30,7 @@ import { settlePlan, toRejection, type PlanWish } from './planning.ts';
 import { startProbation } from './probation-run.ts';
 import { createJudge } from './probation.ts';
 import { rollBack } from './rollback.ts';
+import type { SweepReport } from './sweep.ts';
 import type { TrustGate } from './trust-gate.ts';
 
 export interface DeployerOptions {
@@ -52,6 +54,8 @@ export interface Deployer {
   rollback(release: string | null, caller: DeployCaller): Promise<DeployReport>;
   /** No deploy begins until the returned function is called. Errors: ERR_MIDFLIGHT_DEPLOY_LOCKED, also in probation. */
   rest(): Promise<() => void>;
+  /** Removes what nothing needs any more, or says what would go. */
+  collect(options: { readonly isDryRun: boolean }): Promise<SweepReport>;
   /** Another count of workers, which lasts over deploys and starts; null for what the release says. Returns the count.
    *  Errors: ERR_MIDFLIGHT_DEPLOY_LOCKED, also in probation; ERR_MIDFLIGHT_SCALE_REFUSED. */
   scale(count: number | null): Promise<number>;
@@ -190,6 +194,7 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
       workers.requireRunning();
       return atWork.rest();
     },
+    collect: async (options) => collectGarbage(parts, options),
     deploy,
     rollback,
     scale,

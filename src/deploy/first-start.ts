@@ -11,6 +11,7 @@ import type { DeployCaller, DeployRequest } from './deploy-request.ts';
 import { beginRun, finishRun, toSourceText } from './deploy-run.ts';
 import { noteProved } from './open-record.ts';
 import { makePlan, toRejection } from './planning.ts';
+import { removeBegun } from './sweep.ts';
 import { readRelease } from './releases.ts';
 import { runHookOf } from './run-hooks.ts';
 import { recordProved, removeSurplus } from './settle.ts';
@@ -27,6 +28,7 @@ export async function bootstrap(
   try {
     history.interrupt('The supervisor and its keeper ended while it was at work');
     await removeStaging(home);
+    await removeBegun(home);
     const known = history.proved() ?? history.current();
     const release = known === null ? null : await readRelease(home, known).catch(() => null);
     if (release === null) await startFirst(parts, request, caller);
@@ -43,6 +45,7 @@ export async function resume(parts: DeployParts, notebook: Notebook): Promise<bo
   workers.scaleNext(history.scaledTo());
   try {
     await removeStaging(home);
+    await removeBegun(home);
     const dropped = await workers.recover(notebook, async (id) => recall(parts, id));
     const release = workers.currentRelease();
     const serving = release === null ? 'nothing serves' : `release ${release.manifest.id} serves`;
@@ -108,7 +111,7 @@ async function startFirst(
       run.timings['prepareMs'] = performance.now() - startedAt;
     });
     recordProved(parts, candidate.release);
-    removeSurplus(parts, candidate.release);
+    removeSurplus(parts);
     await runHookOf(parts, run, { release: candidate.release, name: 'afterCommit' });
     finishRun(parts, run, { result: 'committed', error: null });
   } catch (error) {

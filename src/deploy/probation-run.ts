@@ -54,7 +54,7 @@ async function watch(
       return revert(parts, run, hook, error);
     }
     await workers.prove();
-    removeSurplus(parts, release);
+    removeSurplus(parts);
   }
   tell(verdict, `release ${run.release ?? ''}${verdict === 'passed' ? describeFigures(run) : ''}`);
   await hook;

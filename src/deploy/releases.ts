@@ -1,7 +1,7 @@
 /** The releases on disk: reading them back, and removing those that nothing needs any more. */
 
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { parseManifest } from '../protocol/manifest.ts';
@@ -34,11 +34,4 @@ export async function verifyReleases(home: Home, id: string | null): Promise<rea
   const verifications: Verification[] = [];
   for (const each of ids) verifications.push(await verifyRelease(home, each, findings));
   return verifications;
-}
-
-/** Removes the oldest releases above `keep`, never one of `needed`. */
-export async function pruneReleases(home: Home, keep: number, needed: ReadonlySet<string>): Promise<void> {
-  const ids = await listReleases(home);
-  const surplus = ids.slice(0, Math.max(0, ids.length - keep)).filter((id) => !needed.has(id));
-  await Promise.all(surplus.map((id) => rm(path.join(home.releases, id), { recursive: true, force: true })));
 }

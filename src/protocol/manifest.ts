@@ -264,6 +264,9 @@ export interface HookSettings {
   readonly timeoutMs: number;
 }
 
+/** How many releases stay: that many, and with `days` all that are no older, too. */
+export type Keep = number | { readonly count: number; readonly days: number };
+
 /** What the supervisor needs to know to run a release. */
 export interface ReleaseSettings {
   readonly ready: Ready;
@@ -276,7 +279,7 @@ export interface ReleaseSettings {
   /** Null where nothing is said of it; a `health()` of the entry is asked even then. */
   readonly health: HealthSettings | null;
   readonly envFile: string | null;
-  readonly keep: number;
+  readonly keep: Keep;
   /** Paths that every release has in common. */
   readonly shared: readonly string[];
   /** What becomes of WebSockets and streams of events when their process is to end. */

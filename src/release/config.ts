@@ -116,6 +116,12 @@ const sourceSchema = z.strictObject({
 
 export type SourceSettings = z.output<typeof sourceSchema>;
 
+const keepCount = z.number().int().min(2).max(1_000);
+const keepSchema = z.union(
+  [keepCount, z.strictObject({ count: keepCount.default(10), days: z.number().int().min(1).max(3_650) })],
+  { error: 'expected a whole number from 2 to 1000, or { "count": 10, "days": 30 }' },
+);
+
 /** The shape of a configuration; docs/reference/config.md is held equal to it by a test. */
 export const configSchema = z.strictObject({
   entry: z.string().optional(),
@@ -138,7 +144,7 @@ export const configSchema = z.strictObject({
   quiesceTimeoutMs: timeoutMs(2_000),
   probationMs: timeoutMs(5_000),
   buildTimeoutMs: timeoutMs(600_000),
-  keep: z.number().int().min(2).max(1_000).default(10),
+  keep: keepSchema.default(10),
   shared: z.array(z.string().refine(isInside, 'is not a path inside of the app')).default([]),
   upgraded: upgradedSchema.prefault({}),
   policy: policySchema.prefault({}),

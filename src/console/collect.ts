@@ -1,0 +1,17 @@
+/** `midflight gc`: by the supervisor that runs, or in its place. */
+
+import { MidflightError } from '../errors.ts';
+import { collectGarbageOffline } from '../deploy/collect-garbage.ts';
+import type { SweepReport } from '../deploy/sweep.ts';
+import type { Home } from '../release/home.ts';
+import { callControl } from './control-client.ts';
+
+export async function collect(home: Home, options: { readonly isDryRun: boolean }): Promise<SweepReport> {
+  try {
+    return (await callControl(home, { method: 'POST', path: '/gc', body: options })) as SweepReport;
+  } catch (error) {
+    const isAlone = error instanceof MidflightError && error.code === 'ERR_MIDFLIGHT_NOT_RUNNING';
+    if (isAlone) return collectGarbageOffline(home, options);
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+/** Releases that somebody wants to stay: a file each, so that pins outlive the record. */
+
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { MidflightError } from '../errors.ts';
+import { toReleaseLocation, type Home } from '../release/home.ts';
+
+/** Pins a release, or lets it go; returns all that are pinned then. Errors: ERR_MIDFLIGHT_RELEASE_UNKNOWN. */
+export function setPin(
+  home: Home,
+  id: string,
+  { isPinned }: { readonly isPinned: boolean },
+): readonly string[] {
+  const isName = id !== '' && path.basename(id) === id && !id.startsWith('.');
+  const isThere = isName && (!isPinned || existsSync(toReleaseLocation(home, id).manifestFile));
+  if (!isThere) throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', [id]);
+  const file = path.join(home.pinned, id);
+  if (!isPinned) rmSync(file, { force: true });
+  else {
+    mkdirSync(home.pinned, { recursive: true });
+    writeFileSync(file, '');
+  }
+  return listPins(home);
+}
+
+/** The ids of the pinned releases. */
+export function listPins(home: Home): readonly string[] {
+  return existsSync(home.pinned) ? readdirSync(home.pinned).toSorted() : [];
+}
