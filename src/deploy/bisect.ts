@@ -3,8 +3,11 @@
  * has no listener of the service and no address that anybody knows, and ends with the trial. What serves is not asked for anything.
  */
 
+import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { toHome, type Home } from '../release/home.ts';
+import { readEnvelope } from '../release/statement.ts';
+import { readTrust, verifyStatement } from '../release/trust.ts';
 import { load } from '../supervisor/crew.ts';
 import {
   becomeHealthyByCommand,
@@ -69,7 +72,7 @@ async function selectReleases(home: Home, { good, bad }: BisectOptions): Promise
 type Attempt = Omit<Trial, 'release'>;
 
 async function tryRelease(home: Home, id: string, options: BisectOptions): Promise<Attempt> {
-  const release = await readRelease(home, id).catch((error: unknown) => toUntestable(error));
+  const release = await readTrusted(home, id).catch((error: unknown) => toUntestable(error));
   if ('verdict' in release) return release;
   if (release.manifest.kind === 'command') {
     const why =
@@ -89,6 +92,17 @@ async function tryRelease(home: Home, id: string, options: BisectOptions): Promi
     await worker.exited;
     listeners.close();
   }
+}
+
+/** Nothing that is not signed is loaded where keys are trusted, not even to try it. */
+async function readTrusted(home: Home, id: string): Promise<RunnableRelease> {
+  const release = await readRelease(home, id);
+  const { digest = '', manifestFile } = release.location;
+  const trust = readTrust(home.trust);
+  const app = path.basename(home.appDirectory);
+  if (trust !== null)
+    verifyStatement(trust, readEnvelope(manifestFile), { release: id, digest, app, now: new Date() });
+  return release;
 }
 
 async function byHealth(worker: NodeWorker, release: RunnableRelease): Promise<Attempt> {
