@@ -18,6 +18,8 @@ import { askWithin } from './worker.ts';
 
 /** A worker that does not go back by then is replaced. */
 const ROLLBACK_TIMEOUT_MS = 10_000;
+/** Another release serves already. */
+const PAUSE_TIMEOUT_MS = 2_000;
 
 /** `swap`: the processes point to the generation before. `handoff`: other processes serve, the old ones where they are still there. */
 export interface WentBack {
@@ -57,8 +59,12 @@ async function pointBack(parts: PathParts, failed: Crew, back: Crew): Promise<vo
   // Until others can take their place the replaced ones are all that there is, also for a supervisor that comes after this.
   roster.hireFor(back);
   await launcher.fill(back).catch(replacements.comeBackAfter);
-  roster.makeCurrent(back);
+  roster.makeCurrent(back, replaced.length > 0 ? failed : null);
+  // Who drains would accept until it ends. One that is stuck accepts nothing.
+  const paused = replaced.map(async ({ worker }) => askWithin(worker, { type: 'pause' }, PAUSE_TIMEOUT_MS));
+  await Promise.allSettled(paused);
   for (const member of replaced) roster.leaving.end(member, STOP_TIMEOUT_MS);
+  roster.leave(failed);
 }
 
 /** False where it never ran the release before, or has just ended: a worker of that release takes its place. */
