@@ -8,12 +8,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callControl } from '../../src/console/control-client.ts';
 import { toHome } from '../../src/release/home.ts';
-import { createTestApp, repository, waitForLog, type Files, type TestApp } from '../support/app.ts';
-import { isAlive, killHolding, processesIn } from './proc.ts';
+import { createTestApp, repository, waitForLog, type TestApp } from '../support/app.ts';
+import { isAlive, killHolding, processesIn, programOf, stateOf } from './proc.ts';
+import { scenarioOf, toIllConfig, type FaultPath, type Scenario } from './scenarios.ts';
 import { startStrictClients, type FailedRequest } from './strict-clients.ts';
-
-export const faultPaths = ['swap', 'handoff'] as const;
-export type FaultPath = (typeof faultPaths)[number];
 
 export type Victim = 'keeper' | 'supervisor' | 'old' | 'new';
 
@@ -22,25 +20,19 @@ export interface Cell {
   readonly victim: Victim;
 }
 
-const WORKER_COUNT = 2;
 /** Longer than a worker that leaves may take. */
 const SETTLE_TIMEOUT_MS = 10_000;
-
-const server = `
-import { createServer } from 'node:http';
-import { state } from 'midflight';
-import { version } from './version.ts';
-const mark = state('mark', () => ({ id: String(process.pid) }));
-createServer((request, response) => {
-  const ms = Number(new URL(request.url ?? '/', 'http://localhost').searchParams.get('ms') ?? 0);
-  setTimeout(() => response.end(JSON.stringify({ version, mark: mark.id, pid: process.pid })), ms);
-}).listen(Number(process.env.PORT), '127.0.0.1');
-`;
 
 interface Answer {
   readonly version: string;
   readonly mark: string;
   readonly pid: number;
+}
+
+interface Report {
+  readonly result: string;
+  readonly path: string;
+  readonly error: unknown;
 }
 
 interface Status {
@@ -53,24 +45,25 @@ interface Status {
 
 export class FaultApp {
   readonly #app: TestApp;
-  readonly #path: FaultPath;
+  readonly #scenario: Scenario;
   #keeper: ChildProcess;
   #versionCount = 1;
 
-  private constructor(app: TestApp, faultPath: FaultPath, keeper: ChildProcess) {
+  private constructor(app: TestApp, scenario: Scenario, keeper: ChildProcess) {
     this.#app = app;
-    this.#path = faultPath;
+    this.#scenario = scenario;
     this.#keeper = keeper;
   }
 
   static async start(faultPath: FaultPath): Promise<FaultApp> {
+    const scenario = scenarioOf(faultPath);
     const app = await createTestApp({
-      files: { 'server.ts': server, ...toVersion(1) },
-      config: { entry: 'server.ts', workers: WORKER_COUNT, probationMs: 250, drainTimeoutMs: 3_000 },
+      files: { ...scenario.files, ...scenario.version(1) },
+      config: (port) => scenario.config(port),
       startFile: path.join(repository, 'test/fault/stepping/midflight.js'),
     });
     try {
-      return new FaultApp(app, faultPath, await app.start());
+      return new FaultApp(app, scenario, await app.start());
     } catch (error) {
       await app.dispose();
       throw error;
@@ -78,6 +71,9 @@ export class FaultApp {
   }
 
   async dispose(): Promise<void> {
+    // A supervisor that has been stopped outlives its keeper.
+    for (const pid of processesIn(this.#app.directory).keys())
+      if (stateOf(pid) === 'T') process.kill(pid, 'SIGKILL');
     await this.#app.dispose();
   }
 
@@ -88,16 +84,25 @@ export class FaultApp {
   /** A deploy in which nobody is killed: the steps that it takes, until the old processes have ended. */
   async steps(): Promise<readonly string[]> {
     const from = this.log().length;
-    await this.#deployWell();
+    if (this.#scenario.from === 'rollback') {
+      const { result } = await this.#deployIll(from);
+      assert.equal(result, 'rolled-back');
+      await this.#answers(`v${this.#versionCount - 1}`);
+    } else await this.#deployWell();
     await this.#settle();
-    const names = toSteps(this.log().slice(from)).map(({ name }) => name);
-    // What comes before it belongs to questions of this test.
-    return [...new Set(names.slice(names.indexOf('tell fetch')))];
+    // What comes after is none of them.
+    const log = this.log().slice(from);
+    if (this.#scenario.from === 'rollback') await this.#deployWell();
+    const { hasNoStatus } = this.#scenario;
+    const names = toSteps(log)
+      .map(({ name }) => name)
+      .filter((name) => hasNoStatus !== true || !name.endsWith(' status'));
+    return [...new Set(names.slice(names.indexOf(`tell ${this.#scenario.from}`)))];
   }
 
   /** Deploys, kills, and holds what is left to what must be so whoever was killed. Resolves with which release serves then and
-   *  what the history says of the deploy; null where there was no such process to kill. */
-  async kill(cell: Cell): Promise<string | null> {
+   *  what the history says of the deploy; `it has ended` where there was no such process to kill any more. */
+  async kill(cell: Cell): Promise<string> {
     const app = this.#app;
     const before = await this.#status();
     const marks = await this.#marks();
@@ -106,26 +111,38 @@ export class FaultApp {
     const clients = startStrictClients(app.origin);
     let held: ReadonlySet<number> | null;
     try {
-      writeFileSync(path.join(app.directory, '.midflight/stop-at'), cell.step);
-      const deploying = this.#deploy().catch(() => null);
+      writeFileSync(path.join(app.directory, '.midflight/stop-at'), `${this.#scenario.from}\n${cell.step}`);
+      const deploying = (this.#scenario.from === 'rollback' ? this.#deployIll(from) : this.#deploy()).catch(
+        () => null,
+      );
       await waitForLog(this.#keeper, () => app.log().slice(from), /^stopped at \d+ /m);
+      // It says so before it does.
+      await until(() => stateOf(before.supervisor.pid) === 'T', 'the supervisor stops');
       held = await this.#killAt(cell, before, from);
       await this.#goOn(cell, before, from, deploying);
       if (cell.victim === 'keeper') {
-        const count = clients.answerCount();
-        await until(() => clients.answerCount() > count + 50, 'what serves goes on without a keeper');
-        await clients.stop();
-        assertHeld(clients.failures, new Set());
+        if (!this.#scenario.hasGap) {
+          const count = clients.answerCount();
+          await until(() => clients.answerCount() > count + 50, 'what serves goes on without a keeper');
+          await clients.stop();
+          assertHeld(clients.failures, new Set());
+        }
         await app.start().then((keeper) => (this.#keeper = keeper));
       }
       const outcome = await this.#outcome(versionBefore);
+      if (this.#scenario.hasGap) {
+        // What was open may have been cut, and states are lost, by design.
+        await this.#deployWell();
+        await this.#settle();
+        return held === null ? 'it has ended' : outcome;
+      }
       if (cell.victim === 'supervisor' || (cell.victim === 'new' && outcome.startsWith('old')))
         for (const mark of await this.#marks()) assert.ok(marks.has(mark), 'a state has been lost');
       await this.#deployWell();
       await clients.stop();
       assertHeld(clients.failures, held ?? new Set());
       await this.#settle();
-      return held === null ? null : outcome;
+      return held === null ? 'it has ended' : outcome;
     } finally {
       await clients.stop();
     }
@@ -150,7 +167,7 @@ export class FaultApp {
     if (victim === 'keeper' || victim === 'supervisor') return before[victim].pid;
     const log = this.log().slice(from);
     const old = before.workers.map(({ pid }) => pid);
-    const started = toSteps(log).flatMap(({ name, pid }) => (name === 'spawned new' ? [pid] : []));
+    const started = toSteps(log).flatMap(({ name, pid }) => (name === 'spawned new' ? [programOf(pid)] : []));
     const about = Number(/^stopped at (\d+) /m.exec(log)?.[1]);
     const alive = (victim === 'old' ? old : started).filter(isAlive);
     return alive.find((pid) => pid === about) ?? alive[0] ?? null;
@@ -179,14 +196,30 @@ export class FaultApp {
 
   async #deployWell(): Promise<void> {
     const { result, path: taken, error } = await this.#deploy();
-    assert.deepEqual([result, taken], ['committed', this.#path], JSON.stringify(error));
+    assert.deepEqual([result, taken], ['committed', this.#scenario.path], JSON.stringify(error));
     await this.#answers(`v${this.#versionCount}`);
   }
 
-  async #deploy(): Promise<{ result: string; path: string; error: unknown }> {
-    this.#app.commit(toVersion(++this.#versionCount));
-    const body = { ref: 'HEAD', isDirty: false, path: this.#path, detach: false };
-    return (await this.#control('/deploy', body)) as { result: string; path: string; error: unknown };
+  async #deploy(isIll = false): Promise<Report> {
+    const { scenario, port } = { scenario: this.#scenario, port: this.#app.port };
+    const config = isIll ? toIllConfig(scenario.config(port)) : scenario.config(port);
+    this.#app.commit({
+      ...scenario.version(++this.#versionCount),
+      'midflight.config.json': JSON.stringify(config),
+    });
+    const body = { ref: 'HEAD', isDirty: false, path: scenario.path, detach: false };
+    return (await this.#control('/deploy', body)) as Report;
+  }
+
+  /** It is well until it has been committed. */
+  async #deployIll(from: number): Promise<Report> {
+    const deploying = this.#deploy(true);
+    await Promise.race([
+      deploying,
+      waitForLog(this.#keeper, () => this.log().slice(from), /^step 0 tell commit$/m),
+    ]);
+    await this.#app.get('/sicken');
+    return deploying;
   }
 
   /** Of new connections: all of one version. */
@@ -208,14 +241,16 @@ export class FaultApp {
   /** Resolves when nothing is left but one keeper, one supervisor and the workers that serve. */
   async #settle(): Promise<void> {
     const { directory } = this.#app;
-    const isLeft = ([, command]: [number, string]): boolean => !/^(?:tee|git) /.test(command);
+    const isLeft = ([, command]: [number, string]): boolean => !/^(?:tee|git|perl -e)\s/.test(command);
     await until(async () => {
       const { workers, supervisor, keeper } = await this.#status();
       const serving = workers.filter(({ state }) => state === 'serving').map(({ pid }) => pid);
       const known = new Set([keeper.pid, supervisor.pid, ...serving]);
       const left = [...processesIn(directory)].filter(isLeft).map(([pid]) => pid);
       return (
-        serving.length === WORKER_COUNT && known.size === left.length && left.every((pid) => known.has(pid))
+        serving.length === this.#scenario.workerCount &&
+        known.size === left.length &&
+        left.every((pid) => known.has(pid))
       );
     }, 'nobody is left but who serves');
     const names = readdirSync(path.join(directory, '.midflight'));
@@ -233,10 +268,6 @@ export class FaultApp {
     const method = body === undefined ? 'GET' : 'POST';
     return callControl(toHome(this.#app.directory), { method, path: pathname, body });
   }
-}
-
-function toVersion(count: number): Files {
-  return { 'version.ts': `export const version: string = 'v${count}';\n` };
 }
 
 function toSteps(log: string): { readonly name: string; readonly pid: number }[] {

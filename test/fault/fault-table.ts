@@ -4,9 +4,11 @@
  * have to be the rows of this table.
  */
 
-import type { FaultPath, Victim } from './fault-app.ts';
+import type { Victim } from './fault-app.ts';
+import type { FaultPath } from './scenarios.ts';
 
-/** `old committed` and the like; `-` where there is no such process, `|` where either may come first. */
+/** `old committed` and the like; `-` where there is no such process, `|` where either may come first: a process
+ *  answers, ends or commits when the kernel lets it run. */
 export type Row = readonly [keeper: string, supervisor: string, oldWorker: string, newWorker: string];
 
 export const columns: readonly Victim[] = ['keeper', 'supervisor', 'old', 'new'];
@@ -70,9 +72,106 @@ export const faultTable: Readonly<Record<FaultPath, Readonly<Record<string, Row>
     'ask old to status': ['new committed', 'new interrupted', 'new committed', 'new committed'],
     'tell passed': ['new committed', 'new interrupted', 'new committed', 'new committed'],
     'old answers drain': ['new committed', 'new committed', 'new committed', 'new committed'],
-    'old answers status': ['new committed', 'new committed', 'new committed', 'new committed'],
+    'old answers status': ['new committed', 'new committed', 'new committed|it has ended', 'new committed'],
     'end old': ['new committed', 'new committed', 'new committed', 'new committed'],
-    'new answers prove': ['new committed', 'new committed', 'new committed', 'new committed'],
-    'new answers status': ['new committed', 'new committed', 'new committed', 'new committed'],
+    'new answers prove': ['new committed', 'new committed', 'new committed|it has ended', 'new committed'],
+    'new answers status': ['new committed', 'new committed', 'new committed|it has ended', 'new committed'],
+  },
+  // From the fault on; the steps before are those above.
+  'swap that goes back': {
+    'tell rollback': ['old interrupted', 'old interrupted', 'old rolled-back', '-'],
+    'ask old to status': ['old interrupted', 'old interrupted', 'old rolled-back', '-'],
+    'old answers status': ['old interrupted', 'old interrupted', 'old rolled-back', '-'],
+    'ask old to rollback': ['old interrupted', 'old interrupted', 'old rolled-back', '-'],
+    'old answers rollback': ['old interrupted', 'old interrupted', 'old rolled-back', '-'],
+    'note proved': ['old rolled-back', 'old interrupted', 'old rolled-back', '-'],
+  },
+  'handoff that goes back': {
+    'tell rollback': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'ask old to states': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'old answers states': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'ask new to states': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'new answers states': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'ask old to receiveState': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'old answers receiveState': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'ask new to sendState': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'new answers sendState': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'ask old to resume': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'old answers resume': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'note committing': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'route from new': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'ask new to carry': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'ask new to pause': ['old interrupted', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'new answers carry': [
+      'old interrupted|old rolled-back',
+      'old interrupted|old rolled-back',
+      'old rolled-back',
+      'old rolled-back',
+    ],
+    'new answers pause': [
+      'old interrupted|old rolled-back',
+      'old interrupted',
+      'old rolled-back',
+      'old rolled-back',
+    ],
+    'ask new to unhold': ['old rolled-back', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'note committing, some leave': [
+      'old rolled-back',
+      'old interrupted',
+      'old rolled-back',
+      'old rolled-back',
+    ],
+    'ask new to drain': ['old rolled-back', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'note proved, some leave': ['old rolled-back', 'old interrupted', 'old rolled-back', 'old rolled-back'],
+    'new answers unhold': ['old rolled-back', 'old rolled-back', 'old rolled-back', 'old rolled-back'],
+    'new answers drain': ['old rolled-back', 'old rolled-back', 'old rolled-back', 'old rolled-back'],
+    'end new': ['old rolled-back', 'old rolled-back', 'old rolled-back', 'old rolled-back'],
+  },
+  // Nobody serves from the pause to the commit; states, and what is open, end with the old ones.
+  restart: {
+    'tell fetch': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'tell install': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'tell build': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'tell plan': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'ask old to pause': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'old answers pause': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'note proved, some leave': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'ask old to drain': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'old answers drain': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'end old': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'note preparing': ['old interrupted', 'old interrupted', '-', '-'],
+    'note probation': ['old interrupted', 'old interrupted', '-', '-'],
+    'spawn new': ['old interrupted', 'old interrupted', '-', '-'],
+    'spawned new': ['old interrupted', 'old interrupted', '-', 'old rejected'],
+    'ask new to prepare': ['old interrupted', 'old interrupted', '-', 'old rejected'],
+    'new says hello': ['old interrupted', 'old interrupted', '-', 'old rejected'],
+    'new answers prepare': ['old interrupted', 'old interrupted', '-', 'new committed'],
+    'ask new to commit': ['old interrupted', 'old interrupted', '-', 'new committed'],
+    'new answers commit': ['old interrupted', 'old interrupted', '-', 'old rolled-back'],
+    'tell commit': ['old interrupted', 'old interrupted', '-', 'old rolled-back'],
+    'note proved': ['new committed', 'old interrupted', '-', 'new committed'],
+    'ask new to prove': ['new committed', 'new interrupted', '-', 'new committed'],
+    'ask new to status': ['new committed', 'new interrupted', '-', 'new committed'],
+    'tell passed': ['new committed', 'new interrupted', '-', 'new committed'],
+    'new answers status': ['new committed', 'new committed', '-', 'new committed'],
+    'new answers prove': ['new committed', 'new committed', '-', 'new committed'],
+  },
+  // It accepts from when it runs, and begins to end as soon as the next one does.
+  'handoff of a program': {
+    'tell fetch': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'tell install': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'tell build': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'tell plan': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'note preparing': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'spawn new': ['old interrupted', 'old interrupted', 'new committed', '-'],
+    'spawned new': ['old interrupted', 'old interrupted', 'new committed', 'old rejected'],
+    'note passing': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
+    'note committing': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
+    'note probation': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
+    'note probation, some leave': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
+    'end old': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
+    'tell commit': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
+    'note proved': ['new committed', 'old interrupted', 'new committed|it has ended', 'new committed'],
+    'tell passed': ['new committed', 'new interrupted', 'new committed|it has ended', 'new committed'],
   },
 };

@@ -20,14 +20,25 @@ export function isAlive(pid: number): boolean {
   return state !== null && state !== 'Z';
 }
 
-/** Kills it, and returns the ports of the clients whose connections it held. Nothing of it runs between the look and the end. */
-export async function killHolding(pid: number, serverPort: number): Promise<ReadonlySet<number>> {
-  process.kill(pid, 'SIGSTOP');
+/** Kills it, and returns the ports of the clients whose connections it held; null where it has ended by itself before. Nothing of
+ *  it runs between the look and the end. */
+export async function killHolding(pid: number, serverPort: number): Promise<ReadonlySet<number> | null> {
+  if (!signal(pid, 'SIGSTOP')) return null;
   while (stateOf(pid) !== 'T' && isAlive(pid)) await sleep(POLL_MS);
+  if (!isAlive(pid)) return null;
   const held = clientPortsOf(pid, serverPort);
-  process.kill(pid, 'SIGKILL');
+  signal(pid, 'SIGKILL');
   while (isAlive(pid)) await sleep(POLL_MS);
   return held;
+}
+
+function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    // It has ended.
+    return false;
+  }
 }
 
 function clientPortsOf(pid: number, serverPort: number): ReadonlySet<number> {
@@ -54,6 +65,18 @@ export function processesIn(directory: string): ReadonlyMap<number, string> {
       .filter((pid) => linkOf(`/proc/${pid}/cwd`) === directory)
       .map((pid) => [pid, readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')]),
   );
+}
+
+/** What a small parent in Perl has started; else the process itself. */
+export function programOf(pid: number): number {
+  try {
+    if (!/^perl\0-e\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))) return pid;
+    const [child = ''] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+    return Number(child) || pid;
+  } catch {
+    // It has ended.
+    return pid;
+  }
 }
 
 function linkOf(file: string): string {

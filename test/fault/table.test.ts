@@ -2,13 +2,8 @@
 
 import { testTable } from './table-run.ts';
 
-testTable('swap', [
-  { step: 'old answers prepare', victim: 'old' },
-  { step: 'old answers commit', victim: 'supervisor' },
-]);
+testTable('swap', [{ step: 'old answers prepare', victim: 'old' }]);
 testTable('handoff', [
-  { step: 'new answers prepare', victim: 'new' },
-  { step: 'note committing', victim: 'old' },
   { step: 'ask new to commit', victim: 'supervisor' },
   { step: 'ask old to pause', victim: 'new' },
   { step: 'note committing', victim: 'keeper' },

@@ -1,10 +1,10 @@
 /**
- * The whole fault table, in some minutes: every process killed at every step of a swap and of a handoff.
+ * The whole fault table, in half an hour: every process killed at every step.
  *
  *   node --test test/fault/table.whole.ts
  */
 
-import { faultPaths } from './fault-app.ts';
+import { faultPaths } from './scenarios.ts';
 import { cellsOf, testTable } from './table-run.ts';
 
 for (const faultPath of faultPaths) testTable(faultPath, cellsOf(faultPath));

@@ -1,7 +1,9 @@
 /**
  * A supervisor of the real parts that tells each step before it takes it: what it asks of the keeper and of workers, what it
  * hears from them, what it notes, and what it tells of a deploy. Nobody lists the steps: they are all that crosses its border.
- * At the step that `.midflight/stop-at` names it stops as by SIGSTOP, until SIGCONT.
+ * `.midflight/stop-at` has two lines: what is told of a deploy, and the step after that at which this stops as by SIGSTOP, until SIGCONT.
+ *
+ * What is asked and answered before a deploy has its plan is none of its steps, nor is what is asked every now and then.
  */
 
 import { readFileSync, rmSync, writeSync } from 'node:fs';
@@ -20,6 +22,8 @@ const stopFile = path.join(settings.appDirectory, '.midflight/stop-at');
 /** Workers that this supervisor knows. */
 const pids = new Set<number>();
 const isOld = new Set<number>();
+let hasPlan = false;
+let stopAt: string | null = null;
 
 const { greetKeeper } = (await load('supervisor/keeper-client.js')) as KeeperClient;
 const keeper = await greetKeeper();
@@ -39,9 +43,13 @@ function log(message: string): void {
     message,
   )?.[1];
   if (progress === undefined) return;
+  if (progress === 'fetch') hasPlan = false;
+  arm(progress);
   step(`tell ${progress}`);
+  if (progress !== 'plan') return;
   // Who is there when a plan is made is old from then on.
-  if (progress === 'plan') for (const pid of pids) isOld.add(pid);
+  for (const pid of pids) isOld.add(pid);
+  hasPlan = true;
 }
 
 function print(line: string): void {
@@ -50,19 +58,26 @@ function print(line: string): void {
 
 function step(name: string, pid = 0): void {
   print(`step ${pid} ${name}`);
-  if (stopAt() !== name) return;
-  rmSync(stopFile);
+  if (stopAt !== name) return;
+  stopAt = null;
   print(`stopped at ${pid} ${name}`);
   process.kill(process.pid, 'SIGSTOP');
 }
 
-function stopAt(): string | null {
+function arm(progress: string): void {
   try {
-    return readFileSync(stopFile, 'utf8');
+    const [from, name] = readFileSync(stopFile, 'utf8').split('\n');
+    if (from !== progress) return;
+    stopAt = name ?? null;
+    rmSync(stopFile);
   } catch {
     // Nobody wants it to stop.
-    return null;
   }
+}
+
+/** A step with a process. */
+function stepOf(name: string, pid: number): void {
+  if (hasPlan && !/ (?:health|sample)$/.test(name)) step(name, pid);
 }
 
 function toStepping(real: Keeper): Keeper {
@@ -86,10 +101,10 @@ function toSteppingHost(real: ProcessHost): ProcessHost {
   return {
     ...real,
     async spawn(spec, events) {
-      step('spawn new');
+      stepOf('spawn new', 0);
       const hearing = toHearing(events);
       const hosted = await real.spawn(spec, hearing);
-      step('spawned new', hosted.pid);
+      stepOf('spawned new', hosted.pid);
       return hearing.begin(hosted);
     },
     adopt(id, events) {
@@ -98,7 +113,7 @@ function toSteppingHost(real: ProcessHost): ProcessHost {
       return hosted && hearing.begin(hosted);
     },
     route(fromPid, toPids) {
-      step(`route from ${roleOf(fromPid)}`, fromPid);
+      stepOf(`route from ${roleOf(fromPid)}`, fromPid);
       real.route(fromPid, toPids);
     },
   };
@@ -111,8 +126,8 @@ function toHearing(events: ProcessEvents): ProcessEvents & { begin(hosted: Hoste
     ...events,
     onMessage(raw) {
       const message = raw as WorkerMessage;
-      if ('id' in message) step(`${roleOf(pid)} answers ${asked.get(message.id)}`, pid);
-      else if ('event' in message) step(`${roleOf(pid)} says ${message.event.type}`, pid);
+      if ('id' in message) stepOf(`${roleOf(pid)} answers ${asked.get(message.id)}`, pid);
+      else if ('event' in message) stepOf(`${roleOf(pid)} says ${message.event.type}`, pid);
       events.onMessage(raw);
     },
     begin(hosted) {
@@ -123,15 +138,15 @@ function toHearing(events: ProcessEvents): ProcessEvents & { begin(hosted: Hoste
         send(message) {
           const { id, request } = message as SupervisorMessage & { id: number; request: { type: string } };
           asked.set(id, request.type);
-          step(`ask ${roleOf(pid)} to ${request.type}`, pid);
+          stepOf(`ask ${roleOf(pid)} to ${request.type}`, pid);
           hosted.send(message);
         },
         kill(signal) {
-          step(`kill ${roleOf(pid)}`, pid);
+          stepOf(`kill ${roleOf(pid)}`, pid);
           hosted.kill(signal);
         },
         async end(timeoutMs) {
-          step(`end ${roleOf(pid)}`, pid);
+          stepOf(`end ${roleOf(pid)}`, pid);
           return hosted.end(timeoutMs);
         },
       };
