@@ -18,7 +18,7 @@ export interface PlanTextOptions {
 
 const limits = { roots: 20, children: 5 };
 const everything = { roots: Infinity, children: Infinity };
-const HAZARDS_SHOWN_MAX = 20;
+const HAZARDS_SHOWN_MAX = 10;
 /** Narrower, and every word would have its line. */
 const COLUMNS_MIN = 40;
 

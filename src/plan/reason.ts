@@ -5,7 +5,7 @@ export const deployPaths = ['none', 'swap', 'handoff', 'restart', 'rejected'] as
 export type DeployPath = (typeof deployPaths)[number];
 
 export interface Reason {
-  /** Stable: MF1xxx swap, MF2xxx handoff, MF3xxx rejected, MF5xxx a warning. */
+  /** Stable: MF1xxx swap, MF2xxx handoff, MF3xxx rejected, MF5xxx a warning; MF4xxx are of probation. */
   readonly code: string;
   /** The lightest path that this reason allows; `none` for a warning. */
   readonly path: DeployPath;
