@@ -206,6 +206,18 @@ export const catalog = {
     (release) => `Rolled back by hand while it was in probation; release ${release} is back`,
     3,
   ),
+  ERR_MIDFLIGHT_DEPLOY_ABORTED: row(
+    () => 'Aborted before it was committed: nothing has changed, and what served before serves on',
+    3,
+  ),
+  ERR_MIDFLIGHT_DEPLOY_IDLE: row(
+    () => 'No deploy is under way; "midflight history" has those that have ended',
+    4,
+  ),
+  ERR_MIDFLIGHT_GOING_BACK_FAILED: row(
+    (why, problem) =>
+      `${why}; but going back failed: ${problem}; see "midflight status" for what serves, and "midflight rollback"`,
+  ),
   ERR_MIDFLIGHT_EVALUATION_FAILED: row((what) => `The new code threw while it loaded: ${what}`, 3),
   ERR_MIDFLIGHT_RELEASE_UNKNOWN: row(
     (release) => `There is no release ${release} to go back to; see "midflight history"`,

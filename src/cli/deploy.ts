@@ -7,6 +7,7 @@ interface DeployOptions {
   readonly dirty: boolean;
   readonly detach: boolean;
   readonly wait?: string | true;
+  readonly watch: boolean;
   readonly json: boolean;
   readonly sign: readonly string[];
   readonly path: 'auto' | 'swap' | 'handoff' | 'restart';
@@ -28,12 +29,20 @@ export function addDeploy(program: Command): void {
     .option('--detach', 'return at commit, before probation has passed', false)
     .option('--wait [seconds]', 'wait for the end of another deploy, up to an hour')
     .addOption(signOption('sign the release with this private key, which stays here; may be given again'))
+    .addOption(
+      new Option('--watch', 'follow the deploy that is under way')
+        .default(false)
+        .conflicts(['dirty', 'detach', 'wait', 'path', 'plan', 'sign']),
+    )
     .option('--json', 'one JSON object at the end', false)
-    .action(async (ref: string, { dirty, detach, path, plan, wait, ...options }: DeployOptions) => {
+    .action(async (ref: string, options: DeployOptions, { args }: Command) => {
+      const { dirty, detach, path, plan, wait, watch } = options;
       // A supervisor of another make knows no plans by id.
       const shown = plan === undefined ? {} : { plan };
-      const request = { ref, isDirty: dirty, path, detach, waitMs: toWaitMs(wait), ...shown };
-      await followDeploy('/deploy', request, options);
+      const body = { ref, isDirty: dirty, path, detach, waitMs: toWaitMs(wait), ...shown };
+      if (watch && args.length > 0)
+        throw new MidflightError('ERR_MIDFLIGHT_USAGE', ['--watch begins nothing; leave the ref away']);
+      await followDeploy(watch ? { path: '/follow', body: null } : { path: '/deploy', body }, options);
     });
 }
 

@@ -1,35 +1,47 @@
 /** Follows a deploy or rollback to its end, for a person or for a program. */
 
-import { callControl } from '../console/control-client.ts';
+import { isatty } from 'node:tty';
+import { callControl, type ControlCall } from '../console/control-client.ts';
 import { signFor } from '../console/sign-for.ts';
 import type { DeployReport, Progress } from '../deploy/deploy-request.ts';
 import { MidflightError, type Failure } from '../errors.ts';
-import { toHome } from '../release/home.ts';
+import { toHome, type Home } from '../release/home.ts';
 import { readSigningKey } from '../release/signing-key.ts';
-import { paint, print, printFailure, printJson, reportFailure, toDurationText } from './output.ts';
+import { createDeployDisplay, type DeployDisplay } from './deploy-display.ts';
+import { question, watchInterruption } from './interruption.ts';
+import { printFailure, printJson, reportFailure } from './output.ts';
 
 interface Refusal {
   readonly error: Failure;
 }
 
+interface Followed {
+  readonly path: string;
+  /** Null where what is under way is followed. */
+  readonly body: object | null;
+}
+
+const TICK_MS = 100;
+/** As a shell says of what Ctrl-C has ended. */
+const DETACHED_EXIT_CODE = 130;
+
 /** Exit code 0 only where the new release is committed, or nothing differed. */
 export async function followDeploy(
-  path: string,
-  body: object,
+  { path, body }: Followed,
   { json: isJson, sign }: { readonly json: boolean; readonly sign: readonly string[] },
 ): Promise<void> {
   const home = toHome(process.cwd());
   const keys = sign.map(readSigningKey);
   const signers = keys.map(({ id }) => id);
-  const answer = await callControl(home, {
-    method: 'POST',
-    path,
-    body: signers.length === 0 ? body : { ...body, signers },
+  const call: ControlCall = {
+    ...(body === null
+      ? { method: 'GET', path }
+      : { method: 'POST', path, body: signers.length === 0 ? body : { ...body, signers } }),
     onEvent(event, data) {
       if (event === 'sign') signFor(home, data, keys).catch((error: unknown) => reportFailure(error, false));
-      if (event === 'progress' && !isJson) printProgress(data as Progress);
     },
-  });
+  };
+  const answer = isJson ? await callControl(home, call) : await show(home, call);
   if (answer === null) {
     throw new MidflightError('ERR_MIDFLIGHT_INTERNAL', [
       'the supervisor ended during the deploy; see "midflight history"',
@@ -41,7 +53,6 @@ export async function followDeploy(
     return;
   }
   if (isJson) printJson(report);
-  else printReport(report);
   process.exitCode = toExitCode(report);
 }
 
@@ -50,20 +61,54 @@ function toExitCode({ result, error }: DeployReport): number {
   return error?.exitCode ?? 3;
 }
 
-function printProgress({ step, message }: Progress): void {
-  const [first = '', ...rest] = message.split('\n');
-  print(`${paint('dim', step.padEnd(9))} ${first}`.trimEnd());
-  if (step === 'rejected') for (const line of rest) print(`          ${line}`);
+async function show(home: Home, call: ControlCall): Promise<unknown> {
+  const display = createDeployDisplay(
+    {
+      isTerminal: isatty(1),
+      columns: process.stdout.columns || 80,
+      write: (text) => void process.stdout.write(text),
+    },
+    () => performance.now(),
+  );
+  const timer = setInterval(() => display.tick(), TICK_MS);
+  let run: number | null = null;
+  const stop = watchInterruption(toActions(home, display, () => run));
+  try {
+    return await callControl(home, {
+      ...call,
+      onEvent(event, data) {
+        call.onEvent?.(event, data);
+        if (event === 'report') display.report(data as DeployReport);
+        if (event !== 'progress') return;
+        run = (data as Progress).run ?? run;
+        display.progress(data as Progress);
+      },
+    });
+  } finally {
+    clearInterval(timer);
+    stop();
+    display.close();
+  }
 }
 
-function printReport({ result, release, previous, path, generation, timings, error }: DeployReport): void {
-  const isGood = result === 'committed' || result === 'unchanged';
-  const times = Object.entries(timings).map(([name, value]) =>
-    name === 'stateBytes' ? `${value} bytes of state` : `${name.replace(/Ms$/, '')} ${toDurationText(value)}`,
-  );
-  const how = result === 'committed' ? `by ${path}, generation ${generation}` : '';
-  print(`${paint(isGood ? 'green' : 'red', result)} ${release ?? ''} ${how}`.trimEnd());
-  if (!isGood) print(`${previous ?? 'nothing'} serves on`);
-  if (error !== null && result === 'rolled-back') print(error.message);
-  print(paint('dim', times.join(', ')));
+function toActions(
+  home: Home,
+  display: DeployDisplay,
+  run: () => number | null,
+): Parameters<typeof watchInterruption>[0] {
+  return {
+    isIdle: () => run() === null,
+    ask: (isAsked) => display.ask(isAsked ? question : null),
+    abort() {
+      display.say('aborting; Ctrl-C detaches');
+      const body = { run: run() };
+      // It may have ended meanwhile, and then its report is about to come.
+      callControl(home, { method: 'POST', path: '/abort', body }).catch(() => null);
+    },
+    detach() {
+      display.close();
+      if (run() !== null) display.say('detached: the deploy goes on; "midflight deploy --watch" follows it');
+      process.exit(DETACHED_EXIT_CODE);
+    },
+  };
 }

@@ -15,6 +15,6 @@ export function addRollback(program: Command): void {
     .addOption(signOption('sign with this private key that it may serve again; may be given again'))
     .option('--json', 'one JSON object at the end', false)
     .action(async (release: string | undefined, options: RollbackOptions) => {
-      await followDeploy('/rollback', { release: release ?? null }, options);
+      await followDeploy({ path: '/rollback', body: { release: release ?? null } }, options);
     });
 }

@@ -14,7 +14,7 @@ import { CLIENT_HEADER, parseClient } from '../deploy/actor.ts';
 import type { Signer } from '../deploy/admission.ts';
 import type { Audit } from '../deploy/audit.ts';
 import type { Actor } from '../deploy/audit-chain.ts';
-import type { DeployCaller, DeployReport, Progress } from '../deploy/deploy-request.ts';
+import type { DeployCaller, DeployReport, Following, Progress } from '../deploy/deploy-request.ts';
 import { TIMEOUT_MS_MAX } from '../release/config.ts';
 import { toSummarized } from '../deploy/evidence.ts';
 import type { History } from '../deploy/history.ts';
@@ -60,6 +60,7 @@ const rollbackSchema = z.strictObject({
   signers: signersSchema,
 });
 const statementSchema = z.strictObject({ release: z.string(), envelope: envelopeSchema.nullable() });
+const abortSchema = z.strictObject({ run: z.number().int().nullable().default(null) });
 
 export interface ControlOptions {
   readonly socket: string;
@@ -120,7 +121,7 @@ function toRoutes({
   const statements = createAwaitedStatements();
   const actorOf = (context: Context): Actor => parseClient(context.req.header(CLIENT_HEADER));
   /** Asks the client who has keys. */
-  const toSigner = (ids: readonly string[], { send, gone }: Following): Signer => ({
+  const toSigner = (ids: readonly string[], { send, gone }: Listener): Signer => ({
     ids,
     async sign(release, action) {
       await send('sign', { release, action, highestCounter: highestCounter() });
@@ -174,6 +175,13 @@ function toRoutes({
       ),
     );
   });
+  app.get('/follow', (context) => streamSSE(context, (stream) => followOn(stream, deployer)));
+  app.post('/abort', async (context) => {
+    const { run } = abortSchema.parse(await context.req.json());
+    deployer.abort(run);
+    audit({ action: 'abort', actor: actorOf(context), result: 'begun' });
+    return context.json({ aborted: true });
+  });
   app.post('/scale', async (context) => {
     const { workers: count } = scaleSchema.parse(await context.req.json());
     const scaled = await deployer.scale(count);
@@ -206,8 +214,31 @@ interface EventStream {
   onAbort(act: () => void): void;
 }
 
+function toSender(stream: EventStream): (event: string, data: unknown) => Promise<void> {
+  return (event, data) => stream.writeSSE({ event, data: JSON.stringify(data) });
+}
+
+/** What the deploy that is under way has told, and then as `follow`. */
+async function followOn(stream: EventStream, deployer: Deployer): Promise<void> {
+  const send = toSender(stream);
+  const onProgress = (progress: Progress): void => {
+    if (progress.run === followed?.run) void send('progress', progress);
+  };
+  let followed: Following | null = null;
+  deployer.events.on('progress', onProgress);
+  try {
+    followed = deployer.follow();
+    for (const progress of followed.told) void send('progress', progress);
+    await send('report', await followed.ended);
+  } catch (error) {
+    await send('error', toFailure(error));
+  } finally {
+    deployer.events.off('progress', onProgress);
+  }
+}
+
 /** How a client that follows is reached. */
-interface Following {
+interface Listener {
   send(event: string, data: unknown): Promise<void>;
   readonly gone: AbortSignal;
 }
@@ -216,24 +247,21 @@ interface Following {
 async function follow(
   stream: EventStream,
   deployer: Deployer,
-  act: (caller: Omit<DeployCaller, 'actor' | 'signer'>, following: Following) => Promise<DeployReport>,
+  act: (caller: Omit<DeployCaller, 'actor' | 'signer'>, following: Listener) => Promise<DeployReport>,
 ): Promise<void> {
-  const send = (event: string, data: unknown): Promise<void> =>
-    stream.writeSSE({ event, data: JSON.stringify(data) });
+  const send = toSender(stream);
   const gone = new AbortController();
   stream.onAbort(() => gone.abort());
-  let isWaiting = false;
+  let mine: number | null = null;
   const onProgress = (progress: Progress): void => {
     // That of another deploy is not for who waits for it.
-    if (!isWaiting) void send('progress', progress);
+    if (progress.run === mine && mine !== null) void send('progress', progress);
   };
   const caller: Omit<DeployCaller, 'actor' | 'signer'> = {
     signal: gone.signal,
-    onWait(holder) {
-      onProgress({ step: 'wait', message: `for its turn: ${holder}` });
-      isWaiting = true;
-    },
-    onBegin: () => void (isWaiting = false),
+    onWait: (holder) =>
+      void send('progress', { step: 'wait', message: `for its turn: ${holder}`, run: null, atMs: 0 }),
+    onBegin: (run) => void (mine = run),
   };
   deployer.events.on('progress', onProgress);
   try {

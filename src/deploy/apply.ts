@@ -18,9 +18,11 @@ export async function apply(
   const { workers, history, tell } = parts;
   await runHookOf(parts, run, { release, name: 'beforeApply' });
   workers.requireRunning();
+  run.abort.signal.throwIfAborted();
+  tell('prepare', path);
   run.baseline ??= await workers.sample();
   if (path === 'swap') await swapOrHandoff(parts, run, release);
-  else if (path === 'handoff') await applyTimed(run, () => workers.handoff(release));
+  else if (path === 'handoff') await applyTimed(run, () => workers.handoff(release, run.abort.signal));
   else await restartOrComeBack(parts, run, release);
   try {
     history.setCurrent(release.manifest.id);
@@ -43,15 +45,15 @@ async function swapOrHandoff(
   release: RunnableRelease,
 ): Promise<void> {
   try {
-    await applyTimed(run, () => workers.swap(release));
+    await applyTimed(run, () => workers.swap(release, run.abort.signal));
   } catch (error) {
-    if (isAboutState(error)) throw error;
+    if (isAboutState(error) || run.abort.signal.aborted) throw error;
     const [problem] = toErrorReport(error).message.split('\n');
     const message = `the swap failed (${problem}), so a new process is tried`;
     tell('prepare', message);
     run.path = 'handoff';
     run.reasons = [...run.reasons, { code: 'MF2005', path: 'handoff', message }];
-    await applyTimed(run, () => workers.handoff(release));
+    await applyTimed(run, () => workers.handoff(release, run.abort.signal));
     const stuck = release.manifest.modules.get(failedModule(error) ?? '');
     if (stuck !== undefined) history.noteUnswappable(toModuleVersion(stuck));
   }

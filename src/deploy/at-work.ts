@@ -23,6 +23,8 @@ export interface Probation {
 export interface AtWork {
   readonly working: Work | null;
   readonly probation: Probation | null;
+  /** The run that is at work, else the one in probation. */
+  run(): DeployRun | null;
   isTaken(): boolean;
   /** Is at work from its turn on until `end`. Errors: ERR_MIDFLIGHT_DEPLOY_LOCKED where its turn did not come in time. */
   take<Mine extends Work>(wish: TurnWish, begin: () => Mine): Promise<{ readonly work: Mine; end(): void }>;
@@ -52,6 +54,7 @@ export function createAtWork(): AtWork {
     get probation() {
       return probation;
     },
+    run: () => (working === null || typeof working === 'string' ? (probation?.run ?? null) : working),
     isTaken: () => turns.isTaken(),
     async take(wish, begin) {
       const giveBack = await turns.take(wish);

@@ -41,18 +41,22 @@ async function build(
     startedAt = performance.now();
   };
   try {
+    const { signal } = run.abort;
     // A sweep in between would not know yet that somebody wants the release, and what it shares.
     return await takeStoreTurn(home.directory, async () => {
       const built = await buildRelease({
         home,
         ref: request.ref,
         isDirty: request.isDirty,
+        signal,
         onStep(next) {
+          signal.throwIfAborted();
           close();
           step = next;
           tell(next, next === 'fetch' ? toSourceText(request) : '');
         },
       });
+      signal.throwIfAborted();
       run.release = built.manifest.id;
       return built;
     });

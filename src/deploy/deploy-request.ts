@@ -29,7 +29,7 @@ export interface DeployCaller {
   readonly signal?: AbortSignal;
   /** Called where it has to wait, with what is at work. */
   onWait?(holder: string): void;
-  onBegin?(): void;
+  onBegin?(run: number): void;
 }
 
 export interface DeployReport {
@@ -48,6 +48,18 @@ export interface DeployReport {
 export interface Progress {
   readonly step: string;
   readonly message: string;
+  /** Of the deploy that is there; null where it is of none. */
+  readonly run: number | null;
+  /** Since that has begun. */
+  readonly atMs: number;
+}
+
+/** A deploy that is under way, for whoever joins it. */
+export interface Following {
+  readonly run: number;
+  /** What it has told so far. */
+  readonly told: readonly Progress[];
+  readonly ended: Promise<DeployReport>;
 }
 
 /** Who wants to change something, and how. */

@@ -1,6 +1,6 @@
 /** The run of one deploy: what is filled in as it goes. */
 
-import { toFailure } from '../errors.ts';
+import { MidflightError, toFailure } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ServiceSample } from '../protocol/service-sample.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
@@ -12,7 +12,7 @@ import type { Verified } from '../release/trust.ts';
 import { toEntry } from './admission.ts';
 import type { Actor } from './audit-chain.ts';
 import type { DeployParts } from './deploy-parts.ts';
-import type { DeployReport } from './deploy-request.ts';
+import type { DeployReport, Progress } from './deploy-request.ts';
 import { toEvidenceText, type ProbationFigures } from './evidence.ts';
 import type { DeployResult } from './history.ts';
 import type { HookReport } from './hooks.ts';
@@ -43,7 +43,15 @@ export interface DeployRun {
   readonly hooks: HookReport[];
   /** What workers had printed when something failed. */
   output: string;
+  /** What it has told, for who follows it from later on. */
+  readonly told: Progress[];
+  /** Aborted when nobody wants it any more; the reason is what rejects it. */
+  readonly abort: AbortController;
+  readonly ended: PromiseWithResolvers<DeployReport>;
 }
+
+/** More than a deploy has steps. */
+const TOLD_COUNT_MAX = 200;
 
 /** Begins the record of a run; `what` is for whoever has to wait for it. */
 export function beginRun(
@@ -71,7 +79,23 @@ export function beginRun(
     figures: null,
     hooks: [],
     output: '',
+    told: [],
+    abort: new AbortController(),
+    ended: Promise.withResolvers(),
   };
+}
+
+/** Makes the progress of a run, and keeps it. */
+export function toProgress(run: DeployRun | null, step: string, message: string): Progress {
+  const atMs = run === null ? 0 : Math.round(performance.now() - run.startedAt);
+  const progress = { step, message, run: run?.id ?? null, atMs };
+  if (run !== null && run.told.length < TOLD_COUNT_MAX) run.told.push(progress);
+  return progress;
+}
+
+/** Nobody wants it any more. Up to its commit it is rejected for that, at the next step at the latest. */
+export function abortRun({ abort }: DeployRun): void {
+  abort.abort(new MidflightError('ERR_MIDFLIGHT_DEPLOY_ABORTED', []));
 }
 
 /** Ends the record of a run, with the evidence of what failed. That may have what a build printed, so the audit log has its code only. */
@@ -86,8 +110,12 @@ export function finishRun(
   const { error } = outcome;
   const output = outputIn(error) || run.output;
   const evidence = toEvidenceText({ error, output, plan, probation: figures, hooks });
-  history.end(run.id, { ...report, evidence });
-  audit({ ...toEntry(run), result: outcome.result, detail: report.error?.code ?? run.path });
+  try {
+    history.end(run.id, { ...report, evidence });
+    audit({ ...toEntry(run), result: outcome.result, detail: report.error?.code ?? run.path });
+  } finally {
+    run.ended.resolve(report);
+  }
   return report;
 }
 

@@ -10,6 +10,7 @@
  */
 
 import { EventEmitter } from 'node:events';
+import { MidflightError } from '../errors.ts';
 import type { Home } from '../release/home.ts';
 import type { Notebook } from '../supervisor/notebook.ts';
 import type { Workers } from '../supervisor/workers.ts';
@@ -22,8 +23,23 @@ import { createAtWork, type Probation } from './at-work.ts';
 import { buildCandidate } from './candidate.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import type { DeployParts } from './deploy-parts.ts';
-import type { DeployCaller, DeployReport, DeployRequest, DeployWish, Progress } from './deploy-request.ts';
-import { beginRun, finishRun, toReport, toSourceText, type DeployRun } from './deploy-run.ts';
+import type {
+  DeployCaller,
+  DeployReport,
+  DeployRequest,
+  DeployWish,
+  Following,
+  Progress,
+} from './deploy-request.ts';
+import {
+  abortRun,
+  beginRun,
+  finishRun,
+  toProgress,
+  toReport,
+  toSourceText,
+  type DeployRun,
+} from './deploy-run.ts';
 import { bootstrap, resume } from './first-start.ts';
 import type { History } from './history.ts';
 import { settlePlan, toRejection, type PlanWish } from './planning.ts';
@@ -52,6 +68,11 @@ export interface Deployer {
   deploy(request: DeployRequest, caller: DeployCaller): Promise<DeployReport>;
   /** Where keys are trusted, only to the release that proved itself last, or to one whose statement is newer than all before. */
   rollback(release: string | null, caller: DeployCaller): Promise<DeployReport>;
+  /** The deploy that is at work, else the one in probation. Errors: ERR_MIDFLIGHT_DEPLOY_IDLE. */
+  follow(): Following;
+  /** Ends that deploy, or this one: before its commit nothing has changed, in probation the release before comes back.
+   *  Errors: ERR_MIDFLIGHT_DEPLOY_IDLE where it has ended. */
+  abort(run: number | null): void;
   /** No deploy begins until the returned function is called. Errors: ERR_MIDFLIGHT_DEPLOY_LOCKED, also in probation. */
   rest(): Promise<() => void>;
   /** Removes what nothing needs any more, or says what would go. */
@@ -69,8 +90,9 @@ const kAtOnce = { detach: false, waitMs: 0, signer: null };
 /** Makes the deployer of one app. */
 export function createDeployer({ home, workers, history, gate, audit }: DeployerOptions): Deployer {
   const events = new EventEmitter<{ progress: [Progress] }>();
-  const tell = (step: string, message: string): void => void events.emit('progress', { step, message });
   const atWork = createAtWork();
+  const tell: DeployParts['tell'] = (step, message, run) =>
+    void events.emit('progress', toProgress(run ?? atWork.run(), step, message));
   const judge = createJudge(workers);
   const parts: DeployParts = { home, workers, history, atWork, gate, audit, tell };
 
@@ -83,7 +105,7 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
     const run = at === 'commit' ? atWork.working : atWork.probation?.run;
     if (run !== null && typeof run === 'object')
       run.reasons = [...run.reasons, { code: 'MF2013', path: 'handoff', message }];
-    tell('state', message);
+    tell('state', message, run !== null && typeof run === 'object' ? run : undefined);
   });
 
   async function deploy(request: DeployRequest, caller: DeployCaller): Promise<DeployReport> {
@@ -148,8 +170,9 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
   ): Promise<DeployReport> {
     workers.requireRunning();
     const turn = await atWork.take({ waitMs, signal, onWait }, () => {
-      onBegin?.();
-      return beginRun(parts, { what, action, actor });
+      const begun = beginRun(parts, { what, action, actor });
+      onBegin?.(begun.id);
+      return begun;
     });
     const run = turn.work;
     let probation: Probation;
@@ -157,14 +180,22 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
       const outcome = await work(run);
       if (outcome !== 'committed') return outcome.ended;
       probation = startProbation(parts, judge, run);
-    } catch (error) {
-      tell('rejected', error instanceof Error ? error.message : String(error));
+    } catch (thrown) {
+      const aborted = run.abort.signal;
+      const error: unknown = aborted.aborted ? aborted.reason : thrown;
+      tell('rejected', error instanceof Error ? error.message : String(error), run);
       run.output = await workers.output();
       return finishRun(parts, run, { result: 'rejected', error });
     } finally {
       turn.end();
     }
     return detach ? toReport(run, workers, { result: 'committed', error: null }) : probation.ended;
+  }
+
+  function requireRun(id: number | null): DeployRun {
+    const run = [atWork.run(), atWork.probation?.run].find((each) => each && (id === null || each.id === id));
+    if (!run) throw new MidflightError('ERR_MIDFLIGHT_DEPLOY_IDLE', []);
+    return run;
   }
 
   async function scale(count: number | null): Promise<number> {
@@ -197,6 +228,11 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
     collect: async (options) => collectGarbage(parts, options),
     deploy,
     rollback,
+    follow() {
+      const { id, told, ended } = requireRun(null);
+      return { run: id, told: [...told], ended: ended.promise };
+    },
+    abort: (id) => abortRun(requireRun(id)),
     scale,
   };
 }

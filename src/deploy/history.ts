@@ -8,7 +8,7 @@ import type { Accepted } from '../release/trust.ts';
 import { CORRUPT, explainRecordProblem } from './record-problem.ts';
 import { migrate } from './record-schema.ts';
 
-export const deployResults = ['committed', 'rolled-back', 'rejected', 'unchanged'] as const;
+export const deployResults = ['committed', 'rolled-back', 'rejected', 'unchanged', 'interrupted'] as const;
 export type DeployResult = (typeof deployResults)[number];
 
 export interface DeployRecord {
@@ -16,7 +16,7 @@ export interface DeployRecord {
   readonly release: string | null;
   readonly previous: string | null;
   readonly path: string;
-  readonly result: DeployResult | 'running' | 'interrupted';
+  readonly result: DeployResult | 'running';
   readonly reasons: readonly Reason[];
   /** ISO 8601, UTC. */
   readonly startedAt: string;

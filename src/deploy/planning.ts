@@ -25,6 +25,7 @@ export async function settlePlan(parts: DeployParts, run: DeployRun, wish: PlanW
   for (;;) {
     const plan = await makePlan(parts, run, wish);
     await requireShown(parts, run, { ...wish, plan });
+    run.abort.signal.throwIfAborted();
     const changesNothing = plan.path === 'none' || plan.path === 'rejected';
     if (!changesNothing) {
       const superseded = atWork.probation;

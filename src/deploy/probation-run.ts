@@ -18,6 +18,9 @@ export function startProbation(parts: DeployParts, judge: Judge, run: DeployRun)
   const ended = watch(parts, judge, run, intervention.signal);
   const started = { run, ended, end: (reason: Intervention) => intervention.abort(reason) };
   parts.atWork.enter(started);
+  const { signal } = run.abort;
+  if (signal.aborted) started.end('withdrawn');
+  else signal.addEventListener('abort', () => started.end('withdrawn'), { once: true });
   return started;
 }
 
@@ -27,11 +30,12 @@ async function watch(
   run: DeployRun,
   intervention: AbortSignal,
 ): Promise<DeployReport> {
-  const { workers, tell } = parts;
+  const { workers, history, tell } = parts;
   const release = workers.currentRelease();
   const { probationMs = 0 } = release?.manifest.settings ?? {};
   const health = release?.manifest.settings.health ?? healthBefore;
   const generation = workers.generation();
+  tell('probation', `for ${probationMs} ms`, run);
   const look = createLook(parts, run);
   const hook = release === null ? null : runHookOf(parts, run, { release, name: 'afterCommit' });
   const verdict = await judge.watch({ generation, probationMs, health, look, intervention });
@@ -43,7 +47,7 @@ async function watch(
       new MidflightError('ERR_MIDFLIGHT_PROBATION_FAILED', [verdict.message], { cause: verdict }),
     );
   if (verdict === 'withdrawn') {
-    const back = workers.warmRelease()?.manifest.id ?? '';
+    const back = history.proved() ?? '';
     return revert(parts, run, hook, new MidflightError('ERR_MIDFLIGHT_DEPLOY_WITHDRAWN', [back]));
   }
   if (verdict === 'passed' && release !== null) {
@@ -56,7 +60,7 @@ async function watch(
     await workers.prove();
     removeSurplus(parts);
   }
-  tell(verdict, `release ${run.release ?? ''}${verdict === 'passed' ? describeFigures(run) : ''}`);
+  tell(verdict, `release ${run.release ?? ''}${verdict === 'passed' ? describeFigures(run) : ''}`, run);
   await hook;
   return finishRun(parts, run, { result: 'committed', error: null });
 }
@@ -69,11 +73,22 @@ async function revert(
 ): Promise<DeployReport> {
   const { workers, history, tell } = parts;
   const { message } = toErrorReport(why);
-  tell('rollback', message);
+  tell('rollback', message, run);
   const failed = workers.currentRelease();
   // Asked for before its workers end, and not waited for.
   const output = workers.output();
-  run.wentBack = await workers.goBack();
+  try {
+    run.wentBack = await workers.goBack();
+  } catch (error) {
+    const [problem = ''] = toErrorReport(error).message.split('\n');
+    const both = new MidflightError('ERR_MIDFLIGHT_GOING_BACK_FAILED', [message, problem], {
+      cause: error,
+    });
+    tell('rollback', both.message, run);
+    run.output = await output;
+    await hook;
+    return finishRun(parts, run, { result: 'interrupted', error: both });
+  }
   const back = workers.currentRelease();
   if (back !== null) history.setCurrent(back.manifest.id);
   run.output = await output;

@@ -7,16 +7,20 @@ import type { RunnableRelease } from './process-host.ts';
 import type { StateTimings } from './state-handover.ts';
 
 /** Errors: why fresh ones could not take over. The old ones serve on then. */
-export async function handoff(parts: PathParts, release: RunnableRelease): Promise<Timings> {
+export async function handoff(
+  parts: PathParts,
+  release: RunnableRelease,
+  signal?: AbortSignal,
+): Promise<Timings> {
   const { env, roster, launcher, replacements, states } = parts;
   roster.requireRunning();
   const before = roster.requireCurrent();
   const crew = roster.nextCrew(release);
   const startedAtMs = env.now();
   const serving = [...before.members].filter(({ state }) => state === 'serving');
-  roster.setSuccessions(await launcher.launchAll(crew, serving));
+  roster.setSuccessions(await launcher.launchAll(crew, { before: serving, signal }));
   const preparedAtMs = env.now();
-  const stateTimings = await passAndCommit(parts, crew, before);
+  const stateTimings = await passAndCommit(parts, { crew, before, signal });
   roster.makeCurrent(crew, before === roster.proved ? null : before);
   replacements.makeUp(crew);
   await hand(parts, before, crew);
@@ -36,12 +40,20 @@ export async function hand({ env, states }: PathParts, from: Crew, to: Crew): Pr
 
 /** Without states the new ones accept before the old ones stop: at no moment does nobody. With states there is one, in which
  *  connections wait in the kernel. */
-async function passAndCommit(parts: PathParts, crew: Crew, before: Crew): Promise<StateTimings | null> {
+async function passAndCommit(
+  parts: PathParts,
+  {
+    crew,
+    before,
+    signal,
+  }: { readonly crew: Crew; readonly before: Crew; readonly signal: AbortSignal | undefined },
+): Promise<StateTimings | null> {
   const { roster, states } = parts;
   const { quiesceTimeoutMs, probationMs } = crew.release.manifest.settings;
   roster.setPhase('passing');
   try {
     const timings = await states.pass(roster.successions, quiesceTimeoutMs);
+    signal?.throwIfAborted();
     roster.setPhase('committing');
     await commitAll(crew, probationMs);
     states.noteUncommitted(roster.successions);

@@ -28,24 +28,31 @@ export interface LauncherOptions {
   onExit(member: Member): void;
 }
 
+export interface LaunchOptions {
+  readonly before?: readonly Member[];
+  /** Ends all of them at once, with its reason as the error. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Launcher {
   /** Another member for a crew that serves already. */
   launchOne(crew: Crew): Promise<void>;
   /** As many workers as the crew wants, also those that were being started already. Errors: the first that comes; the others stay. */
   fill(crew: Crew): Promise<void>;
   /** All or none, prepared. The first one comes after the first of those before, and so on. */
-  launchAll(crew: Crew, before?: readonly Member[]): Promise<Succession[]>;
+  launchAll(crew: Crew, options?: LaunchOptions): Promise<Succession[]>;
   /** Errors: of a worker where none could commit; they have ended then. */
   commitOrDismiss(crew: Crew, probationMs: number): Promise<void>;
 }
 
 /** Makes it; whatever it starts tells `onEvent` and `onExit`. */
 export function createLauncher({ env, roster, states, onEvent, onExit }: LauncherOptions): Launcher {
-  async function launch(crew: Crew, predecessor?: Member): Promise<Member> {
+  async function launch(crew: Crew, predecessor?: Member, signal?: AbortSignal): Promise<Member> {
     const member = await spawn(crew);
     const { worker } = member;
     const { release, generation } = crew;
     try {
+      signal?.throwIfAborted();
       if (worker.kind === 'command') await becomeHealthyByCommand(worker, release, generation);
       if (worker.kind === 'command') return member;
       if (predecessor !== undefined) await states.early({ from: predecessor, to: member });
@@ -124,14 +131,17 @@ export function createLauncher({ env, roster, states, onEvent, onExit }: Launche
     if (failure !== undefined) throw failure.reason;
   }
 
-  async function launchAll(crew: Crew, before: readonly Member[] = []): Promise<Succession[]> {
-    const wanted = Array.from({ length: crew.wanted }, (_, index) => launch(crew, before[index]));
+  async function launchAll(crew: Crew, { before = [], signal }: LaunchOptions = {}): Promise<Succession[]> {
+    const wanted = Array.from({ length: crew.wanted }, (_, index) => launch(crew, before[index], signal));
+    const stop = (): void => dismiss(crew);
+    signal?.addEventListener('abort', stop);
     const results = await Promise.allSettled(wanted);
+    signal?.removeEventListener('abort', stop);
     const failure = results.find((result) => result.status === 'rejected');
-    if (failure !== undefined) {
+    if (failure !== undefined || signal?.aborted === true) {
       dismiss(crew);
       roster.forgetNext();
-      throw failure.reason;
+      throw failure === undefined || signal?.aborted === true ? signal?.reason : failure.reason;
     }
     const members = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     return members.flatMap((to, index) => {

@@ -7,7 +7,11 @@ import type { RunnableRelease } from './process-host.ts';
 import type { Roster } from './roster.ts';
 
 /** Errors: of a worker that could not prepare, or commit where none could. The processes are what they were then. */
-export async function swap({ env, roster }: PathParts, release: RunnableRelease): Promise<Timings> {
+export async function swap(
+  { env, roster }: PathParts,
+  release: RunnableRelease,
+  signal?: AbortSignal,
+): Promise<Timings> {
   const before = roster.requireCurrent();
   const crew = roster.nextCrew(release);
   const startedAtMs = env.now();
@@ -15,6 +19,11 @@ export async function swap({ env, roster }: PathParts, release: RunnableRelease)
   crew.wanted = before.wanted;
   const members = await prepareAll(roster, before, crew);
   const preparedAtMs = env.now();
+  if (signal?.aborted === true) {
+    await abortAll(members, crew);
+    roster.forgetNext();
+    throw signal.reason;
+  }
   adopt(roster, before, crew);
   try {
     await commitAll(crew, release.manifest.settings.probationMs);

@@ -48,8 +48,9 @@ export interface Workers {
     notebook: Notebook,
     readRelease: (id: string) => Promise<RunnableRelease | null>,
   ): Promise<string | null>;
-  swap(release: RunnableRelease): Promise<Timings>;
-  handoff(release: RunnableRelease): Promise<Timings>;
+  /** Until it commits, `signal` ends it, with its reason as the error. */
+  swap(release: RunnableRelease, signal?: AbortSignal): Promise<Timings>;
+  handoff(release: RunnableRelease, signal?: AbortSignal): Promise<Timings>;
   restart(release: RunnableRelease): Promise<Timings>;
   /** The current release has passed; nothing older is kept after this. */
   prove(): Promise<void>;
@@ -124,8 +125,8 @@ export function createWorkers(env: WorkersEnv): Workers {
     wantedCount: () => roster.current?.wanted ?? 0,
     start: async (release) => start(parts, release),
     recover,
-    swap: async (release) => swap(parts, release),
-    handoff: async (release) => handoff(parts, release),
+    swap: async (release, signal) => swap(parts, release, signal),
+    handoff: async (release, signal) => handoff(parts, release, signal),
     restart: async (release) => restart(parts, release),
     prove: async () => prove(parts, events),
     warmRelease: () => warmRelease(roster),

@@ -64,7 +64,7 @@ test('a deploy waits its turn, is refused after its time, or at once, as it was 
   assert.match(refused.stderr, /ERR_MIDFLIGHT_DEPLOY_LOCKED\n.*deploy of HEAD, for \d+ s.*--wait/);
   const tired = await app.midflight('deploy', '--wait=0.1');
   assert.match(tired.stderr, /DEPLOY_LOCKED\n.*deploy of HEAD.* still after 100 ms/);
-  assert.match(tired.stdout, /^wait +for its turn: deploy of HEAD/);
+  assert.match(tired.stdout, /^ +wait +for its turn: deploy of HEAD/);
   assert.deepEqual([refused.exitCode, tired.exitCode], [4, 4]);
   const wrong = await app.midflight('deploy', '--wait', 'main');
   assert.match(wrong.stderr, /"main".*--wait=60/);
