@@ -13,6 +13,8 @@ interface Status {
   readonly keeper: { readonly pid: number };
   readonly supervisor: { readonly pid: number; readonly restarts: number };
   readonly workers: readonly WorkerReport[];
+  /** Not said by older supervisors. */
+  readonly isStopping?: boolean;
   readonly lastCrash: CrashReport | null;
   readonly listeners: readonly ListenerReport[];
   readonly deploy: { readonly stage: string; readonly release: string | null } | null;
@@ -37,6 +39,7 @@ function printStatus({
   keeper,
   supervisor,
   workers,
+  isStopping = false,
   lastCrash,
   listeners,
   deploy,
@@ -49,10 +52,11 @@ function printStatus({
   print(`listening on ${toAddressText(listeners) || 'nothing'}`);
   const held = toAddressText(listeners, false);
   if (held !== '') print(`holding ${held}, which was passed in and which no worker listens on`);
+  if (isStopping) print(paint('yellow', 'stopping: what is in flight ends, and nothing new is taken'));
   if (deploy !== null)
     print(`a deploy is under way: ${[deploy.stage, deploy.release].filter(Boolean).join(' ')}`);
   for (const worker of workers) print(describe(worker));
-  if (release !== null && !workers.some(({ state }) => state === 'serving'))
+  if (release !== null && !isStopping && !workers.some(({ state }) => state === 'serving'))
     print(paint('red', 'no worker serves'));
   if (notice !== null) print(paint('red', notice.message) + paint('dim', `  ${notice.at}`));
   if (lastCrash !== null) print(paint('red', describeCrash(lastCrash)) + paint('dim', `  ${lastCrash.at}`));

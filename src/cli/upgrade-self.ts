@@ -27,10 +27,14 @@ export function addUpgradeSelf(program: Command): void {
         | { readonly error: Failure };
       if ('error' in answer) return printFailure(answer.error, json);
       const { version, token } = answer;
+      // An older supervisor does not say its own.
+      const { before = null } = answer as Partial<UpgradeAnswer>;
       const { pid, upgrade } = await waitForOutcome(home, token);
       const failure = upgrade?.failure ?? null;
       if (failure !== null) throw new MidflightError('ERR_MIDFLIGHT_UPGRADE_FAILED', [failure]);
-      if (json) printJson({ version, supervisor: { pid } });
+      if (json) printJson({ version, before, supervisor: { pid } });
+      else if (before === version)
+        print(`supervisor ${pid} goes on; nothing new: it was Midflight ${version} before`);
       else print(`supervisor ${pid} of Midflight ${version} goes on`);
     });
 }

@@ -148,6 +148,7 @@ function toRoutes({
       keeper: { pid: keeper.keeper.pid },
       supervisor: { pid: process.pid, version, restarts: keeper.restarts, upgrade: upgrade.outcome() },
       workers: await workers.status(),
+      isStopping: workers.isStopping(),
       lastCrash: workers.lastCrash(),
       listeners: await host.listeners(),
       deploy: deployer.status(),

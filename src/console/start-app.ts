@@ -6,6 +6,7 @@ import { toOwnActor } from '../deploy/actor.ts';
 import { createAudit } from '../deploy/audit.ts';
 import { createDeployer, type Deployer } from '../deploy/deploy.ts';
 import type { DeployCaller, DeployRequest } from '../deploy/deploy-request.ts';
+import type { History } from '../deploy/history.ts';
 import { openRecord } from '../deploy/open-record.ts';
 import { createOwnSigner } from '../deploy/own-signer.ts';
 import { createTrustGate } from '../deploy/trust-gate.ts';
@@ -42,8 +43,10 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
   const { appDirectory, request } = settings;
   const home = toHome(appDirectory);
   const history = openRecord(home, log);
-  const { host, note } = keeper;
-  const workers = createWorkers(createWorkersEnv({ host, appDirectory, log, note }));
+  const { host } = keeper;
+  const workers = createWorkers(
+    createWorkersEnv({ host, appDirectory, log, note: toRecording(history, keeper, log) }),
+  );
   const audit = createAudit(home.auditLog, log);
   const gate = createTrustGate({ home, history, audit });
   const deployer = createDeployer({ home, workers, history, gate, audit });
@@ -61,7 +64,13 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
   const ended = Promise.withResolvers<'stopped' | 'replaced'>();
   const recovered = Promise.withResolvers<void>();
   let exitCode = 0;
-  const upgrade = createUpgrade({ keeper, deployer, workers, onReplaced: () => ended.resolve('replaced') });
+  const upgrade = createUpgrade({
+    keeper,
+    deployer,
+    workers,
+    version,
+    onReplaced: () => ended.resolve('replaced'),
+  });
   const control = await openControlServer({
     socket: home.controlSocket,
     appName: path.basename(appDirectory),
@@ -122,6 +131,26 @@ export async function startApp({ settings, keeper, version, log }: StartOptions)
     await notifier.close();
   }
   return outcome === 'stopped' ? { type: outcome, exitCode } : { type: outcome };
+}
+
+/** The notebook is lost with its keeper; the count of generations is not to be. */
+function toRecording(
+  history: History,
+  { note }: Keeper,
+  log: (message: string) => void,
+): (notebook: Notebook) => void {
+  let recorded = history.generationCount();
+  return (notebook) => {
+    note(notebook);
+    const { generationCount } = notebook;
+    if (generationCount <= recorded) return;
+    try {
+      history.setGenerationCount(generationCount);
+      recorded = generationCount;
+    } catch (error) {
+      log(`the count of generations could not be recorded: ${String(error)}`);
+    }
+  };
 }
 
 interface Beginning {

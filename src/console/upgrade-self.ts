@@ -24,6 +24,8 @@ export interface UpgradeAnswer {
   /** By which the outcome is known, in the status of whoever comes up. */
   readonly token: string;
   readonly version: string;
+  /** That of the supervisor that steps down. */
+  readonly before: string;
 }
 
 export interface Upgrade {
@@ -39,10 +41,18 @@ export interface UpgradeOptions {
   readonly keeper: Keeper;
   readonly deployer: Deployer;
   readonly workers: Workers;
+  /** Of this Midflight. */
+  readonly version: string;
   onReplaced(): void;
 }
 
-export function createUpgrade({ keeper, deployer, workers, onReplaced }: UpgradeOptions): Upgrade {
+export function createUpgrade({
+  keeper,
+  deployer,
+  workers,
+  version: before,
+  onReplaced,
+}: UpgradeOptions): Upgrade {
   let outcome: UpgradeOutcome | null = null;
 
   async function check(file: string): Promise<Installation> {
@@ -65,7 +75,7 @@ export function createUpgrade({ keeper, deployer, workers, onReplaced }: Upgrade
         const { version } = await check(file);
         const token = randomUUID();
         setImmediate(() => void keeper.replace({ file, token }).then(onReplaced, giveBack));
-        return { token, version };
+        return { token, version, before };
       } catch (error) {
         giveBack();
         throw error;

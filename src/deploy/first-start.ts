@@ -25,6 +25,7 @@ export async function bootstrap(
   const { home, workers, history, atWork } = parts;
   const { end } = await atWork.take({ waitMs: 0 }, () => 'start');
   workers.scaleNext(history.scaledTo());
+  workers.countFrom(history.generationCount());
   try {
     history.interrupt('The supervisor and its keeper ended while it was at work');
     await removeStaging(home);

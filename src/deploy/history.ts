@@ -42,6 +42,9 @@ export interface History {
   /** How many workers the operator wants; null for as many as the release says. */
   scaledTo(): number | null;
   setScaledTo(count: number | null): void;
+  /** The highest generation that there was. */
+  generationCount(): number;
+  setGenerationCount(count: number): void;
   begin(previous: string | null): number;
   /** What is known of a deploy that is at work. */
   note(id: number, known: Pick<DeployRecord, 'release' | 'path'>): void;
@@ -155,6 +158,8 @@ function toHistory(database: DatabaseSync): History {
     proved: () => pointer('proved'),
     setCurrent: (release) => point('current', release),
     setProved: (release) => point('proved', release),
+    generationCount: () => Number(pointer('generation') ?? 0),
+    setGenerationCount: (count) => point('generation', String(count)),
     scaledTo() {
       const row = database.prepare('SELECT workers FROM scale').get();
       return row === undefined ? null : Number(row['workers']);

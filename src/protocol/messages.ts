@@ -86,8 +86,6 @@ export type WorkerRequest =
       readonly idle: 'await' | 'leave';
       readonly upgraded: UpgradedPolicy;
     }
-  /** After `pause`, before SIGTERM: answered when no request is in flight; idle connections do not count. */
-  | { readonly type: 'quiesce'; readonly timeoutMs: number }
   /** Give live connections to whom the host routes them to: those that are idle now, the others when they become so.
    *  Answered with a CarryReport when nothing is left that could be given, or `countMax` have been, at the deadline, or at `resume`. */
   | {

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { MidflightError } from '../errors.ts';
+import { parseListenText } from '../protocol/listen-text.ts';
 import { probationPolicies, stopSignals, WORKERS_MAX } from '../protocol/manifest.ts';
 import { allowableCodes, stateLosses } from '../protocol/plan-policy.ts';
 
@@ -126,7 +127,13 @@ const keepSchema = z.union(
 export const configSchema = z.strictObject({
   entry: z.string().optional(),
   command: z.array(z.string()).min(1).optional(),
-  listen: z.array(z.string()).default([]),
+  listen: z
+    .array(
+      z.string().refine((text) => parseListenText(text) !== null, {
+        error: ({ input }) => `"${String(input)}" is not an address; write "127.0.0.1:8080" or "unix:/path"`,
+      }),
+    )
+    .default([]),
   build: z.string().optional(),
   buildEnv: z.array(z.string()).default([]),
   source: sourceSchema.prefault({}),
@@ -194,7 +201,7 @@ export function parseConfig(value: unknown, name: string): Config {
   if (!result.success) {
     throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [name, describe(result.error, value)]);
   }
-  const problem = findContradiction(result.data);
+  const problem = findContradiction(result.data) ?? findIgnored(value);
   if (problem !== null) throw new MidflightError('ERR_MIDFLIGHT_CONFIG_INVALID', [name, problem]);
   return result.data;
 }
@@ -217,6 +224,14 @@ function findContradiction({ command, listen, ready, stopSignal, health, policy 
   return stopSignal === 'SIGTERM'
     ? null
     : '"stopSignal" is for programs with a "command"; a Node app is asked over its channel';
+}
+
+/** Said, and of no effect. */
+function findIgnored(given: unknown): string | null {
+  const { command, workers } = given as { readonly command?: unknown; readonly workers?: unknown };
+  return command === undefined || workers === undefined || workers === 1
+    ? null
+    : '"workers" is for Node apps; a program with a "command" runs once, and starts processes of its own';
 }
 
 /** What a configuration finds as the package `midflight`: nothing is installed yet when it is read. */

@@ -41,8 +41,6 @@ export interface Generations {
   scopeOf(generation: number): GenerationScope | null;
   /** The process will be asked to end: from now on its code may. */
   leave(): void;
-  /** Resolves when no request is in flight, or at the deadline. */
-  quiesce(timeoutMs: number): Promise<boolean>;
   current(): GenerationScope | null;
   /** The namespace of the current generation's entry. */
   namespace(): object | null;

@@ -44,7 +44,6 @@ import type { ModuleLife } from './module-life.ts';
 import { Preparation, type PrepareOptions } from './preparation.ts';
 import { createRetirement, type Retirement } from './retirement.ts';
 import { bridgeNativeLoads } from './native-bridge.ts';
-import { whenQuiet } from './quiet.ts';
 import { adoptServers, type ServerAdoption } from './servers/adoption.ts';
 import { unmapStackTraces } from './stack-traces.ts';
 import { createProcessWebSockets } from './web-sockets/process-web-sockets.ts';
@@ -299,10 +298,6 @@ class ProcessGenerations implements Generations {
 
   leave(): void {
     this.#isLeaving = true;
-  }
-
-  async quiesce(timeoutMs: number): Promise<boolean> {
-    return this.#current === null || whenQuiet(this.#current.scope, timeoutMs);
   }
 
   current(): GenerationScope | null {

@@ -24,9 +24,6 @@ import { watchService } from './watch-service.ts';
 import type { Door } from './servers/private-door.ts';
 import { createStatePassing } from './state-passing.ts';
 
-/** A request that was sent right after its connection was made has come by then. */
-const FRESH_TIMEOUT_MS = 500;
-
 // The app finds its entry where it is used to.
 process.argv.splice(1, 1);
 
@@ -120,12 +117,6 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
       generations.leave();
       void passing.unhold();
       return drain(request);
-    case 'quiesce':
-      generations.leave();
-      void passing.unhold();
-      // Who has just connected is about to ask.
-      await generations.servers.whenHeard(Math.min(FRESH_TIMEOUT_MS, request.timeoutMs));
-      return generations.quiesce(request.timeoutMs);
     case 'resume':
       await passing.resume();
       releaseHold();

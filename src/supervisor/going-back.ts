@@ -5,6 +5,9 @@
  *   swap     | all processes point back; one that can't is replaced
  *   handoff  | the old ones accept again, with the states; the new ones drain and end
  *   restart  | the proved release starts anew
+ *   a swap,  | the same: the processes that had the proved generation have left, since they had the one that was
+ *   then a   | superseded, too
+ *   handoff  |
  */
 
 import type { WorkerStatus } from '../protocol/messages.ts';

@@ -54,13 +54,15 @@ async function passAndCommit(
   try {
     const timings = await states.pass(roster.successions, quiesceTimeoutMs);
     signal?.throwIfAborted();
+    roster.requireRunning();
     roster.setPhase('committing');
     await commitAll(crew, probationMs);
     states.noteUncommitted(roster.successions);
     return timings;
   } catch (error) {
     dismiss(crew);
-    await resumeAll(before.members);
+    if (roster.isStopping) states.unhold(before.members);
+    else await resumeAll(before.members);
     roster.forgetNext();
     throw error;
   }

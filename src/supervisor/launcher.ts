@@ -52,6 +52,7 @@ export function createLauncher({ env, roster, states, onEvent, onExit }: Launche
     const { worker } = member;
     const { release, generation } = crew;
     try {
+      roster.requireRunning();
       signal?.throwIfAborted();
       if (worker.kind === 'command') await becomeHealthyByCommand(worker, release, generation);
       if (worker.kind === 'command') return member;

@@ -10,6 +10,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { MidflightError } from '../errors.ts';
+import { parseListenText } from '../protocol/listen-text.ts';
 import type { ListenTarget } from '../protocol/messages.ts';
 import { createLocalListenerSource, type ListenerHandle } from '../runtime/servers/listener-source.ts';
 import { toAddressKey } from '../runtime/servers/listen-address.ts';
@@ -95,12 +96,9 @@ export function createListeners(inherited: readonly InheritedSocket[] = []): Lis
 
 /** Parses `127.0.0.1:8080`, `[::1]:8080`, `:8080` and `unix:/path`. */
 export function parseListenTarget(text: string, ordinal: number): ListenTarget {
-  if (text.startsWith('unix:')) return { kind: 'unix', path: text.slice('unix:'.length) };
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) throw new MidflightError('ERR_MIDFLIGHT_ADDRESS_INVALID', [text]);
-  const host = match[1] ?? match[2] ?? '';
-  return { kind: 'tcp', host: host === '' ? null : host, port, ordinal: port === 0 ? ordinal : 0 };
+  const parsed = parseListenText(text);
+  if (parsed === null) throw new MidflightError('ERR_MIDFLIGHT_ADDRESS_INVALID', [text]);
+  return parsed.kind === 'unix' ? parsed : { ...parsed, ordinal: parsed.port === 0 ? ordinal : 0 };
 }
 
 /** What `parseListenTarget` was given, more or less. */

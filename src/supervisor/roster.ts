@@ -97,8 +97,13 @@ export class Roster {
     if (this.#isStopping) throw new MidflightError('ERR_MIDFLIGHT_STOPPING', []);
   }
 
+  /** Of the crew that is to follow: nobody has reached them yet. */
+  unready(): readonly Member[] {
+    return this.#next === null || this.#next.phase === 'committing' ? [] : [...this.#next.crew.members];
+  }
+
   everybody(): Set<Member> {
-    const crews = [this.#current, this.#proved];
+    const crews = [this.#current, this.#proved, this.#next?.crew];
     return new Set([...crews.flatMap((crew) => [...(crew?.members ?? [])]), ...this.leaving.members.keys()]);
   }
 
@@ -161,6 +166,11 @@ export class Roster {
 
   scaleTo(count: number | null): void {
     this.#scaledTo = count;
+  }
+
+  /** The next generation is a higher one than this. */
+  countFrom(generation: number): void {
+    this.#generationCount = Math.max(this.#generationCount, generation);
   }
 
   /** Nobody comes back any more. */

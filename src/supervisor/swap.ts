@@ -19,10 +19,13 @@ export async function swap(
   crew.wanted = before.wanted;
   const members = await prepareAll(roster, before, crew);
   const preparedAtMs = env.now();
-  if (signal?.aborted === true) {
+  try {
+    signal?.throwIfAborted();
+    roster.requireRunning();
+  } catch (error) {
     await abortAll(members, crew);
     roster.forgetNext();
-    throw signal.reason;
+    throw error;
   }
   adopt(roster, before, crew);
   try {

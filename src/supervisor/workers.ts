@@ -65,6 +65,9 @@ export interface Workers {
   output(): Promise<string>;
   /** Errors: ERR_MIDFLIGHT_STOPPING once `stop` was called, and from each path then. */
   requireRunning(): void;
+  isStopping(): boolean;
+  /** Generations up to this one have been counted by another keeper. */
+  countFrom(generation: number): void;
   /** Starts or ends workers of the current release; null for as many as it asks for. Returns how many there are to be.
    *  Errors: ERR_MIDFLIGHT_SCALE_REFUSED for a program that is not Node; why a worker could not start, with nothing changed. */
   scale(count: number | null): Promise<number>;
@@ -133,6 +136,8 @@ export function createWorkers(env: WorkersEnv): Workers {
     goBack: async () => goBack(parts),
     scale: async (count) => scale(parts, count),
     requireRunning: () => roster.requireRunning(),
+    isStopping: () => roster.isStopping,
+    countFrom: (generation) => roster.countFrom(generation),
     scaleNext: (count) => roster.scaleTo(count),
     protocols: () =>
       [...roster.everybody()].flatMap(({ worker }) => (worker.kind === 'node' ? [worker.protocol()] : [])),
@@ -147,7 +152,10 @@ export function createWorkers(env: WorkersEnv): Workers {
     async stop(timeoutMs) {
       roster.stop();
       watches.dispose();
-      const members = [...roster.everybody()];
+      const unready = roster.unready();
+      const members = [...roster.everybody()].filter((member) => !unready.includes(member));
+      for (const { worker } of unready) worker.kill('SIGKILL');
+      await Promise.allSettled(unready.map(({ worker }) => worker.exited));
       await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'pause' })));
       await Promise.allSettled(members.map((member) => roster.leaving.endQuickly(member, timeoutMs)));
     },

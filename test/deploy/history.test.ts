@@ -37,10 +37,13 @@ test('the pointers and the rows outlive the process that wrote them', (t) => {
   record(first, 'a', 'committed');
   first.setCurrent('a');
   first.setProved('a');
+  assert.equal(first.generationCount(), 0);
+  first.setGenerationCount(12);
   first.noteUnswappable('time.ts 1');
   first.close();
   const second = openHistory(file);
   assert.deepEqual([second.current(), second.proved()], ['a', 'a']);
+  assert.equal(second.generationCount(), 12);
   assert.deepEqual([...second.unswappable()], ['time.ts 1']);
   assert.deepEqual(second.list(5)[0]?.timings, { buildMs: 1 });
   second.close();

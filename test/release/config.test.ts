@@ -41,3 +41,24 @@ test('what is shared is inside of the app, for what is there is removed', async 
   );
   assert.deepEqual(shared, ['..data', 'a/b/']);
 });
+
+test('an address that is none is told when the configuration is read', async (t) => {
+  for (const address of ['8080', 'localhost', '127.0.0.1:70000', 'http://x:1', '']) {
+    const text = JSON.stringify({ command: ['x'], listen: [':8080', address] });
+    await assert.rejects(readConfig(createFolder(t, 'midflight.config.json', text)), {
+      code: 'ERR_MIDFLIGHT_CONFIG_INVALID',
+      message: /listen\.1: .* is not an address; write "127\.0\.0\.1:8080"/,
+    });
+  }
+  const listen = ['127.0.0.1:8080', '[::1]:0', ':80', 'unix:/run/x.sock'];
+  const text = JSON.stringify({ command: ['x'], listen });
+  assert.deepEqual((await readConfig(createFolder(t, 'midflight.config.json', text))).listen, listen);
+});
+
+test('workers of a program, which runs once, are refused', async (t) => {
+  const text = JSON.stringify({ command: ['x'], listen: [':8080'], workers: 4 });
+  await assert.rejects(readConfig(createFolder(t, 'midflight.config.json', text)), {
+    code: 'ERR_MIDFLIGHT_CONFIG_INVALID',
+    message: /"workers" is for Node apps; a program .* runs once/,
+  });
+});

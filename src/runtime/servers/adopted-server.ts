@@ -134,12 +134,6 @@ export class AdoptedServer {
     return httpCount + this.http2.sessions.size + this.#handshakes.size;
   }
 
-  /** HTTP connections on which nothing has come yet: a request may be on its way. */
-  get freshCount(): number {
-    if (this.kind === 'net') return 0;
-    return httpSockets(this.server).filter(({ bytesRead }) => bytesRead === 0).length;
-  }
-
   /** Asks every client to go on over another connection. */
   lame(): void {
     this.http2.leaveAll();

@@ -222,10 +222,6 @@ class Adoption implements ServerAdoption {
     return countWork(this.#servers);
   }
 
-  async whenHeard(timeoutMs: number): Promise<void> {
-    await waitUntil(() => [...this.#servers].every(({ freshCount }) => freshCount === 0), { timeoutMs });
-  }
-
   async whenQuiet(scope: GenerationScope, { timeoutMs }: { timeoutMs: number }): Promise<QuietReport> {
     await waitUntil(() => scope.inFlightCount === 0, { timeoutMs });
     const upgradedCount = this.#keptOf(scope).length;

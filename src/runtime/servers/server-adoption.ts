@@ -67,8 +67,6 @@ export interface ServerAdoption {
   /** An upgraded socket belongs to the current generation from now on. */
   rekeep(socket: Socket): void;
   counts(): WorkCounts;
-  /** Resolves when something has come on each HTTP connection that is open, or `timeoutMs` is over. */
-  whenHeard(timeoutMs: number): Promise<void>;
   /** Resolves when a generation answers no request any more. Its upgraded sockets are counted, not waited for. */
   whenQuiet(scope: GenerationScope, options: { timeoutMs: number }): Promise<QuietReport>;
   /** Resolves when the last upgraded socket of a generation has closed. */
