@@ -29,14 +29,16 @@ export interface DeployDisplay {
 /** They are told when they are done, or are nothing that takes time. */
 const kMoments = new Set([
   'wait',
+  'verify',
   'plan',
   'commit',
   'passed',
   'superseded',
   'withdrawn',
   'rejected',
-  'state',
 ]);
+/** They are told while another step goes on. */
+const kAsides = new Set(['state', 'hook', 'warning', 'prune']);
 /** They take as long as somebody has said. */
 const kWaits = new Set(['probation']);
 /** Somebody wanted it so. */
@@ -95,6 +97,10 @@ export function createDeployDisplay(screen: Screen, now: () => number): DeployDi
     progress(progress) {
       const { step, atMs } = progress;
       lastAtMs = Math.max(lastAtMs, atMs);
+      if (kAsides.has(step)) {
+        line(`  ${toStepText(progress, null)}`);
+        return draw();
+      }
       const isBad = step === 'rejected' || step === 'rollback';
       if (isBad) failedStep ??= current?.progress.step ?? null;
       end(atMs, isBad ? paint('red', '✗') : paint('green', '✓'));

@@ -76,7 +76,8 @@ function describe({
 }: WorkerReport): string {
   const until = drainDeadline === null ? '' : ` until ${drainDeadline}`;
   const head = `worker ${pid}  ${state}${until}`;
-  if (generation === undefined) return head;
+  // One that starts has none yet.
+  if (generation === undefined || generation === 0) return head;
   const kept = retained.map(
     (old) =>
       `\n  generation ${old.generation} is kept by${old.pinnedBy.map((pin) => `\n    ${pin}`).join('')}`,

@@ -36,6 +36,7 @@ const steps: readonly [string, number, string?][] = [
   ['prepare', 2_400, 'swap'],
   ['commit', 2_405, 'generation 2 serves'],
   ['probation', 2_405, 'for 4000 ms'],
+  ['hook', 2_900, 'afterCommit passed'],
   ['passed', 6_405],
 ];
 
@@ -50,6 +51,7 @@ test('without a terminal each step is one plain line with its time, and the slow
     '  plan                 swap: MF1001',
     '✓ prepare        5 ms  swap',
     '  commit               generation 2 serves',
+    '  hook                 afterCommit passed',
     '✓ probation     4.0 s  for 4000 ms',
     '  passed',
     'committed new by swap, generation 2',
