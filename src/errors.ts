@@ -115,6 +115,21 @@ export const catalog = {
       `What is to be done is no longer plan ${id}: ${what}; look at "midflight plan" again, and deploy that`,
     3,
   ),
+  ERR_MIDFLIGHT_BUNDLE_UNREADABLE: row(
+    (file, problem) =>
+      `The bundle ${file} can't be read: ${problem}; copy it again, whole, from where "midflight bundle" wrote it`,
+    2,
+  ),
+  ERR_MIDFLIGHT_BUNDLE_INVALID: row(
+    (file, problem) =>
+      `The bundle ${file} is not what "midflight bundle" has written: ${problem}; make it again, and see who had it in hands`,
+    3,
+  ),
+  ERR_MIDFLIGHT_BUNDLE_PLATFORM: row(
+    (file, wanted, here) =>
+      `The bundle ${file} has native addons for ${wanted}, and this is ${here}; bundle it on such a machine, or with --no-dependencies`,
+    3,
+  ),
   ERR_MIDFLIGHT_DISK_FULL: row(
     (directory) =>
       `The disk of ${directory} is full; free some space and deploy again, what ran before runs on`,

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { Option, type Command } from 'commander';
 import { MidflightError } from '../errors.ts';
 import { followDeploy } from './follow-deploy.ts';
@@ -5,6 +6,7 @@ import { signOption } from './sign-option.ts';
 
 interface DeployOptions {
   readonly dirty: boolean;
+  readonly bundle?: string;
   readonly detach: boolean;
   readonly wait?: string | true;
   readonly watch: boolean;
@@ -20,6 +22,7 @@ export function addDeploy(program: Command): void {
     .description('make a release of a commit and bring it into the running service')
     .argument('[ref]', 'branch, tag or commit', 'HEAD')
     .option('--dirty', 'the tree as it stands instead of a commit', false)
+    .option('--bundle <file>', 'the release in a file that "midflight bundle" has written')
     .addOption(
       new Option('--path <path>', 'the way in')
         .choices(['auto', 'swap', 'handoff', 'restart'])
@@ -32,14 +35,15 @@ export function addDeploy(program: Command): void {
     .addOption(
       new Option('--watch', 'follow the deploy that is under way')
         .default(false)
-        .conflicts(['dirty', 'detach', 'wait', 'path', 'plan', 'sign']),
+        .conflicts(['dirty', 'bundle', 'detach', 'wait', 'path', 'plan', 'sign']),
     )
     .option('--json', 'one JSON object at the end', false)
     .action(async (ref: string, options: DeployOptions, { args }: Command) => {
-      const { dirty, detach, path, plan, wait, watch } = options;
-      // A supervisor of another make knows no plans by id.
+      const { dirty, bundle, detach, path: way, plan, wait, watch } = options;
+      // A supervisor of another make knows neither plans by id nor bundles.
       const shown = plan === undefined ? {} : { plan };
-      const body = { ref, isDirty: dirty, path, detach, waitMs: toWaitMs(wait), ...shown };
+      const file = bundle === undefined ? {} : { bundle: path.resolve(bundle) };
+      const body = { ref, isDirty: dirty, path: way, detach, waitMs: toWaitMs(wait), ...shown, ...file };
       if (watch && args.length > 0)
         throw new MidflightError('ERR_MIDFLIGHT_USAGE', ['--watch begins nothing; leave the ref away']);
       await followDeploy(watch ? { path: '/follow', body: null } : { path: '/deploy', body }, options);

@@ -10,6 +10,7 @@ import { reportFailure } from './output.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import { addBisect } from './bisect.ts';
+import { addBundle } from './bundle.ts';
 import { addDeploy } from './deploy.ts';
 import { addDev } from './dev.ts';
 import { addGc } from './gc.ts';
@@ -50,6 +51,7 @@ for (const add of [
   addStart,
   addDeploy,
   addPlan,
+  addBundle,
   addRollback,
   addBisect,
   addScale,

@@ -42,6 +42,7 @@ const signersSchema = z.array(z.string().max(200)).max(16).default([]);
 const deploySchema = z.strictObject({
   ref: z.string().min(1).max(1_000).default('HEAD'),
   isDirty: z.boolean().default(false),
+  bundle: z.string().startsWith('/').max(4_096).optional(),
   path: z.enum(['auto', 'swap', 'handoff', 'restart']).default('auto'),
   plan: z
     .string()

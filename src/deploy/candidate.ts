@@ -1,7 +1,10 @@
 /** The release that a deploy is about to bring: fetched, installed, built, with the problems that speak against it. */
 
+import { readFileSync } from 'node:fs';
 import type { MidflightError } from '../errors.ts';
-import { buildRelease, type BuiltRelease } from '../release/build.ts';
+import { buildRelease, type BuildOptions, type BuiltRelease } from '../release/build.ts';
+import { unpackBundle, type UnpackRequest } from '../release/unpack-bundle.ts';
+import { toDigest } from '../release/statement.ts';
 import { takeStoreTurn } from '../release/store-turn.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import { admit, toRunnable, type Signer } from './admission.ts';
@@ -22,17 +25,32 @@ export async function buildCandidate(
   { request, signer }: { readonly request: DeployRequest; readonly signer: Signer | null },
 ): Promise<Candidate> {
   const { home, gate } = parts;
-  gate.expectSigner(signer?.ids ?? [], run.actor);
-  const { manifest, problems } = await build(parts, run, request);
+  const signers = signer?.ids ?? [];
+  // A bundle may have its statement with it, and nothing of it runs before that was looked at.
+  if (request.bundle === undefined) gate.expectSigner(signers, run.actor);
+  const { manifest, problems } = await build(parts, run, {
+    request,
+    async beforeInstall(staged, location) {
+      if (signers.length > 0) return gate.expectSigner(signers, run.actor);
+      const digest = toDigest(readFileSync(location.manifestFile));
+      const release = { manifest: staged, location: { ...location, digest } };
+      await gate.check(release, { actor: run.actor, again: false, files: false });
+    },
+  });
   const release = toRunnable(home, manifest);
   await admit(parts, run, { release, signer, action: 'deploy', again: false });
   return { release, problems };
 }
 
+interface Making {
+  readonly request: DeployRequest;
+  readonly beforeInstall: NonNullable<UnpackRequest['beforeInstall']>;
+}
+
 async function build(
   { home, tell }: DeployParts,
   run: DeployRun,
-  request: DeployRequest,
+  { request, beforeInstall }: Making,
 ): Promise<BuiltRelease> {
   let startedAt = performance.now();
   let step: string | null = null;
@@ -44,18 +62,20 @@ async function build(
     const { signal } = run.abort;
     // A sweep in between would not know yet that somebody wants the release, and what it shares.
     return await takeStoreTurn(home.directory, async () => {
-      const built = await buildRelease({
-        home,
-        ref: request.ref,
-        isDirty: request.isDirty,
-        signal,
-        onStep(next) {
-          signal.throwIfAborted();
-          close();
-          step = next;
-          tell(next, next === 'fetch' ? toSourceText(request) : '');
+      const built = await makeRelease(
+        { request, beforeInstall },
+        {
+          home,
+          signal,
+          onStep(next) {
+            signal.throwIfAborted();
+            close();
+            step = next;
+            tell(next, next === 'fetch' ? toSourceText(request) : '');
+          },
+          onProgress: tell,
         },
-      });
+      );
       signal.throwIfAborted();
       run.release = built.manifest.id;
       return built;
@@ -63,4 +83,12 @@ async function build(
   } finally {
     close();
   }
+}
+
+async function makeRelease(
+  { request: { ref, isDirty, bundle }, beforeInstall }: Making,
+  options: Pick<BuildOptions, 'home' | 'signal' | 'onStep' | 'onProgress'>,
+): Promise<BuiltRelease> {
+  if (bundle === undefined) return buildRelease({ ...options, ref, isDirty });
+  return { manifest: await unpackBundle({ ...options, beforeInstall, file: bundle }), problems: [] };
 }

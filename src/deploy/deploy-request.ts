@@ -10,6 +10,8 @@ import type { DeployResult } from './history.ts';
 export interface DeployRequest {
   readonly ref: string;
   readonly isDirty: boolean;
+  /** Not a commit but the release in this file, an absolute path. */
+  readonly bundle?: string | undefined;
   readonly path: Policy['path'];
   /** The id of a plan that was shown; nothing is applied where what is to be done is another one. */
   readonly plan?: string | null;

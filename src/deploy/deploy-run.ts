@@ -1,5 +1,6 @@
 /** The run of one deploy: what is filled in as it goes. */
 
+import path from 'node:path';
 import { MidflightError, toFailure } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ServiceSample } from '../protocol/service-sample.ts';
@@ -12,7 +13,7 @@ import type { Verified } from '../release/trust.ts';
 import { toEntry } from './admission.ts';
 import type { Actor } from './audit-chain.ts';
 import type { DeployParts } from './deploy-parts.ts';
-import type { DeployReport, Progress } from './deploy-request.ts';
+import type { DeployReport, DeployRequest, Progress } from './deploy-request.ts';
 import { toEvidenceText, type ProbationFigures } from './evidence.ts';
 import type { DeployResult } from './history.ts';
 import type { HookReport } from './hooks.ts';
@@ -129,7 +130,12 @@ export function describeWork(working: DeployRun | 'start' | 'scale' | null): str
 }
 
 /** What a release is made of, in words. */
-export function toSourceText({ ref, isDirty }: { readonly ref: string; readonly isDirty: boolean }): string {
+export function toSourceText({
+  ref,
+  isDirty,
+  bundle,
+}: Pick<DeployRequest, 'ref' | 'isDirty' | 'bundle'>): string {
+  if (bundle !== undefined) return `the bundle ${path.basename(bundle)}`;
   return isDirty ? 'the working tree' : ref;
 }
 

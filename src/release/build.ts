@@ -33,13 +33,16 @@ import { fetchSource, type FetchedSource } from './source.ts';
 import type { StartScript } from './start-script.ts';
 import { checkTypes } from './type-check.ts';
 
-export const buildSteps = ['fetch', 'install', 'build'] as const;
+/** `compare` is of a bundle, which is not built again. */
+export const buildSteps = ['fetch', 'install', 'build', 'compare'] as const;
 export type BuildStep = (typeof buildSteps)[number];
 
 export interface BuildOptions {
   readonly home: Home;
   readonly ref: string;
   readonly isDirty: boolean;
+  /** It is to run elsewhere, so `envFile` need not be here. */
+  readonly isForElsewhere?: boolean;
   /** Aborted: what runs for the build is ended. */
   readonly signal?: AbortSignal | undefined;
   readonly onStep: (step: BuildStep) => void;
@@ -101,7 +104,7 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
   const config = await readConfig(place.root);
   await linkShared(place, config);
   onStep('install');
-  const includeDev = config.build !== undefined || isChecked(config);
+  const includeDev = needsDevDependencies(config);
   const dependenciesHash = await installDependencies({
     home,
     root: tree,
@@ -113,7 +116,15 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
   if (config.build !== undefined) await runBuild(commands, place, config);
   const checking = checkRelease(place, config, signal);
   const compiled = await compileApp(place, source, config).finally(() => checking);
-  const manifest = await describe({ ...place, config, source, dependenciesHash, ...compiled });
+  const { isForElsewhere = false } = options;
+  const manifest = await describe({
+    ...place,
+    config,
+    source,
+    isForElsewhere,
+    dependenciesHash,
+    ...compiled,
+  });
   await symlink(
     path.relative(path.join(home.releases, manifest.id), home.store),
     path.join(staging, MAPS_LINK),
@@ -122,6 +133,11 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
   signal?.throwIfAborted();
   await rename(staging, path.join(home.releases, manifest.id));
   return { manifest, problems: [...compiled.problems, ...(await checking)] };
+}
+
+/** Whether a build is more than compiling, and wants its tools. */
+export function needsDevDependencies(config: Config): boolean {
+  return config.build !== undefined || isChecked(config);
 }
 
 function isChecked({ typecheck = false }: Config): boolean {
@@ -232,11 +248,12 @@ async function linkShared({ home, root }: Place, config: Config): Promise<void> 
 interface Description extends CompiledApp, Place {
   readonly config: Config;
   readonly source: FetchedSource;
+  readonly isForElsewhere: boolean;
   readonly dependenciesHash: string | null;
 }
 
 async function describe(described: Description): Promise<Manifest> {
-  const { home, config, source, start, modules, dependenciesHash } = described;
+  const { config, source, start, modules, dependenciesHash } = described;
   const nodeOptions = [...(start?.nodeOptions ?? []), ...config.nodeOptions];
   const createdAt = new Date();
   const contents = await describeContents(described);
@@ -257,7 +274,7 @@ async function describe(described: Description): Promise<Manifest> {
     nodeOptions,
     args: start?.args ?? [],
     environment: start?.environment ?? {},
-    environmentHash: await digestEnvironment(home, config.envFile, nodeOptions),
+    environmentHash: await digestEnvironment(described, nodeOptions),
     workers: config.workers === 'auto' ? availableParallelism() : config.workers,
     settings: {
       ready: config.ready,
@@ -290,11 +307,10 @@ function toReleaseId(createdAt: Date, content: string): string {
 }
 
 async function digestEnvironment(
-  home: Home,
-  envFile: string | undefined,
+  { home, config: { envFile }, isForElsewhere }: Description,
   nodeOptions: readonly string[],
 ): Promise<string | null> {
-  if (envFile !== undefined && !existsSync(path.resolve(home.appDirectory, envFile))) {
+  if (!isForElsewhere && envFile !== undefined && !existsSync(path.resolve(home.appDirectory, envFile))) {
     throw new MidflightError('ERR_MIDFLIGHT_ENVIRONMENT_MISSING', [envFile]);
   }
   const named = nodeOptions.map((option) => /^--env-file(?:-if-exists)?=(.*)$/s.exec(option)?.[1]);

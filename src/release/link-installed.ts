@@ -34,15 +34,15 @@ async function linkEach(place: Omit<Installed, 'folders'>, from: string, to: str
   }
 }
 
-/** Where the link of a release leads: into its own tree where that of the install leads to a package of the workspace. */
+/** Where the link of a release leads, relative to it, so that a bundle has the same: into its own tree where that of the install leads to a package of the workspace. */
 async function toTarget(
   { installed, root }: Omit<Installed, 'folders'>,
   at: string,
   to: string,
 ): Promise<string> {
   const link = await readlink(at).catch(() => null);
-  if (link === null) return at;
+  if (link === null) return path.relative(to, at);
   const target = path.relative(installed, path.resolve(path.dirname(at), link));
   const isPackage = target.split(path.sep).includes('node_modules');
-  return isPackage ? at : path.relative(to, path.join(root, target));
+  return path.relative(to, isPackage ? at : path.join(root, target));
 }

@@ -82,8 +82,8 @@ export async function inventoryInstalled(
   return takeInventory(directory, { isIncluded, toLink: toLinkText(home) });
 }
 
-/** Made once; the digest of what is there. */
-async function ensureInventory(home: Home, installed: InstalledDependencies): Promise<string> {
+/** Writes down what is installed, once; the digest of that. */
+export async function ensureInventory(home: Home, installed: InstalledDependencies): Promise<string> {
   const { inventoryFile } = installed;
   if (existsSync(inventoryFile)) return digestOf(await readFile(inventoryFile));
   return writeInventory(inventoryFile, await inventoryInstalled(home, installed));
@@ -101,7 +101,10 @@ function isInPackages(relative: string): boolean {
   return relative.split('/').slice(0, -1).includes('node_modules');
 }
 
-/** Tools keep caches beside packages, which change, and which no program loads by name. */
+/** Tools keep caches beside packages, and package managers what they did and when: both change, and no program loads them by name. */
+const changing =
+  /(?:^|\/)node_modules\/\.(?:cache|vite|vite-temp|modules\.yaml|pnpm-workspace-state[^/]*|yarn-state\.yml|yarn-integrity|package-lock\.json)$/;
+
 function isLoadable(relative: string): boolean {
-  return !/(?:^|\/)node_modules\/\.(?:cache|vite|vite-temp)$/.test(relative);
+  return !changing.test(relative);
 }

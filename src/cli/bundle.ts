@@ -1,0 +1,33 @@
+import path from 'node:path';
+import type { Command } from 'commander';
+import { print, printJson } from './output.ts';
+
+interface BundleOptions {
+  readonly out: string;
+  readonly dirty: boolean;
+  readonly dependencies: boolean;
+  readonly json: boolean;
+}
+
+export function addBundle(program: Command): void {
+  program
+    .command('bundle')
+    .description('write a release into one file, for "deploy --bundle" on another machine')
+    .argument('[ref]', 'branch, tag or commit, or the id of a release', 'HEAD')
+    .requiredOption('--out <file>', 'the file to write')
+    .option('--dirty', 'the tree as it stands instead of a commit', false)
+    .option('--no-dependencies', 'without installed dependencies, which are then installed by the lockfile')
+    .option('--json', 'one JSON object', false)
+    .action(async (ref: string, { out, dirty, dependencies, json }: BundleOptions) => {
+      const { bundleRelease } = await import('../deploy/bundle-release.ts');
+      const bundle = await bundleRelease({
+        appDirectory: process.cwd(),
+        ref,
+        isDirty: dirty,
+        out: path.resolve(out),
+        hasDependencies: dependencies,
+      });
+      if (json) printJson(bundle);
+      else print(`release ${bundle.release}, ${bundle.sizeBytes} bytes, ${bundle.digest}`);
+    });
+}

@@ -1,0 +1,67 @@
+/** Looks at each entry of a bundle before it is written. */
+
+import path from 'node:path';
+import { MidflightError } from '../errors.ts';
+import { BUNDLE_FILE } from './bundle.ts';
+
+/** Unpacked. More than any app has, and less than fills a disk unseen. */
+export const BUNDLE_BYTES_MAX = 8 * 1024 ** 3;
+const ENTRIES_MAX = 1_000_000;
+
+interface EntryHeader {
+  readonly name: string;
+  readonly size: number;
+  readonly type?: string;
+  readonly linkname?: string;
+  readonly mode?: number;
+}
+
+export interface BundleGuard {
+  /** True for each entry that may be written; throws for any other. */
+  isWanted(this: void, header: EntryHeader): boolean;
+  /** The permissions of the files so far. */
+  readonly modes: ReadonlyMap<string, number>;
+}
+
+/** Makes the guard of one bundle. Errors: ERR_MIDFLIGHT_BUNDLE_INVALID. */
+export function createBundleGuard(file: string, bytesMax = BUNDLE_BYTES_MAX): BundleGuard {
+  const seen = new Set<string>();
+  const links = new Set<string>();
+  const modes = new Map<string, number>();
+  let sizeBytes = 0;
+  const refuse = (problem: string): never => {
+    throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, problem]);
+  };
+  const requireInside = (name: string): void => {
+    const parts = name.split('/');
+    if (!isPlain(name)) refuse(`${name} would be outside of the release`);
+    for (let count = 1; count < parts.length; count++) {
+      if (links.has(parts.slice(0, count).join('/'))) refuse(`${name} leads through a link`);
+    }
+  };
+  const isWanted = ({ name, size, type = 'file', linkname = '', mode = 0o644 }: EntryHeader): boolean => {
+    sizeBytes += size;
+    if (sizeBytes > bytesMax) refuse(`it has more than ${bytesMax} bytes`);
+    if (seen.size >= ENTRIES_MAX) refuse(`it has more than ${ENTRIES_MAX} files`);
+    requireInside(name);
+    if (seen.has(name)) refuse(`${name} is in it twice`);
+    seen.add(name);
+    if (type === 'link') requireInside(linkname);
+    else if (type === 'symlink') {
+      const target = path.posix.join(path.posix.dirname(name), linkname);
+      if (linkname.startsWith('/') || !isPlain(target))
+        refuse(`the link ${name} leads outside of the release`);
+      links.add(name);
+    } else if (type !== 'file') refuse(`${name} is no file`);
+    else modes.set(name, mode & 0o777);
+    return true;
+  };
+  return { isWanted, modes };
+}
+
+/** Below the folders that a bundle has, and written without detours. */
+function isPlain(name: string): boolean {
+  if (name === BUNDLE_FILE) return true;
+  if (!/^(?:releases\/[\w-]+|store|deps\/[\da-f]+)\/./.test(name)) return false;
+  return !name.includes('\\') && !name.includes('\0') && path.posix.normalize(name) === name;
+}

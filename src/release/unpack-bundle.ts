@@ -1,0 +1,206 @@
+/**
+ * A bundle becomes a release: unpacked beside the others, every byte compared with the manifest, then renamed into place.
+ *
+ * 1. Nothing is written outside of the staging folder: no name leads out of it, and no name leads through a link.
+ * 2. What a bundle has besides a release is refused, and so is one that is too large, cut short or altered.
+ */
+
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createZstdDecompress } from 'node:zlib';
+import { unpackTar } from 'modern-tar/fs';
+import { MidflightError } from '../errors.ts';
+import { parseManifest, type Manifest } from '../protocol/manifest.ts';
+import type { ReleaseLocation } from '../protocol/messages.ts';
+import { MAPS_LINK } from '../protocol/source-map.ts';
+import { needsDevDependencies, type BuildStep } from './build.ts';
+import { createBuildCommands } from './build-commands.ts';
+import { bundleSchema, BUNDLE_FILE, type BundleDescription } from './bundle.ts';
+import { createBundleGuard } from './bundle-guard.ts';
+import { readConfig } from './config.ts';
+import { installDependencies } from './dependencies.ts';
+import { toReleaseLocation, type Home } from './home.ts';
+import { detectPlatform, toPlatformText } from './platform.ts';
+import { ensureInventory, toInstalled } from './release-contents.ts';
+import { verifyRelease } from './verify.ts';
+
+/** What is not there before an install. */
+const OF_DEPENDENCIES = /^deps\/|\/node_modules(?:\/|$)/;
+/** More names in an error say no more. */
+const PROBLEMS_SHOWN_MAX = 5;
+
+export interface UnpackRequest {
+  readonly home: Home;
+  readonly file: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Asked before anything that comes with the bundle runs here; throws where it may not. */
+  readonly beforeInstall?: (manifest: Manifest, location: ReleaseLocation) => Promise<void>;
+  readonly onStep: (step: BuildStep) => void;
+  readonly onProgress?: ((step: BuildStep, message: string) => void) | undefined;
+}
+
+/** Puts the release into `releases/`; one that is there already is compared with the bundle, and stays.
+ *  Errors: ERR_MIDFLIGHT_BUNDLE_UNREADABLE, ERR_MIDFLIGHT_BUNDLE_INVALID, ERR_MIDFLIGHT_BUNDLE_PLATFORM, those of an install. */
+export async function unpackBundle(request: UnpackRequest): Promise<Manifest> {
+  const { home, file } = request;
+  const staging = path.join(home.releases, `.staging-${process.pid}-${Date.now()}`);
+  try {
+    request.onStep('fetch');
+    await mkdir(staging, { recursive: true });
+    await unpack(file, staging);
+    const description = await readDescription(file, staging);
+    refuseOtherPlatform(file, description);
+    return await settle(request, { staging, description });
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+async function unpack(file: string, staging: string): Promise<void> {
+  const guard = createBundleGuard(file);
+  try {
+    await pipeline(
+      createReadStream(file),
+      createZstdDecompress(),
+      unpackTar(staging, { strict: true, filter: guard.isWanted }),
+    );
+    // Who unpacks may have a mask.
+    for (const [name, mode] of guard.modes) await chmod(path.join(staging, name), mode);
+  } catch (error) {
+    if (error instanceof MidflightError) throw error;
+    throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_UNREADABLE', [file, (error as Error).message], {
+      cause: error,
+    });
+  }
+}
+
+async function readDescription(file: string, staging: string): Promise<BundleDescription> {
+  const text = await readFile(path.join(staging, BUNDLE_FILE), 'utf8').catch(() => '{}');
+  const parsed = bundleSchema.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  const problem = `its ${BUNDLE_FILE} is not one that this Midflight knows`;
+  throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, problem]);
+}
+
+function refuseOtherPlatform(file: string, { platform }: BundleDescription): void {
+  if (platform === null) return;
+  const [wanted, here] = [toPlatformText(platform), toPlatformText(detectPlatform())];
+  if (wanted !== here) throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_PLATFORM', [file, wanted, here]);
+}
+
+interface Unpacked {
+  readonly staging: string;
+  readonly description: BundleDescription;
+}
+
+async function settle(request: UnpackRequest, unpacked: Unpacked): Promise<Manifest> {
+  const { home, file } = request;
+  const { staging, description } = unpacked;
+  const id = description.release;
+  const isInstalledHere = description.dependencies === 'lockfile';
+  const inStaging = (name: string): string => path.join(staging, name);
+  // Laid out like a home of its own, it can be verified before anything of it is where it could be used.
+  const staged: Home = {
+    ...home,
+    directory: staging,
+    releases: inStaging('releases'),
+    store: inStaging('store'),
+    dependencies: isInstalledHere ? home.dependencies : inStaging('deps'),
+  };
+  const directory = path.join(staged.releases, id);
+  const bytes = await readFile(path.join(directory, 'manifest.json')).catch(() => Buffer.alloc(0));
+  if (`sha256:${createHash('sha256').update(bytes).digest('hex')}` !== description.digest)
+    throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, 'its manifest is not the one it names']);
+  const manifest = parseManifest(bytes.toString());
+  const { envFile } = manifest.settings;
+  if (envFile !== null && !existsSync(path.resolve(home.appDirectory, envFile)))
+    throw new MidflightError('ERR_MIDFLIGHT_ENVIRONMENT_MISSING', [envFile]);
+  await mkdir(staged.store, { recursive: true });
+  await symlink(path.relative(directory, staged.store), path.join(directory, MAPS_LINK));
+  await linkShared(home, manifest, directory);
+  request.onStep('install');
+  if (isInstalledHere) {
+    await verify(file, staged, { id, isInstalled: false });
+    await request.beforeInstall?.(manifest, toReleaseLocation(staged, id));
+    await install(request, path.join(directory, 'app'), manifest);
+  }
+  if (!isInstalledHere) await linkDependencies(manifest, { home, staged }, directory);
+  request.onStep('compare');
+  await verify(file, staged, { id, isInstalled: true });
+  await place(home, staged, manifest);
+  return manifest;
+}
+
+async function verify(
+  file: string,
+  staged: Home,
+  { id, isInstalled }: { readonly id: string; readonly isInstalled: boolean },
+): Promise<void> {
+  const verified = await verifyRelease(staged, id);
+  const problems = verified.problems.filter((problem) => isInstalled || !OF_DEPENDENCIES.test(problem.path));
+  if (problems.length === 0) return;
+  const shown = problems.slice(0, PROBLEMS_SHOWN_MAX).map((problem) => `${problem.path} is ${problem.kind}`);
+  const more = problems.length > shown.length ? `; and ${problems.length - shown.length} more` : '';
+  throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, `${shown.join('; ')}${more}`]);
+}
+
+async function linkShared(
+  home: Home,
+  { settings, appFolder = '' }: Manifest,
+  directory: string,
+): Promise<void> {
+  for (const name of settings.shared) {
+    const link = path.join(directory, 'app', appFolder, name).replace(/\/+$/, '');
+    await mkdir(path.dirname(link), { recursive: true });
+    await symlink(path.join(home.appDirectory, name), link);
+  }
+}
+
+/** To where they will be. */
+async function linkDependencies(
+  { dependenciesHash }: Manifest,
+  { home, staged }: { readonly home: Home; readonly staged: Home },
+  directory: string,
+): Promise<void> {
+  const name = path.join(dependenciesHash ?? '', 'node_modules');
+  const link = path.join(directory, 'app/node_modules');
+  const isLinked =
+    dependenciesHash !== null && !existsSync(link) && existsSync(path.join(staged.dependencies, name));
+  if (isLinked) await symlink(path.join(home.dependencies, name), link, 'dir');
+}
+
+async function install(
+  { home, signal, onProgress }: UnpackRequest,
+  root: string,
+  { appFolder = '' }: Manifest,
+): Promise<void> {
+  const config = await readConfig(path.join(root, appFolder));
+  await mkdir(home.dependencies, { recursive: true });
+  const commands = createBuildCommands({ logs: home.logs, signal, onProgress });
+  const includeDev = needsDevDependencies(config);
+  const hash = await installDependencies({ home, root, includeDev, names: config.buildEnv, commands });
+  const installed = hash === null ? null : toInstalled(home, hash);
+  if (installed !== null && existsSync(installed.directory)) await ensureInventory(home, installed);
+}
+
+/** What releases have in common first, the release itself last. */
+async function place(home: Home, staged: Home, manifest: Manifest): Promise<void> {
+  await moveEach(staged.store, home.store);
+  const directory = path.join(staged.releases, manifest.id);
+  if (staged.dependencies !== home.dependencies) await moveEach(staged.dependencies, home.dependencies);
+  const target = path.join(home.releases, manifest.id);
+  if (!existsSync(target)) await rename(directory, target);
+}
+
+/** What is there already has the same name because it has the same content. */
+async function moveEach(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  const names = await readdir(from).catch((): string[] => []);
+  for (const name of names) {
+    const target = path.join(to, name);
+    if (!existsSync(target)) await rename(path.join(from, name), target);
+  }
+}

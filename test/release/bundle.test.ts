@@ -1,0 +1,181 @@
+/** Bundles: a release in one file, and what is refused of a file that is not quite one. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { test, type TestContext } from 'node:test';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { packTar, type TarSource } from 'modern-tar/fs';
+import type { MidflightError } from '../../src/errors.ts';
+import { buildRelease } from '../../src/release/build.ts';
+import { createBundleGuard } from '../../src/release/bundle-guard.ts';
+import { writeBundle, type WrittenBundle } from '../../src/release/bundle.ts';
+import { toHome, toReleaseLocation, type Home } from '../../src/release/home.ts';
+import { unpackBundle } from '../../src/release/unpack-bundle.ts';
+import { verifyRelease } from '../../src/release/verify.ts';
+
+interface Place {
+  readonly base: string;
+  /** Where it is built, and an empty one that it is brought to. */
+  readonly from: Home;
+  readonly to: Home;
+  readonly file: string;
+  bundle(hasDependencies?: boolean): Promise<WrittenBundle>;
+}
+
+/** An app with a dependency, which is a tarball of its own, installed by npm without any network. */
+async function createPlace(t: TestContext): Promise<Place> {
+  const base = realpathSync(mkdtempSync(path.join(tmpdir(), 'midflight-bundle-')));
+  t.after(() => rmSync(base, { recursive: true, force: true }));
+  const write = (name: string, content: string): void => {
+    mkdirSync(path.dirname(path.join(base, name)), { recursive: true });
+    writeFileSync(path.join(base, name), content);
+  };
+  write('app/package.json', '{ "private": true, "workspaces": ["packages/*"], "main": "server.js" }');
+  write('app/server.js', "require('lib');\n");
+  write('app/run.sh', '#!/bin/sh\n');
+  write('app/data/uploaded.txt', 'not in a release');
+  write('app/midflight.config.json', '{ "shared": ["data"] }');
+  write('app/packages/lib/package.json', '{ "name": "lib", "version": "1.0.0", "main": "index.js" }');
+  write('app/packages/lib/index.js', 'module.exports = 1;\n');
+  mkdirSync(path.join(base, 'other'));
+  const app = path.join(base, 'app');
+  execFileSync('chmod', ['755', path.join(app, 'run.sh')]);
+  execFileSync('npm', ['install', '--package-lock-only', '--offline'], { cwd: app, stdio: 'pipe' });
+  const from = toHome(app);
+  const { manifest } = await buildRelease({ home: from, ref: '', isDirty: true, onStep: () => undefined });
+  const file = path.join(base, 'release.bundle');
+  return {
+    base,
+    from,
+    to: toHome(path.join(base, 'other')),
+    file,
+    bundle: async (hasDependencies = true) =>
+      writeBundle({ home: from, release: manifest.id, out: file, hasDependencies }),
+  };
+}
+
+async function unpack({ to, file }: Place): Promise<string> {
+  const { id } = await unpackBundle({ home: to, file, onStep: () => undefined });
+  return id;
+}
+
+test('a release is bundled in the same bytes each time, and elsewhere it is the same release', async (t) => {
+  const place = await createPlace(t);
+  const { release, platform } = await place.bundle();
+  const bytes = readFileSync(place.file);
+  await place.bundle();
+  assert.ok(readFileSync(place.file).equals(bytes));
+  assert.equal(platform, null);
+  // Whoever unpacks it has their own mask for permissions.
+  const mask = process.umask(0o077);
+  t.after(() => process.umask(mask));
+  assert.equal(await unpack(place), release);
+  rmSync(place.from.directory, { recursive: true });
+  assert.deepEqual((await verifyRelease(place.to, release)).problems, []);
+  const { root } = toReleaseLocation(place.to, release);
+  const require = createRequire(path.join(root, 'server.js'));
+  assert.equal(require.resolve('lib'), path.join(root, 'packages/lib/index.js'));
+  assert.equal(existsSync(path.join(root, 'data')), false);
+  mkdirSync(path.join(place.base, 'other/data'));
+  assert.equal(existsSync(path.join(root, 'data')), true);
+  // Again, it is there already.
+  assert.equal(await unpack(place), release);
+});
+
+test('a bundle without dependencies has them installed by the lockfile', async (t) => {
+  const place = await createPlace(t);
+  const { release, dependencies } = await place.bundle(false);
+  assert.equal(dependencies, 'lockfile');
+  await unpack(place);
+  assert.deepEqual((await verifyRelease(place.to, release)).problems, []);
+});
+
+test('a bundle that is cut short, altered or for another platform is refused, and leaves nothing', async (t) => {
+  const place = await createPlace(t);
+  const { release, sizeBytes } = await place.bundle();
+  const whole = readFileSync(place.file);
+  const tar = zstdDecompressSync(whole).toString('latin1');
+  const writeTar = (content: string): void =>
+    writeFileSync(place.file, zstdCompressSync(Buffer.from(content, 'latin1')));
+  const refused = async (code: string, text: RegExp): Promise<void> => {
+    await assert.rejects(unpack(place), (error: MidflightError) => {
+      assert.equal(error.code, code, error.stack);
+      assert.match(error.message, text);
+      return true;
+    });
+    assert.deepEqual(readdirSync(place.to.releases), []);
+    assert.equal(existsSync(place.to.store), false);
+  };
+  truncateSync(place.file, sizeBytes - 200);
+  await refused('ERR_MIDFLIGHT_BUNDLE_UNREADABLE', /can't be read/);
+  writeFileSync(place.file, 'no bundle');
+  await refused('ERR_MIDFLIGHT_BUNDLE_UNREADABLE', /can't be read/);
+  writeTar(tar.replace("require('lib');\n", "require('lub');\n"));
+  await refused('ERR_MIDFLIGHT_BUNDLE_INVALID', /app\/server\.js is altered/);
+  writeTar(tar.replace(`"id": "${release}"`, `"id": "${release.replace('2', '3')}"`));
+  await refused('ERR_MIDFLIGHT_BUNDLE_INVALID', /its manifest is not/);
+  writeTar(tar.slice(0, tar.indexOf('releases/') - (tar.indexOf('releases/') % 512)));
+  await refused('ERR_MIDFLIGHT_BUNDLE_UNREADABLE', /truncated/);
+  const other = { bundleVersion: 1, release, digest: `sha256:${'0'.repeat(64)}`, dependencies: 'included' };
+  const platform = { os: 'plan9', arch: 'mips', libc: null, abi: '1' };
+  const content = JSON.stringify({ ...other, platform });
+  writeFileSync(
+    place.file,
+    zstdCompressSync(await toTar([{ type: 'content', target: 'bundle.json', content }])),
+  );
+  await refused('ERR_MIDFLIGHT_BUNDLE_PLATFORM', /native addons for plan9 mips, Node ABI 1, and this is/);
+});
+
+async function toTar(sources: readonly TarSource[]): Promise<Buffer> {
+  return buffer(packTar(sources));
+}
+
+test('a bundle writes nowhere but into the release', () => {
+  const name = 'releases/1-a/app/x';
+  const refused = (entries: readonly object[], text: RegExp, bytesMax?: number): void => {
+    const guard = createBundleGuard('x.bundle', bytesMax);
+    const take = (): void => entries.forEach((entry) => void guard.isWanted({ name, size: 0, ...entry }));
+    assert.throws(take, (error: MidflightError) => {
+      assert.equal(error.code, 'ERR_MIDFLIGHT_BUNDLE_INVALID');
+      assert.match(error.message, text);
+      return true;
+    });
+  };
+  for (const outside of [
+    '../x',
+    '/etc/x',
+    'releases/1-a/../../x',
+    'store/../../x',
+    'x',
+    'releases/x',
+    'store/a\\..\\b',
+  ])
+    refused([{ name: outside }], /would be outside of the release/);
+  refused([{ type: 'symlink', linkname: '/etc' }], /leads outside of the release/);
+  refused([{ type: 'symlink', linkname: '../../../../x' }], /leads outside of the release/);
+  refused([{ type: 'link', linkname: '../x' }], /would be outside of the release/);
+  refused([{ type: 'symlink', linkname: '../app' }, { name: `${name}/y` }], /leads through a link/);
+  refused([{ type: 'character-device' }], /is no file/);
+  refused([{}, {}], /is in it twice/);
+  refused([{ size: 600 }, { name: `${name}y`, size: 600 }], /more than 1000 bytes/, 1_000);
+  const guard = createBundleGuard('x.bundle');
+  assert.equal(
+    guard.isWanted({ name, size: 1, type: 'symlink', linkname: '../../../deps/0a/node_modules/x' }),
+    true,
+  );
+});
