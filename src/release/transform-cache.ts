@@ -1,7 +1,8 @@
 /** Transformed files on disk, by source and settings: what was transformed once is not transformed again. */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   transformModule,
@@ -20,16 +21,17 @@ export async function transformCached(
     .update(JSON.stringify([TRANSFORM_VERSION, options]))
     .digest('hex');
   const file = path.join(directory, `${key}.json`);
-  const cached = await readCached(file);
+  const cached = readCached(file);
   if (cached !== null) return cached;
   const transformed = transformModule(options);
   await writeCached(directory, file, transformed);
   return transformed;
 }
 
-async function readCached(file: string): Promise<TransformedModule | null> {
+/** At once: of a thousand small files that is several times as quick, and the caller pauses between them. */
+function readCached(file: string): TransformedModule | null {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as TransformedModule;
+    return JSON.parse(readFileSync(file, 'utf8')) as TransformedModule;
   } catch {
     // Not there, or not whole: it is made again.
     return null;
