@@ -27,6 +27,7 @@ const claims: Readonly<Record<string, () => Promise<{ readonly claim: Claim }>>>
   'swap-latency': () => import('./swap-latency.ts'),
   'swap-memory': () => import('./swap-memory.ts'),
   'swap-scale': () => import('./swap-scale.ts'),
+  'deploy-time': () => import('./deploy-time.ts'),
 };
 
 const {
