@@ -127,7 +127,7 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_BUNDLE_PLATFORM: row(
     (file, wanted, here) =>
-      `The bundle ${file} has native addons for ${wanted}, and this is ${here}; bundle it on such a machine, or with --no-dependencies`,
+      `The bundle ${file} has native addons for ${wanted}, and this is ${here}; bundle it on a machine like this one`,
     3,
   ),
   ERR_MIDFLIGHT_DISK_FULL: row(

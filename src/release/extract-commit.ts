@@ -24,7 +24,7 @@ export interface CommitToExtract {
   /** What of it is taken; `''` for all. */
   readonly folder: string;
   /** Its URL or path, which URLs of submodules may be relative to. */
-  readonly origin: string;
+  readonly toOrigin: () => Promise<string>;
   readonly mirrors: string;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((message: string) => void) | undefined;
@@ -34,9 +34,8 @@ export interface CommitToExtract {
 /** Errors: ERR_MIDFLIGHT_SOURCE_FETCH_FAILED, ERR_MIDFLIGHT_SOURCE_SUBMODULE, ERR_MIDFLIGHT_SOURCE_LFS. */
 export async function extractCommit(wanted: CommitToExtract, target: string): Promise<void> {
   const { repository: cwd, commit, signal } = wanted;
-  await extract(wanted, target);
   // Names what may have left something out, wherever it is.
-  const found = await askGit(
+  const asked = askGit(
     [
       'grep',
       '-l',
@@ -51,6 +50,7 @@ export async function extractCommit(wanted: CommitToExtract, target: string): Pr
     ],
     { cwd, signal },
   );
+  const [found] = await Promise.all([asked, extract(wanted, target)]);
   if (found === null) return;
   if (found.includes('.gitmodules')) await extractSubmodules(wanted, target);
   if (found.includes('.gitattributes')) await refusePointers(target);
@@ -109,8 +109,8 @@ async function extractSubmodule(
   { at, url }: Submodule,
   target: string,
 ): Promise<void> {
-  const { mirrors, repository: cwd, commit, origin, signal, onProgress } = wanted;
-  const repository = toSubmoduleUrl(origin, url);
+  const { mirrors, repository: cwd, commit, toOrigin, signal, onProgress } = wanted;
+  const repository = toSubmoduleUrl(await toOrigin(), url);
   onProgress?.(`submodule ${at} from ${redactCredentials(repository)}`);
   try {
     const { gitDirectory } = await fetchMirror({
@@ -121,7 +121,10 @@ async function extractSubmodule(
       signal,
       ...(onProgress === undefined ? {} : { onProgress }),
     });
-    await extractCommit({ ...wanted, repository: gitDirectory, folder: '', origin: repository }, target);
+    await extractCommit(
+      { ...wanted, repository: gitDirectory, folder: '', toOrigin: async () => repository },
+      target,
+    );
   } catch (error) {
     if (!(error instanceof MidflightError) || error.code === 'ERR_MIDFLIGHT_BUILD_ABORTED') throw error;
     throw new MidflightError('ERR_MIDFLIGHT_SOURCE_SUBMODULE', [at, error.message], { cause: error });

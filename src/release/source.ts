@@ -50,20 +50,20 @@ interface Found {
   readonly commit: string;
   /** The app's folder in the repository. */
   readonly appFolder: string;
-  /** What relative URLs of submodules are relative to. */
-  readonly origin: string;
+  /** What relative URLs of submodules are relative to; asked for where there are some. */
+  readonly toOrigin: () => Promise<string>;
 }
 
 async function fetchCommit(request: SourceRequest, target: string): Promise<FetchedSource> {
   const { signal, mirrors, onProgress } = request;
   const remote = request.settings.repository;
-  const { repository, commit, appFolder, origin } = await (remote === undefined
+  const { repository, commit, appFolder, toOrigin } = await (remote === undefined
     ? findLocal(request)
     : findRemote(request, remote));
   const read = async (file: string): Promise<string | null> =>
     askGit(['cat-file', 'blob', `${commit}:${file}`], { cwd: repository, signal });
   const root = await findWorkspaceRoot(appFolder, read);
-  await extractCommit({ repository, commit, folder: root, origin, mirrors, signal, onProgress }, target);
+  await extractCommit({ repository, commit, folder: root, toOrigin, mirrors, signal, onProgress }, target);
   return { commit, isDirty: false, appFolder: path.posix.relative(root, appFolder) };
 }
 
@@ -71,12 +71,9 @@ async function findLocal(request: SourceRequest): Promise<Found> {
   const { appDirectory, signal, settings } = request;
   const ref = toRef(request);
   const cwd = appDirectory;
-  const place = await findPlace(appDirectory);
+  const asked = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`];
+  const [place, commit] = await Promise.all([findPlace(appDirectory), askGit(asked, { cwd, signal })]);
   if (place === null) throw new MidflightError('ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY', [appDirectory]);
-  const commit = await askGit(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], {
-    cwd,
-    signal,
-  });
   if (commit === null)
     throw new MidflightError('ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN', [
       ref,
@@ -85,8 +82,9 @@ async function findLocal(request: SourceRequest): Promise<Found> {
     ]);
   const appFolder = toFolder(path.posix.join(place.prefix, settings.root));
   await requireFolder({ repository: place.topLevel, commit, appFolder });
-  const remote = await askGit(['config', '--get', 'remote.origin.url'], { cwd, signal });
-  return { repository: place.topLevel, commit, appFolder, origin: remote ?? place.topLevel };
+  const toOrigin = async (): Promise<string> =>
+    (await askGit(['config', '--get', 'remote.origin.url'], { cwd, signal })) ?? place.topLevel;
+  return { repository: place.topLevel, commit, appFolder, toOrigin };
 }
 
 async function findRemote(request: SourceRequest, repository: string): Promise<Found> {
@@ -101,7 +99,7 @@ async function findRemote(request: SourceRequest, repository: string): Promise<F
   });
   const appFolder = toFolder(settings.root);
   await requireFolder({ repository: gitDirectory, commit, appFolder });
-  return { repository: gitDirectory, commit, appFolder, origin: repository };
+  return { repository: gitDirectory, commit, appFolder, toOrigin: async () => repository };
 }
 
 function toRef({ ref, settings }: SourceRequest): string {
@@ -115,7 +113,7 @@ function toFolder(folder: string): string {
     .replace(/^\.\//, '');
 }
 
-async function requireFolder({ repository, commit, appFolder }: Omit<Found, 'origin'>): Promise<void> {
+async function requireFolder({ repository, commit, appFolder }: Omit<Found, 'toOrigin'>): Promise<void> {
   if (appFolder === '') return;
   const kind = await askGit(['cat-file', '-t', `${commit}:${appFolder}`], { cwd: repository });
   if (kind !== 'tree') throw new MidflightError('ERR_MIDFLIGHT_SOURCE_ROOT_MISSING', [appFolder, commit]);
