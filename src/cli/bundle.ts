@@ -1,11 +1,13 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { print, printJson } from './output.ts';
+import { signOption } from './sign-option.ts';
 
 interface BundleOptions {
   readonly out: string;
   readonly dirty: boolean;
   readonly dependencies: boolean;
+  readonly sign: readonly string[];
   readonly json: boolean;
 }
 
@@ -17,8 +19,9 @@ export function addBundle(program: Command): void {
     .requiredOption('--out <file>', 'the file to write')
     .option('--dirty', 'the tree as it stands instead of a commit', false)
     .option('--no-dependencies', 'without installed dependencies, which are then installed by the lockfile')
+    .addOption(signOption('sign the release with this private key; may be given again'))
     .option('--json', 'one JSON object', false)
-    .action(async (ref: string, { out, dirty, dependencies, json }: BundleOptions) => {
+    .action(async (ref: string, { out, dirty, dependencies, sign, json }: BundleOptions) => {
       const { bundleRelease } = await import('../deploy/bundle-release.ts');
       const bundle = await bundleRelease({
         appDirectory: process.cwd(),
@@ -26,6 +29,7 @@ export function addBundle(program: Command): void {
         isDirty: dirty,
         out: path.resolve(out),
         hasDependencies: dependencies,
+        keyFiles: sign,
       });
       if (json) printJson(bundle);
       else print(`release ${bundle.release}, ${bundle.sizeBytes} bytes, ${bundle.digest}`);

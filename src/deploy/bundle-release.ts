@@ -6,6 +6,7 @@ import path from 'node:path';
 import { buildRelease } from '../release/build.ts';
 import { writeBundle, type WrittenBundle } from '../release/bundle.ts';
 import { toHome } from '../release/home.ts';
+import { signKept } from './keep-trust.ts';
 
 export interface BundleRequest {
   readonly appDirectory: string;
@@ -14,14 +15,20 @@ export interface BundleRequest {
   readonly isDirty: boolean;
   readonly out: string;
   readonly hasDependencies: boolean;
+  /** Files of private keys that sign it. */
+  readonly keyFiles: readonly string[];
 }
 
 /** Errors: those of the build, and the first import that can't be linked. */
 export async function bundleRelease(request: BundleRequest): Promise<WrittenBundle> {
-  const { appDirectory, ref, isDirty, out, hasDependencies } = request;
+  const { appDirectory, ref, isDirty, out, hasDependencies, keyFiles } = request;
   const home = toHome(appDirectory);
   const isThere = path.basename(ref) === ref && existsSync(path.join(home.releases, ref, 'manifest.json'));
-  if (isThere) return writeBundle({ home, release: ref, out, hasDependencies });
+  const write = async (release: string): Promise<WrittenBundle> => {
+    if (keyFiles.length > 0) await signKept(home, release, keyFiles);
+    return writeBundle({ home, release, out, hasDependencies });
+  };
+  if (isThere) return write(ref);
   const { manifest, problems } = await buildRelease({
     home,
     ref,
@@ -32,7 +39,7 @@ export async function bundleRelease(request: BundleRequest): Promise<WrittenBund
   try {
     const [problem] = problems;
     if (problem !== undefined) throw problem;
-    return await writeBundle({ home, release: manifest.id, out, hasDependencies });
+    return await write(manifest.id);
   } finally {
     await rm(path.join(home.releases, manifest.id), { recursive: true, force: true });
   }

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { readText } from '../docs/markdown.ts';
-import { createTestApp, waitForLog, type Files, type TestApp } from '../support/app.ts';
+import { commandLine, createTestApp, waitForLog, type Files, type TestApp } from '../support/app.ts';
 
 const serve = (word: string): Files => ({
   'server.ts': `import { createServer } from 'node:http';
@@ -60,7 +60,7 @@ test('a directory with nothing but a source serves what is pushed, by start, dep
   assert.equal(await server.get(), 'three');
 });
 
-test('a bundle that is made elsewhere is deployed, and again changes nothing', async (t) => {
+test('a bundle that is made elsewhere is deployed, again changes nothing, and has to be signed where keys are trusted', async (t) => {
   const copy = await createTestApp({ files: appFiles });
   const server = await createTestApp({ files: appFiles });
   t.after(async () => Promise.all([copy.dispose(), server.dispose()]));
@@ -78,4 +78,30 @@ test('a bundle that is made elsewhere is deployed, and again changes nothing', a
   assert.equal(await server.get(), 'two');
   const again = await server.midflight('deploy', '--bundle', 'shop.bundle', '--json');
   assert.equal(again.json['result'], 'unchanged');
+  // From here on only what is signed gets in. A statement is about an app by the name of its directory.
+  const builder = path.join(copy.directory, path.basename(server.directory));
+  renameSync(path.join(copy.directory, '.git'), path.join(copy.directory, 'git'));
+  mkdirSync(builder);
+  for (const name of ['server.ts', 'package.json', 'midflight.config.json'])
+    writeFileSync(path.join(builder, name), readFileSync(path.join(copy.directory, name)));
+  const key = path.join(copy.directory, 'key');
+  await copy.midflight('keygen', '--out', key);
+  await server.midflight('trust', 'add', `${key}.pub`);
+  const bundle = async (word: string, ...args: string[]): Promise<void> => {
+    writeFileSync(path.join(builder, 'server.ts'), serve(word)['server.ts'] ?? '');
+    const outcome = spawnSync(process.execPath, [commandLine, 'bundle', '--dirty', '--out', file, ...args], {
+      cwd: builder,
+      encoding: 'utf8',
+    });
+    assert.equal(outcome.status, 0, outcome.stderr);
+  };
+  await bundle('three', '--no-dependencies');
+  const unsigned = await server.midflight('deploy', '--bundle', file, '--json');
+  const { code } = unsigned.json['error'] as { code: string };
+  assert.equal(code, 'ERR_MIDFLIGHT_RELEASE_UNSIGNED');
+  assert.equal(await server.get(), 'two');
+  await bundle('four', '--sign', key);
+  const signed = await server.midflight('deploy', '--bundle', file, '--json');
+  assert.equal(signed.json['result'], 'committed', JSON.stringify(signed.json['error']));
+  assert.equal(await server.get(), 'four');
 });
