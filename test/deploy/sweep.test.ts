@@ -113,7 +113,7 @@ test('a release that becomes live while it is looked at stays', async (t) => {
 test('a sweep waits for a build that is under way, whose modules nobody names yet', async (t) => {
   const { home, ids } = await buildReleases(t, 2);
   const held = Promise.withResolvers<void>();
-  const live = [...ids.slice(1)];
+  const live = ids.slice(1);
   const building = takeStoreTurn(home.directory, async () => {
     await held.promise;
     // The same as the first release, whose module the sweep would remove.

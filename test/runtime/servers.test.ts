@@ -241,6 +241,9 @@ test('whenListening says timeout for a generation that never listens, cancelled 
   const scope = createScope();
   const late = await world.adoption.whenListening(scope, { timeoutMs: 10 });
   assert.deepEqual(late, { status: 'timeout', listening: [] });
-  const stopped = await world.adoption.whenListening(scope, { timeoutMs: 30_000, signal: AbortSignal.abort() });
+  const stopped = await world.adoption.whenListening(scope, {
+    timeoutMs: 30_000,
+    signal: AbortSignal.abort(),
+  });
   assert.equal(stopped.status, 'cancelled');
 });
