@@ -28,8 +28,12 @@ echo 'export const a = 1;' > node_modules/dep/index.js
 class Killed extends Error {}
 
 /** Runs `work` until it is about to take the step with that index; the steps that it has come to. What it would do after that,
- *  cleaning up included, never happens. */
-async function runUntil(index: number, work: () => Promise<unknown>): Promise<readonly string[]> {
+ *  cleaning up included, never happens: the step never ends. One of a sweep, which cleans nothing up, throws, so that its turn ends. */
+async function runUntil(
+  index: number,
+  work: () => Promise<unknown>,
+  end: 'hang' | 'throw' = 'hang',
+): Promise<readonly string[]> {
   const steps: string[] = [];
   const killed = Promise.withResolvers<void>();
   const originals = Object.fromEntries(syncSteps.map((name) => [name, fs[name]]));
@@ -39,6 +43,7 @@ async function runUntil(index: number, work: () => Promise<unknown>): Promise<re
     const original = originalPromises[name] as (...args: unknown[]) => Promise<unknown>;
     const stepping = async (...args: unknown[]): Promise<unknown> => {
       if (!isReached(name)) return original(...args);
+      if (end === 'throw') throw new Killed();
       killed.resolve();
       return new Promise(() => undefined);
     };
@@ -145,7 +150,7 @@ test('a sweep that is killed before any of its steps leaves what it keeps whole,
   assert.deepEqual(whole, ['renameSync', 'rm', 'rmSync', 'renameSync', 'rm']);
   for (let index = 0; index < whole.length; index++) {
     await prepare();
-    await runUntil(index, async () => sweepAll(home, [kept]));
+    await runUntil(index, async () => sweepAll(home, [kept]), 'throw');
     assert.ok(releasesOf(home).includes(kept));
     await assertWhole(home);
     await sweepAll(home, [kept]);

@@ -1,0 +1,100 @@
+/** A record that is damaged, restored or can't be written, under a service that runs. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { createTestApp, type TestApp } from '../support/app.ts';
+
+const toServer = (version: string): string => `
+import { createServer } from 'node:http';
+createServer((request, response) => response.end('${version}')).listen(Number(process.env.PORT), '127.0.0.1');
+`;
+
+async function createApp(): Promise<TestApp> {
+  return createTestApp({
+    files: { 'server.mjs': toServer('v1') },
+    config: { entry: 'server.mjs', probationMs: 50 },
+  });
+}
+
+async function deploy(app: TestApp, version: string): Promise<Readonly<Record<string, unknown>>> {
+  app.commit({ 'server.mjs': toServer(version) });
+  return (await app.midflight('deploy', '--json')).json;
+}
+
+test('a start on a damaged record serves the proved release and says so, and a backup brings the history back', async (t) => {
+  const app = await createApp();
+  t.after(() => app.dispose());
+  await app.start();
+  assert.equal((await deploy(app, 'v2'))['result'], 'committed');
+  const backup = path.join(app.directory, 'record.backup');
+  assert.equal((await app.midflight('backup', backup)).exitCode, 0);
+  await app.end();
+  const home = path.join(app.directory, '.midflight');
+  const database = path.join(home, 'midflight.db');
+  for (const suffix of ['-wal', '-shm']) rmSync(database + suffix, { force: true });
+  writeFileSync(database, 'x'.repeat(8_192));
+  // What was committed since must not be started: HEAD is v3.
+  app.commit({ 'server.mjs': toServer('v3') });
+  await app.start();
+  assert.equal(await app.get(), 'v2');
+  assert.match(app.log(), /the record was damaged .* noted as proved/);
+  assert.match((await app.midflight('status')).stdout, /the record was damaged/);
+  assert.equal((await deploy(app, 'v4'))['result'], 'committed');
+  assert.doesNotMatch((await app.midflight('status')).stdout, /damaged/);
+  await app.end();
+  for (const suffix of ['', '-wal', '-shm']) rmSync(database + suffix, { force: true });
+  copyFileSync(backup, database);
+  await app.start();
+  assert.equal(await app.get(), 'v2');
+  assert.equal(JSON.parse((await app.midflight('history', '--json')).stdout).length, 2);
+  assert.equal((await app.midflight('verify')).exitCode, 0);
+});
+
+test('a disk without room for the record rejects a deploy, the service runs on, and the next deploy works', async (t) => {
+  const app = await createApp();
+  const home = path.join(app.directory, '.midflight');
+  mkdirSync(home);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4096k', 'midflight-test', home]);
+  t.after(async () => {
+    await app.end();
+    execFileSync('umount', [home]);
+    await app.dispose();
+  });
+  await app.start();
+  const { bavail, bsize } = statfsSync(home);
+  const filler = path.join(home, 'filler');
+  writeFileSync(filler, Buffer.alloc(bavail * bsize));
+  const refused = await deploy(app, 'v2');
+  assert.equal(
+    (refused['error'] as { code: string }).code,
+    'ERR_MIDFLIGHT_DISK_FULL',
+    JSON.stringify(refused),
+  );
+  assert.equal(await app.get(), 'v1');
+  assert.equal(readdirSync(path.join(home, 'releases')).length, 1);
+  rmSync(filler);
+  assert.equal((await deploy(app, 'v2'))['result'], 'committed');
+  assert.equal(await app.get(), 'v2');
+  const history = JSON.parse((await app.midflight('history', '--json')).stdout) as { result: string }[];
+  assert.ok(
+    history.every(({ result }) => ['committed', 'rejected'].includes(result)),
+    JSON.stringify(history),
+  );
+});
+
+test('pins and gc beside a running app', async (t) => {
+  const app = await createApp();
+  t.after(() => app.dispose());
+  await app.start();
+  const { release } = await app.status();
+  assert.deepEqual((await app.midflight('pin', release, '--json')).json, { pinned: [release] });
+  const { json } = await app.midflight('gc', '--dry-run', '--json');
+  const [kept] = json['kept'] as { release: string; roots: string[] }[];
+  assert.equal(kept?.release, release);
+  assert.deepEqual(kept.roots, ['current', 'proved', 'pinned', 'worker', 'newest']);
+  assert.equal((await app.midflight('gc')).exitCode, 0);
+  assert.equal(await app.get(), 'v1');
+});
