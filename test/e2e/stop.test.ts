@@ -18,9 +18,13 @@ test('who has connected before a stop is answered, though the request comes afte
   await once(socket, 'connect');
   const answer = text(socket);
   while (((await app.status()).workers[0] as { open?: number } | undefined)?.open !== 1) await sleep(10);
+  const { pid } = (await app.status()).workers[0] ?? { pid: 0 };
+  // It is asked to stop first, and has no time to run out before it can read the request.
+  process.kill(pid, 'SIGSTOP');
   start.kill('SIGTERM');
   await waitForLog(start, () => app.log(), /stopping/);
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  process.kill(pid, 'SIGCONT');
   assert.match(await answer, /answered$/);
   const [exitCode] = (await once(start, 'exit')) as [number | null];
   assert.equal(exitCode, 0);

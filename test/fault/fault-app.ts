@@ -21,7 +21,7 @@ export interface Cell {
 }
 
 /** Longer than a worker that leaves may take. */
-const SETTLE_TIMEOUT_MS = 10_000;
+const SETTLE_TIMEOUT_MS = 60_000;
 
 interface Answer {
   readonly version: string;
