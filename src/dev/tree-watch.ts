@@ -1,8 +1,13 @@
-/** Every change in the app's tree, by a watcher that misses none: it tells of them within 50 milliseconds. */
+/**
+ * Every change in the app's tree, by a watcher that misses none: it tells of them within 50 milliseconds. One that fails is followed
+ * by another: that of @parcel/watcher 2.6 ends for good where its thread is the one that handles a signal (EINTR of poll(2)), as
+ * happens when a process is stopped and goes on (Ctrl-Z, fg), or gets several signals at once.
+ */
 
-import { subscribe } from '@parcel/watcher';
+import { subscribe, type AsyncSubscription } from '@parcel/watcher';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Nobody's source: packages, git's own, ours, and what editors write beside a file that is open. */
 const ignore = ['**/node_modules/**', '**/.git/**', '**/.midflight/**'];
@@ -16,17 +21,57 @@ export interface TreeWatchOptions {
   readonly root: string;
   /** Paths relative to the root. */
   onChange(paths: readonly string[]): void;
-  /** Changes may have been missed. */
+  /** Changes may have been missed; called when it watches again, or with why it can't. */
   onError(error: Error): void;
 }
 
+/** One that fails at once again is no busy loop. */
+const REST_MS = 100;
+
 /** Resolves when it watches. */
-export async function watchTree({ root, onChange, onError }: TreeWatchOptions): Promise<TreeWatch> {
-  const subscription = await subscribe(
+export async function watchTree(options: TreeWatchOptions): Promise<TreeWatch> {
+  const { onError } = options;
+  let current: AsyncSubscription | null = null;
+  let isClosed = false;
+  let renewal: Promise<void> | null = null;
+
+  async function begin(): Promise<void> {
+    current = await subscribeTo(options, (error) => (renewal ??= renew(error)));
+  }
+
+  async function renew(why: Error): Promise<void> {
+    try {
+      await sleep(REST_MS);
+      await current?.unsubscribe();
+      if (isClosed) return;
+      await begin();
+      onError(why);
+    } catch (error) {
+      onError(error instanceof Error ? error : why);
+    } finally {
+      renewal = null;
+    }
+  }
+
+  await begin();
+  return {
+    async close() {
+      isClosed = true;
+      await renewal;
+      await current?.unsubscribe();
+    },
+  };
+}
+
+async function subscribeTo(
+  { root, onChange }: TreeWatchOptions,
+  onFailure: (error: Error) => void,
+): Promise<AsyncSubscription> {
+  return subscribe(
     root,
     (error, events) => {
       if (error !== null) {
-        onError(error);
+        onFailure(error);
         return;
       }
       const paths = events.flatMap(({ type, path: file }) =>
@@ -38,7 +83,6 @@ export async function watchTree({ root, onChange, onError }: TreeWatchOptions): 
     },
     { ignore },
   );
-  return { close: () => subscription.unsubscribe() };
 }
 
 /** What was written into a new directory before that was watched. */
