@@ -70,7 +70,7 @@ export function processesIn(directory: string): ReadonlyMap<number, string> {
 /** What a small parent in Perl has started; else the process itself. */
 export function programOf(pid: number): number {
   try {
-    if (!/^perl\0-e\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))) return pid;
+    if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('perl\0-e\0')) return pid;
     const [child = ''] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
     return Number(child) || pid;
   } catch {
