@@ -28,6 +28,7 @@ const claims: Readonly<Record<string, () => Promise<{ readonly claim: Claim }>>>
   'swap-memory': () => import('./swap-memory.ts'),
   'swap-scale': () => import('./swap-scale.ts'),
   'deploy-time': () => import('./deploy-time.ts'),
+  store: () => import('./store.ts'),
 };
 
 const {
