@@ -8,6 +8,7 @@ interface BundleOptions {
   readonly dirty: boolean;
   readonly dependencies: boolean;
   readonly sign: readonly string[];
+  readonly app?: string;
   readonly json: boolean;
 }
 
@@ -20,8 +21,12 @@ export function addBundle(program: Command): void {
     .option('--dirty', 'the tree as it stands instead of a commit', false)
     .option('--no-dependencies', 'without installed dependencies, which are then installed by the lockfile')
     .addOption(signOption('sign the release with this private key; may be given again'))
+    .option(
+      '--app <name>',
+      'the folder of the app that it is signed for, where that has another name than this one',
+    )
     .option('--json', 'one JSON object', false)
-    .action(async (ref: string, { out, dirty, dependencies, sign, json }: BundleOptions) => {
+    .action(async (ref: string, { out, dirty, dependencies, sign, app, json }: BundleOptions) => {
       const { bundleRelease } = await import('../deploy/bundle-release.ts');
       const bundle = await bundleRelease({
         appDirectory: process.cwd(),
@@ -30,6 +35,7 @@ export function addBundle(program: Command): void {
         out: path.resolve(out),
         hasDependencies: dependencies,
         keyFiles: sign,
+        app,
       });
       if (json) printJson(bundle);
       else print(`release ${bundle.release}, ${bundle.sizeBytes} bytes, ${bundle.digest}`);

@@ -20,7 +20,7 @@ export function addSign(program: Command): void {
     .action(async (named: string | undefined, { sign, json }: SignOptions) => {
       if (sign.length === 0)
         throw new MidflightError('ERR_MIDFLIGHT_USAGE', ['What signs is not said: --sign <key>']);
-      const signed = await signKept(toHome(process.cwd()), named, sign);
+      const signed = await signKept(toHome(process.cwd()), named, { keyFiles: sign });
       if (json) printJson(signed);
       else
         print(`release ${signed.release}\nsha256  ${signed.digest}\nsigned by ${signed.signers.join(', ')}`);

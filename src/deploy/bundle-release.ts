@@ -17,15 +17,17 @@ export interface BundleRequest {
   readonly hasDependencies: boolean;
   /** Files of private keys that sign it. */
   readonly keyFiles: readonly string[];
+  /** The folder of the app that it is signed for, where that has another name. */
+  readonly app?: string | undefined;
 }
 
 /** Errors: those of the build, and the first import that can't be linked. */
 export async function bundleRelease(request: BundleRequest): Promise<WrittenBundle> {
-  const { appDirectory, ref, isDirty, out, hasDependencies, keyFiles } = request;
+  const { appDirectory, ref, isDirty, out, hasDependencies, keyFiles, app } = request;
   const home = toHome(appDirectory);
   const isThere = path.basename(ref) === ref && existsSync(path.join(home.releases, ref, 'manifest.json'));
   const write = async (release: string): Promise<WrittenBundle> => {
-    if (keyFiles.length > 0) await signKept(home, release, keyFiles);
+    if (keyFiles.length > 0) await signKept(home, release, { keyFiles, app });
     return writeBundle({ home, release, out, hasDependencies });
   };
   if (isThere) return write(ref);

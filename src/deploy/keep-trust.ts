@@ -88,13 +88,13 @@ export interface SignedRelease {
 export async function signKept(
   home: Home,
   named: string | undefined,
-  keyFiles: readonly string[],
+  { keyFiles, app }: { readonly keyFiles: readonly string[]; readonly app?: string | undefined },
 ): Promise<SignedRelease> {
   const release = named ?? (await listReleases(home)).at(-1);
   if (release === undefined) throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', ['yet']);
   const keys = keyFiles.map(readSigningKey);
   const highestCounter = readRecord(home).highestCounter;
-  const envelope = signOnDisk({ home, release, keys, action: 'deploy', highestCounter });
+  const envelope = signOnDisk({ home, release, keys, action: 'deploy', highestCounter, app });
   await requireWhole(home, release);
   const { manifestFile } = toReleaseLocation(home, release);
   writeEnvelope(manifestFile, envelope);

@@ -20,12 +20,14 @@ export interface SignRequest {
   readonly action: Statement['predicate']['action'];
   /** Of the newest statement that was accepted here. */
   readonly highestCounter: number;
+  /** The name of the folder that it is for, where that is not this one. */
+  readonly app?: string | undefined;
 }
 
 /** Signs by each key. A statement that is newer than what was accepted, and about the same bytes, gets their signatures beside those
  *  that it has; else it is a new one.
  *  Errors: ERR_MIDFLIGHT_RELEASE_UNKNOWN, ERR_MIDFLIGHT_RELEASE_ALTERED where other bytes were signed before. */
-export function signOnDisk({ home, release, keys, action, highestCounter }: SignRequest): Envelope {
+export function signOnDisk({ home, release, keys, action, highestCounter, app }: SignRequest): Envelope {
   const { manifestFile } = toReleaseLocation(home, release);
   if (path.basename(release) !== release || release.startsWith('.') || !existsSync(manifestFile))
     throw new MidflightError('ERR_MIDFLIGHT_RELEASE_UNKNOWN', [release]);
@@ -47,7 +49,7 @@ export function signOnDisk({ home, release, keys, action, highestCounter }: Sign
         {
           manifest: parseManifest(bytes.toString()),
           digest,
-          app: path.basename(home.appDirectory),
+          app: app ?? path.basename(home.appDirectory),
           builder: `${toOwnActor('command').user ?? ''}@${hostname()}`,
           action,
           counterBefore: Math.max(counter, highestCounter),

@@ -193,6 +193,13 @@ async function place(home: Home, staged: Home, manifest: Manifest): Promise<void
   if (staged.dependencies !== home.dependencies) await moveEach(staged.dependencies, home.dependencies);
   const target = path.join(home.releases, manifest.id);
   if (!existsSync(target)) await rename(directory, target);
+  else await renewStatement(directory, target);
+}
+
+/** The release is the same; that it may serve again may have been signed since. */
+async function renewStatement(from: string, to: string): Promise<void> {
+  const name = 'statement.json';
+  if (existsSync(path.join(from, name))) await rename(path.join(from, name), path.join(to, name));
 }
 
 /** What is there already has the same name because it has the same content. */
