@@ -44,7 +44,7 @@ const kWaits = new Set(['probation']);
 /** Somebody wanted it so. */
 const kWishes = new Set(['ERR_MIDFLIGHT_DEPLOY_ABORTED', 'ERR_MIDFLIGHT_DEPLOY_WITHDRAWN']);
 /** The end of what failed says why; all of it is in the record. */
-const EVIDENCE_LINES_MAX = 30;
+const EVIDENCE_LINES_MAX = 60;
 const kSpinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const kClearLine = '\r\u001B[2K';
 

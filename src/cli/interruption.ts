@@ -26,7 +26,7 @@ export function watchInterruption({ isIdle, ask, abort, detach }: InterruptionAc
     input.setRawMode(false);
     input.pause();
   };
-  const onKey = (data: Buffer): void => {
+  const onKey = (data: Buffer | string): void => {
     const [key = ''] = data.toString().toLowerCase();
     leave();
     ask(false);
@@ -36,13 +36,13 @@ export function watchInterruption({ isIdle, ask, abort, detach }: InterruptionAc
   };
   const onSignal = (): void => {
     if (isIdle() || status === 'aborting') return detach();
-    if (status === 'asked') return;
+    // It was pressed again before it was a key.
+    if (status === 'asked') return onKey(CONTROL_C);
     status = 'asked';
-    ask(true);
-    // From here on Ctrl-C is a key.
     input.setRawMode(true);
     input.on('data', onKey);
     input.resume();
+    ask(true);
   };
   process.on('SIGINT', onSignal);
   return () => {

@@ -65,7 +65,7 @@ test('a failure says the reason first, then the end of the evidence, then what t
   const { display, written } = show(false);
   display.progress({ step: 'build', message: '', run: 1, atMs: 0 });
   display.progress({ step: 'rejected', message: 'The build failed:\nline 1', run: 1, atMs: 70 });
-  const output = Array.from({ length: 40 }, (_, index) => `line ${index}`);
+  const output = Array.from({ length: 70 }, (_, index) => `line ${index}`);
   const message = ['The build "make" failed:', ...output].join('\n');
   const error = { code: 'ERR_MIDFLIGHT_BUILD_FAILED', message, exitCode: 3 } as const;
   display.report({ ...committed, release: null, result: 'rejected', timings: { buildMs: 70 }, error });
@@ -78,7 +78,7 @@ test('a failure says the reason first, then the end of the evidence, then what t
     '  | line 10',
   ]);
   assert.deepEqual(lines.slice(-4), [
-    '  | line 39',
+    '  | line 69',
     'old serves on: nothing has changed; correct that, and deploy again',
     'build 70 ms',
     '',
