@@ -26,7 +26,8 @@ export function describeFigures({ figures, baseline }: DeployRun): string {
   if (figures === null) return baseline === null ? '' : '; it was not compared with the one before';
   if (figures.verdict !== 'inconclusive')
     return `; it serves ${toComparative(figures.verdict)} the one before`;
-  return `; too little is known to compare it with the one before: ${toText(figures, 'inconclusive')}`;
+  const { before, after } = figures;
+  return `; too little is known to compare it with the one before: ${after.answerCount} answers, before ${before.answerCount}`;
 }
 
 function toComparative(verdict: ComparisonVerdict): string {

@@ -185,7 +185,7 @@ test('a second start in the same directory is refused and the first serves on', 
   const second = app.spawnStart();
   const [exitCode] = (await once(second, 'close')) as [number];
   assert.equal(exitCode, 4);
-  assert.match(app.log(), new RegExp(`ERR_MIDFLIGHT_ALREADY_RUNNING[\\s\\S]*${first.pid}`));
+  await app.printed(new RegExp(`ERR_MIDFLIGHT_ALREADY_RUNNING[\\s\\S]*${first.pid}`));
   assert.equal(await app.get(), 'v1');
 });
 
@@ -227,7 +227,7 @@ async function assertRefused(
 ): Promise<void> {
   const child = app.spawnStart(...args);
   const [actual] = (await once(child, 'close')) as [number];
-  assert.match(app.log(), new RegExp(code));
-  assert.match(app.log(), says);
+  await app.printed(new RegExp(code));
+  await app.printed(says);
   assert.equal(actual, exitCode, app.log());
 }

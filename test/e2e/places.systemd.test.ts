@@ -55,7 +55,7 @@ test('sockets that are passed in are listened on, TCP, dual stack and Unix; one 
   assert.equal(await get({ port: dual, host: '::1' }), '[]');
   assert.equal(await get({ socketPath }), '[]');
   await waitForLog(start, () => app.log(), /was passed in/);
-  assert.match(app.log(), new RegExp(`127.0.0.1:${spare} was passed in and is held`));
+  await app.printed(new RegExp(`127.0.0.1:${spare} was passed in and is held`));
   const { json: status } = await app.midflight('status', '--json');
   assert.deepEqual(
     (status['listeners'] as { address: string; isUsed: boolean }[]).toSorted((one, other) =>
@@ -90,7 +90,7 @@ test('sockets for another process are left alone, with a line that says so', asy
   });
   t.after(() => app.dispose());
   await app.start();
-  assert.match(app.log(), /LISTEN_PID is 1, this is \d+\. A wrapper such as "npm start"/);
+  await app.printed(/LISTEN_PID is 1, this is \d+\. A wrapper such as "npm start"/);
 });
 
 test('a service manager is told when it serves, of each deploy, that it lives and that it ends', async (t) => {

@@ -78,7 +78,7 @@ test('without traffic a release passes and is told to be unknown; by the strict 
   const app = await startApp(t);
   const report = await deploy(app, toServer('two'));
   assert.equal(report.result, 'committed');
-  assert.match(app.log(), /passed: release \S+; too little is known to compare it .*MF4001/);
+  await app.printed(/passed: release \S+; too little is known to compare it .*: \d+ answers, before \d+$/m);
   const strict = { entry: 'server.ts', probationMs: 1_000, policy: { probation: 'strict' } };
   const files = { ...toServer('three'), 'midflight.config.json': JSON.stringify(strict) };
   const second = await deploy(app, files);
@@ -128,7 +128,7 @@ test('a beforeApply that fails rejects the deploy; an afterCommit that fails is 
   assert.match(await app.get(), /"one"/);
   const told = await deploy(app, withHooks('three', { afterCommit: 'echo gone; exit 3', timeoutMs: 20_000 }));
   assert.equal(told.result, 'committed');
-  assert.match(app.log(), /hook: The hook afterCommit .* failed: exit code 3/);
+  await app.printed(/hook: The hook afterCommit .* failed: exit code 3/);
   const { hooks, error } = await evidenceOfLast(app);
   assert.deepEqual(
     [hooks[0]?.outcome, hooks[0]?.exitCode, hooks[0]?.output, error],

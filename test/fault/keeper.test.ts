@@ -54,7 +54,7 @@ test('what serves goes on when the keeper is killed under load, also for new con
   for (let count = 0; count < 20; count++) await app.get('/?ms=20');
   const report = await load.stop();
   assert.deepEqual(report.failures, []);
-  assert.match(app.log(), /the keeper has ended, so this ends, too; what serves goes on/);
+  await app.printed(/the keeper has ended, so this ends, too; what serves goes on/);
   const status = await app.midflight('status');
   assert.equal(status.exitCode, 4);
   assert.match(status.stderr, /serves on \(pid \d+, \d+\)/);
@@ -96,7 +96,7 @@ test('a second start is refused while the first one runs, and says who runs', as
   const second = app.spawnStart();
   const [exitCode] = (await once(second, 'close')) as [number];
   assert.equal(exitCode, 4);
-  assert.match(app.log(), new RegExp(`ERR_MIDFLIGHT_ALREADY_RUNNING\n.*pid ${keeper.pid}`));
+  await app.printed(new RegExp(`ERR_MIDFLIGHT_ALREADY_RUNNING\n.*pid ${keeper.pid}`));
   assert.match(await app.get(), /^\d+$/);
 });
 

@@ -1,7 +1,8 @@
 /** A real app for a test: a git repository in a temporary directory, its supervisor, and the command line on it. */
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { randomInt } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -38,6 +39,8 @@ export interface TestApp {
   readonly origin: string;
   /** Everything that `start` and the app have printed so far. */
   log(): string;
+  /** Resolves when that matches; rejects when all that was started has ended, and nothing of its output is left to come. */
+  printed(pattern: RegExp): Promise<void>;
   write(files: Files): void;
   /** Writes and commits; returns the commit. */
   commit(files: Files): string;
@@ -84,6 +87,8 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
   const environment = { ...process.env, PORT: String(port), HOST: '127.0.0.1', ...options.environment };
   const started: ChildProcess[] = [];
   let log = '';
+  let openCount = 0;
+  const news = new EventEmitter<{ change: [] }>().setMaxListeners(0);
 
   const git = (...args: string[]): string => {
     const identity = [
@@ -127,11 +132,17 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
       detached: options.ownGroup === true,
     });
     started.push(child);
+    openCount++;
+    child.once('close', () => {
+      openCount--;
+      news.emit('change');
+    });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         log += chunk.toString();
         options.onOutput?.(chunk.toString());
         child.emit('printed');
+        news.emit('change');
       });
     }
     return child;
@@ -163,6 +174,12 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
     port,
     origin: `http://127.0.0.1:${port}`,
     log: () => log,
+    async printed(pattern) {
+      while (!pattern.test(log)) {
+        if (openCount === 0) throw new Error(`ended before ${pattern}:\n${log}`);
+        await once(news, 'change');
+      }
+    },
     write,
     commit,
     spawnStart,
@@ -242,14 +259,23 @@ async function run(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv)
   return { exitCode, stdout, stderr, json: /^[[{]/.test(last) ? JSON.parse(last) : {} };
 }
 
-/** A port that was free a moment ago. */
+/** Below those that the kernel gives to clients: one of them may be a client's by the time that somebody listens. */
+const PORT_MIN = 12_000;
+const PORT_MAX = 32_000;
+
+/** A port of 127.0.0.1 on which nobody listens. */
 export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const server = createServer().listen(randomInt(PORT_MIN, PORT_MAX), '127.0.0.1');
+    const port = await once(server, 'listening').then(
+      () => (server.address() as AddressInfo).port,
+      () => null,
+    );
+    if (port === null) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Reads a file of this repository. */
