@@ -39,6 +39,8 @@ async function startAtTerminal(t: TestContext): Promise<Seated> {
   });
   t.after(() => app.dispose());
   const terminal = await app.start();
+  // A key that comes when all has ended is nobody's.
+  terminal.stdin?.on('error', () => null);
   return {
     app,
     terminal,
