@@ -2,11 +2,10 @@
 
 import { isatty } from 'node:tty';
 import { callControl, type ControlCall } from '../console/control-client.ts';
-import { signFor } from '../console/sign-for.ts';
 import type { DeployReport, Progress } from '../deploy/deploy-request.ts';
 import { MidflightError, type Failure } from '../errors.ts';
 import { toHome, type Home } from '../release/home.ts';
-import { readSigningKey } from '../release/signing-key.ts';
+import type { SigningKey } from '../release/signing-key.ts';
 import { createDeployDisplay, type DeployDisplay } from './deploy-display.ts';
 import { question, watchInterruption } from './interruption.ts';
 import { printFailure, printJson, reportFailure } from './output.ts';
@@ -31,14 +30,15 @@ export async function followDeploy(
   { json: isJson, sign }: { readonly json: boolean; readonly sign: readonly string[] },
 ): Promise<void> {
   const home = toHome(process.cwd());
-  const keys = sign.map(readSigningKey);
+  const keys = await readKeys(sign);
   const signers = keys.map(({ id }) => id);
   const call: ControlCall = {
     ...(body === null
       ? { method: 'GET', path }
       : { method: 'POST', path, body: signers.length === 0 ? body : { ...body, signers } }),
     onEvent(event, data) {
-      if (event === 'sign') signFor(home, data, keys).catch((error: unknown) => reportFailure(error, false));
+      if (event === 'sign')
+        answerWith(keys, home, data).catch((error: unknown) => reportFailure(error, false));
     },
   };
   const answer = isJson ? await callControl(home, call) : await show(home, call);
@@ -54,6 +54,18 @@ export async function followDeploy(
   }
   if (isJson) printJson(report);
   process.exitCode = toExitCode(report);
+}
+
+/** What signs is imported where there are keys: most deploys have none. */
+async function readKeys(files: readonly string[]): Promise<readonly SigningKey[]> {
+  if (files.length === 0) return [];
+  const { readSigningKey } = await import('../release/signing-key.ts');
+  return files.map(readSigningKey);
+}
+
+async function answerWith(keys: readonly SigningKey[], home: Home, data: unknown): Promise<void> {
+  const { signFor } = await import('../console/sign-for.ts');
+  await signFor(home, data, keys);
 }
 
 function toExitCode({ result, error }: DeployReport): number {

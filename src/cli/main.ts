@@ -1,35 +1,12 @@
 /**
  * The command line: one file a verb, each of them only reads options, calls what does the work, and prints.
- * What builds or supervises is imported by the verbs that need it, so that the others answer at once.
+ * A verb is imported when it is asked for, and what builds or supervises when it is needed, so that they answer at once.
  */
 
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { MidflightError } from '../errors.ts';
 import { reportFailure } from './output.ts';
-import { addAudit } from './audit.ts';
-import { addBackup } from './backup.ts';
-import { addBisect } from './bisect.ts';
-import { addBundle } from './bundle.ts';
-import { addDeploy } from './deploy.ts';
-import { addDev } from './dev.ts';
-import { addGc } from './gc.ts';
-import { addHistory } from './history.ts';
-import { addInit } from './init.ts';
-import { addKeygen } from './keygen.ts';
-import { addPin } from './pin.ts';
-import { addPlan } from './plan.ts';
-import { addRollback } from './rollback.ts';
-import { addRun } from './run.ts';
-import { addScale } from './scale.ts';
-import { addSign } from './sign.ts';
-import { addStart } from './start.ts';
-import { addStatus } from './status.ts';
-import { addStop } from './stop.ts';
-import { addSystemd } from './systemd.ts';
-import { addTrust } from './trust.ts';
-import { addUpgradeSelf } from './upgrade-self.ts';
-import { addVerify } from './verify.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -45,32 +22,37 @@ const program = new Command('midflight')
   .configureOutput({ outputError: (text, write) => (isJson ? undefined : write(text)) })
   .exitOverride();
 
-for (const add of [
-  addRun,
-  addDev,
-  addStart,
-  addDeploy,
-  addPlan,
-  addBundle,
-  addRollback,
-  addBisect,
-  addScale,
-  addStatus,
-  addHistory,
-  addVerify,
-  addPin,
-  addGc,
-  addBackup,
-  addStop,
-  addUpgradeSelf,
-  addKeygen,
-  addTrust,
-  addSign,
-  addAudit,
-  addInit,
-  addSystemd,
-])
-  add(program);
+/** In the order of the help. */
+const verbs: Readonly<Record<string, () => Promise<(to: Command) => void>>> = {
+  run: async () => (await import('./run.ts')).addRun,
+  dev: async () => (await import('./dev.ts')).addDev,
+  start: async () => (await import('./start.ts')).addStart,
+  deploy: async () => (await import('./deploy.ts')).addDeploy,
+  plan: async () => (await import('./plan.ts')).addPlan,
+  bundle: async () => (await import('./bundle.ts')).addBundle,
+  rollback: async () => (await import('./rollback.ts')).addRollback,
+  bisect: async () => (await import('./bisect.ts')).addBisect,
+  scale: async () => (await import('./scale.ts')).addScale,
+  status: async () => (await import('./status.ts')).addStatus,
+  history: async () => (await import('./history.ts')).addHistory,
+  verify: async () => (await import('./verify.ts')).addVerify,
+  pin: async () => (await import('./pin.ts')).addPin,
+  gc: async () => (await import('./gc.ts')).addGc,
+  backup: async () => (await import('./backup.ts')).addBackup,
+  stop: async () => (await import('./stop.ts')).addStop,
+  'upgrade-self': async () => (await import('./upgrade-self.ts')).addUpgradeSelf,
+  keygen: async () => (await import('./keygen.ts')).addKeygen,
+  trust: async () => (await import('./trust.ts')).addTrust,
+  sign: async () => (await import('./sign.ts')).addSign,
+  audit: async () => (await import('./audit.ts')).addAudit,
+  init: async () => (await import('./init.ts')).addInit,
+  systemd: async () => (await import('./systemd.ts')).addSystemd,
+};
+
+/** The verb that is asked for, and for help or what is misspelled, all. */
+const [asked = ''] = process.argv.slice(2);
+for (const load of Object.hasOwn(verbs, asked) ? [verbs[asked]] : Object.values(verbs))
+  (await load?.())?.(program);
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader, such as `head`, has seen enough.

@@ -1,6 +1,6 @@
 /** What the command line asks a running supervisor, over its control socket. */
 
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,9 @@ import { CLIENT_HEADER, toClientText } from '../deploy/actor.ts';
 import type { Home } from '../release/home.ts';
 import { assertOwnSocket } from './own-socket.ts';
 import { findOrphans } from '../supervisor/orphans.ts';
+
+// `import` reads every export of node:http, among them getters that load undici: 30 ms of each command (v24.21).
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 export interface ControlCall {
   readonly method: 'GET' | 'POST';

@@ -2,13 +2,13 @@
 
 import { statSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { z } from 'zod';
 import type { Actor } from './audit-chain.ts';
 
 /** By which a client of the control socket says who it is. */
 export const CLIENT_HEADER = 'midflight-client';
 
-const clientSchema = z.object({ pid: z.number().int().positive(), user: z.string().max(200) });
+/** Longer than any name of a user. */
+const USER_LENGTH_MAX = 200;
 
 /** This process, in that capacity. */
 export function toOwnActor(by: Actor['by']): Actor {
@@ -24,7 +24,9 @@ export function toClientText(): string {
 export function parseClient(text: string | undefined): Actor {
   const unknown: Actor = { by: 'client', uid: null, user: null, pid: null };
   try {
-    const { pid, user } = clientSchema.parse(JSON.parse(decodeURIComponent(text ?? '')));
+    const { pid, user } = JSON.parse(decodeURIComponent(text ?? '')) as { pid: unknown; user: unknown };
+    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return unknown;
+    if (typeof user !== 'string' || user.length > USER_LENGTH_MAX) return unknown;
     return { by: 'client', uid: statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? null, user, pid };
   } catch {
     // It says nothing, as a client of another make.

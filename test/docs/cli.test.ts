@@ -34,11 +34,12 @@ test('the reference of the command line has each verb with its arguments', () =>
 });
 
 test('each verb is part of the program', () => {
-  const main = readText('src/cli/main.ts');
-  const added = /for \(const add of \[([^\]]*)\]\)/.exec(main)?.[1]?.match(/\w+/g) ?? [];
+  const [, verbs = ''] = /^const verbs.*?\{\n(.*?)^\};/ms.exec(readText('src/cli/main.ts')) ?? [];
+  const added = [...verbs.matchAll(/^ {2}'?([\w-]+)'?: .* import\('\.\/([\w-]+)\.ts'\)/gm)];
+  for (const [, verb, file] of added) assert.equal(verb, file);
   assert.deepEqual(
-    added.map((name) => name.replace(/^add/, '').toLowerCase()).toSorted(),
-    program.commands.map((command) => command.name().replaceAll('-', '')).toSorted(),
+    added.map(([, verb = '']) => verb).toSorted(),
+    program.commands.map((command) => command.name()).toSorted(),
   );
 });
 
