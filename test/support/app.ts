@@ -19,6 +19,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { callControl } from '../../src/console/control-client.ts';
+import { toHome } from '../../src/release/home.ts';
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 export const commandLine = path.join(repository, 'bin/midflight.js');
@@ -190,10 +192,7 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
       await waitForLog(child, () => log.slice(from), /midflight serving /);
       return child;
     },
-    async status() {
-      const { json } = await app.midflight('status', '--json');
-      return json as never;
-    },
+    status: async () => (await callControl(toHome(directory), { method: 'GET', path: '/status' })) as never,
     get: async (pathname = '/') => get(`http://127.0.0.1:${port}${pathname}`),
     async end() {
       for (const child of started) {
