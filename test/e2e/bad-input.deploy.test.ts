@@ -1,8 +1,10 @@
 /** What `deploy` says of a release that can't serve; the one that serves goes on, in the same process. */
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { createTestApp, type Files } from '../support/app.ts';
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { createTestApp, type Files, type TestApp } from '../support/app.ts';
 
 const toServer = (version: string): string => `
 import { createServer } from 'node:http';
@@ -80,23 +82,32 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
-for (const { name, files, code, args = [], exitCode = 3 } of refusals) {
-  test(`deploy refuses ${name} and the old code serves on`, async (t) => {
-    const app = await createTestApp({ files: working, config });
-    t.after(() => app.dispose());
+describe('a running app', () => {
+  let app: TestApp | null = null;
+  before(async () => {
+    app = await createTestApp({ files: working, config });
     await app.start();
-    const before = await app.status();
-    app.commit(files);
-    const { json, exitCode: actual } = await app.midflight('deploy', '--json', ...args);
-    assert.equal(json['result'], 'rejected', JSON.stringify(json));
-    assert.equal((json['error'] as { code: string }).code, code, JSON.stringify(json));
-    assert.equal(actual, exitCode);
-    assert.equal(await app.get(), 'hello v1');
-    const after = await app.status();
-    assert.deepEqual(
-      after.workers.map(({ pid }) => pid),
-      before.workers.map(({ pid }) => pid),
-    );
-    assert.equal(after.release, before.release);
   });
-}
+  after(async () => app?.dispose());
+
+  for (const { name, files, code, args = [], exitCode = 3 } of refusals) {
+    test(`deploy refuses ${name} and the old code serves on`, async () => {
+      assert.ok(app !== null);
+      const earlier = await app.status();
+      for (const added of ['package.json', 'package-lock.json'])
+        rmSync(path.join(app.directory, added), { force: true });
+      app.commit({ ...working, 'midflight.config.json': JSON.stringify(config), ...files });
+      const { json, exitCode: actual } = await app.midflight('deploy', '--json', ...args);
+      assert.equal(json['result'], 'rejected', JSON.stringify(json));
+      assert.equal((json['error'] as { code: string }).code, code, JSON.stringify(json));
+      assert.equal(actual, exitCode);
+      assert.equal(await app.get(), 'hello v1');
+      const later = await app.status();
+      assert.deepEqual(
+        later.workers.map(({ pid }) => pid),
+        earlier.workers.map(({ pid }) => pid),
+      );
+      assert.equal(later.release, earlier.release);
+    });
+  }
+});

@@ -1,53 +1,12 @@
-/** Every path, framework by framework, while strict clients are at work: no request fails, and none mixes versions. */
+/** Each framework under load with one count of workers; `npm run nightly` has each with both, and four times the load. */
 
-import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
-import { startLoad } from '../../scripts/load/load.ts';
-import { createTestApp, type TestApp } from '../support/app.ts';
-import { frameworkNames, toFrameworkApp, toVersionFiles, type FrameworkName } from '../support/frameworks.ts';
+import { testUnderLoad } from './under-load-run.ts';
 
-const config = { entry: 'server.ts', probationMs: 300, drainTimeoutMs: 20_000 };
-const clients = { keepAlive: 4, newConnection: 2, slow: 2, upload: 1, events: 1 };
+/** Not to be busy with requests alone, when other tests run beside these. */
+const THINK_MS = 20;
 
-async function startApp(t: TestContext, framework: FrameworkName, workers: number): Promise<TestApp> {
-  const app = await createTestApp({
-    files: toFrameworkApp(framework, 'one'),
-    config: { ...config, workers },
-    linkPackages: true,
-  });
-  t.after(() => app.dispose());
-  await app.start();
-  return app;
-}
-
-function assertCommitted(outcome: Readonly<Record<string, unknown>>, path: string): void {
-  assert.deepEqual([outcome['path'], outcome['result']], [path, 'committed'], JSON.stringify(outcome));
-}
-
-async function deploy(app: TestApp, version: string, ...args: string[]): Promise<Record<string, unknown>> {
-  app.commit(toVersionFiles(version));
-  const { json } = await app.midflight('deploy', '--json', ...args);
-  return json;
-}
-
-for (const framework of frameworkNames) {
-  for (const workers of [1, 3]) {
-    test(`${framework} with ${workers} workers takes swaps, handoffs and rollbacks without a failed request`, async (t) => {
-      const app = await startApp(t, framework, workers);
-      const load = startLoad({ origin: app.origin, clients });
-      await load.waitForVersion('one');
-      for (const [path, version, ...args] of [
-        ['swap', 'two'],
-        ['handoff', 'three', '--path', 'handoff'],
-      ] as const) {
-        assertCommitted(await deploy(app, version, ...args), path);
-        await load.waitForVersion(version);
-        assertCommitted((await app.midflight('rollback', '--json')).json, 'swap');
-      }
-      await load.waitForRequests(100);
-      const report = await load.stop();
-      assert.deepEqual(report.failures, []);
-      assert.deepEqual([...report.versions.keys()].toSorted(), ['one', 'three', 'two']);
-    });
-  }
-}
+testUnderLoad('http', 1, THINK_MS);
+testUnderLoad('express', 3, THINK_MS);
+testUnderLoad('fastify', 1, THINK_MS);
+testUnderLoad('koa', 3, THINK_MS);
+testUnderLoad('hono', 1, THINK_MS);

@@ -47,8 +47,12 @@ test('what serves goes on when the keeper is killed under load, also for new con
   });
   t.after(() => app.dispose());
   const keeper = await app.start();
-  const { supervisor } = (await app.midflight('status', '--json')).json as { supervisor: { pid: number } };
-  const load = startLoad({ origin: app.origin, clients: { strict: 10, newConnection: 3, slow: 2 } });
+  const { supervisor } = await app.status();
+  const load = startLoad({
+    origin: app.origin,
+    clients: { strict: 10, newConnection: 3, slow: 2 },
+    thinkMs: 20,
+  });
   await kill(keeper);
   while (isAlive(supervisor.pid)) await pause(10);
   for (let count = 0; count < 20; count++) await app.get('/?ms=20');

@@ -68,8 +68,8 @@ async function startApp(t: TestContext, config: object = {}, files?: Files): Pro
 }
 
 async function supervisorOf(app: TestApp): Promise<number> {
-  const { json } = await app.midflight('status', '--json');
-  return (json as { supervisor: { pid: number } }).supervisor.pid;
+  const { supervisor } = await app.status();
+  return supervisor.pid;
 }
 
 test('a supervisor killed under load is back with the same workers, and no request fails; deploy, rollback and stop work on', async (t) => {
@@ -78,6 +78,7 @@ test('a supervisor killed under load is back with the same workers, and no reque
   const load = startLoad({
     origin: app.origin,
     clients: { strict: 20, newConnection: 2, slow: 2, upload: 1 },
+    thinkMs: 20,
   });
   for (let round = 0; round < 2; round++) await killSupervisor();
   assert.deepEqual(await serving(), before);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { startLoad } from '../../scripts/load/load.ts';
 import { createTestApp, readRepositoryFile, repository, type TestApp } from '../support/app.ts';
 import { toFrameworkApp, toVersionFiles } from '../support/frameworks.ts';
@@ -13,10 +13,11 @@ interface Installed {
   readonly app: TestApp;
   /** Puts another Midflight in the place of the one that was started; `supervisor` is its main file where it is no good. */
   install(version: string, supervisor?: string): void;
+  dispose(): Promise<void>;
   supervisor(): Promise<{ readonly pid: number; readonly version: string; readonly restarts: number }>;
 }
 
-async function startApp(t: TestContext): Promise<Installed> {
+async function startApp(): Promise<Installed> {
   const installations = mkdtempSync(path.join(tmpdir(), 'midflight-installed-'));
   const current = path.join(installations, 'current');
   const install = (version: string, supervisor?: string): void => {
@@ -37,27 +38,29 @@ async function startApp(t: TestContext): Promise<Installed> {
     config: { entry: 'server.ts', workers: 2, probationMs: 100 },
     startFile: path.join(current, 'bin/midflight.js'),
   });
-  t.after(async () => {
-    await app.dispose();
-    rmSync(installations, { recursive: true, force: true });
-  });
   await app.start();
   return {
     app,
     install,
-    async supervisor() {
-      const { json } = await app.midflight('status', '--json');
-      return json['supervisor'] as never;
+    async dispose() {
+      await app.dispose();
+      rmSync(installations, { recursive: true, force: true });
     },
+    supervisor: async () => (await app.status()).supervisor as never,
   };
 }
 
 test('upgrade-self goes on with the new version under load: the same workers, no request failed, and deploys work on', async (t) => {
-  const { app, install, supervisor } = await startApp(t);
-  const before = await app.status();
+  const { app, install, supervisor, dispose } = await startApp();
+  t.after(dispose);
+  const earlier = await app.status();
   assert.equal((await supervisor()).version, '1.0.0');
   install('2.0.0');
-  const load = startLoad({ origin: app.origin, clients: { strict: 10, newConnection: 2, slow: 2 } });
+  const load = startLoad({
+    origin: app.origin,
+    clients: { strict: 10, newConnection: 2, slow: 2 },
+    thinkMs: 20,
+  });
   const { exitCode, json, stderr } = await app.midflight('upgrade-self', '--json');
   assert.equal(exitCode, 0, stderr + app.log());
   assert.equal(json['version'], '2.0.0');
@@ -69,7 +72,7 @@ test('upgrade-self goes on with the new version under load: the same workers, no
   assert.deepEqual((await load.stop()).failures, []);
   const pidsOf = ({ workers }: Awaited<ReturnType<TestApp['status']>>): number[] =>
     workers.map((worker) => worker.pid).toSorted((one, other) => one - other);
-  assert.deepEqual(pidsOf(await app.status()), pidsOf(before));
+  assert.deepEqual(pidsOf(await app.status()), pidsOf(earlier));
 });
 
 const protocols = (min: number): string =>
@@ -80,55 +83,63 @@ const protocols = (min: number): string =>
 const answering = (text: string): string =>
   `if (process.argv[2] === '--protocols') console.log(${JSON.stringify(text)});\n`;
 
-for (const { name, file, code, exitCode, says, restarts } of [
-  {
-    name: 'does not load',
-    file: `throw new Error('half installed');\n`,
-    code: 'ERR_MIDFLIGHT_UPGRADE_FAILED',
-    exitCode: 3,
-    says: /half installed/,
-    restarts: 0,
-  },
-  {
-    name: 'speaks other protocols',
-    file: answering(protocols(7)),
-    code: 'ERR_MIDFLIGHT_PROTOCOL_MISMATCH',
-    exitCode: 4,
-    says: /Midflight 3\.0\.0 speaks keeper protocol 7\.\.7/,
-    restarts: 0,
-  },
-  {
-    name: 'ends at its start',
-    file: `${answering(protocols(1))}else process.exit(9);\n`,
-    code: 'ERR_MIDFLIGHT_UPGRADE_FAILED',
-    exitCode: 3,
-    says: /exit code 9/,
-    restarts: 2,
-  },
-]) {
-  test(`upgrade-self to a version that ${name} fails, and the one before goes on`, async (t) => {
-    const { app, install, supervisor } = await startApp(t);
-    install('2.0.0', file);
-    const outcome = await app.midflight('upgrade-self');
-    assert.equal(outcome.exitCode, exitCode, outcome.stderr);
-    assert.match(outcome.stderr, new RegExp(code));
-    assert.match(outcome.stderr, says);
-    const after = await supervisor();
-    assert.deepEqual([after.version, after.restarts], ['1.0.0', restarts]);
-    app.commit(toVersionFiles('two'));
-    assert.equal((await app.midflight('deploy')).exitCode, 0);
-  });
-}
+describe('a version that can not follow', () => {
+  let installed: Installed | null = null;
+  before(async () => void (installed = await startApp()));
+  after(async () => installed?.dispose());
 
-test('upgrade-self is refused while a deploy is in probation', async (t) => {
-  const { app, install } = await startApp(t);
-  app.commit({
-    ...toVersionFiles('two'),
-    'midflight.config.json': JSON.stringify({ entry: 'server.ts', workers: 2, probationMs: 60_000 }),
+  for (const { name, file, code, exitCode, says, restarts } of [
+    {
+      name: 'does not load',
+      file: `throw new Error('half installed');\n`,
+      code: 'ERR_MIDFLIGHT_UPGRADE_FAILED',
+      exitCode: 3,
+      says: /half installed/,
+      restarts: 0,
+    },
+    {
+      name: 'speaks other protocols',
+      file: answering(protocols(7)),
+      code: 'ERR_MIDFLIGHT_PROTOCOL_MISMATCH',
+      exitCode: 4,
+      says: /Midflight 3\.0\.0 speaks keeper protocol 7\.\.7/,
+      restarts: 0,
+    },
+    {
+      name: 'ends at its start',
+      file: `${answering(protocols(1))}else process.exit(9);\n`,
+      code: 'ERR_MIDFLIGHT_UPGRADE_FAILED',
+      exitCode: 3,
+      says: /exit code 9/,
+      restarts: 2,
+    },
+  ]) {
+    test(`upgrade-self to a version that ${name} fails, and the one before goes on`, async () => {
+      assert.ok(installed !== null);
+      const { app, install, supervisor } = installed;
+      install(`2.0.0-${name.replaceAll(' ', '-')}`, file);
+      const outcome = await app.midflight('upgrade-self');
+      assert.equal(outcome.exitCode, exitCode, outcome.stderr);
+      assert.match(outcome.stderr, new RegExp(code));
+      assert.match(outcome.stderr, says);
+      const { version, restarts: restarted } = await supervisor();
+      assert.deepEqual([version, restarted], ['1.0.0', restarts]);
+      app.commit(toVersionFiles(name));
+      assert.equal((await app.midflight('deploy')).exitCode, 0);
+    });
+  }
+
+  test('upgrade-self is refused while a deploy is in probation', async () => {
+    assert.ok(installed !== null);
+    const { app, install } = installed;
+    app.commit({
+      ...toVersionFiles('in probation'),
+      'midflight.config.json': JSON.stringify({ entry: 'server.ts', workers: 2, probationMs: 60_000 }),
+    });
+    assert.equal((await app.midflight('deploy', '--detach')).exitCode, 0);
+    install('2.0.0');
+    const { exitCode, stderr } = await app.midflight('upgrade-self');
+    assert.equal(exitCode, 4);
+    assert.match(stderr, /ERR_MIDFLIGHT_DEPLOY_LOCKED/);
   });
-  assert.equal((await app.midflight('deploy', '--detach')).exitCode, 0);
-  install('2.0.0');
-  const { exitCode, stderr } = await app.midflight('upgrade-self');
-  assert.equal(exitCode, 4);
-  assert.match(stderr, /ERR_MIDFLIGHT_DEPLOY_LOCKED/);
 });
