@@ -276,6 +276,8 @@ export interface CarriedNote {
 
 /** A receiver takes nothing that is older than this. */
 export const CARRY_TIMEOUT_MS = 3_000;
+/** Why: who says so works, so it is worth another offer. */
+export const CARRY_LATE = 'it came too late';
 /** An answer that was given in time has arrived by then: a host that relays it is never busy for as long. */
 export const CARRY_GRACE_MS = 5_000;
 

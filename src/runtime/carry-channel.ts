@@ -11,6 +11,7 @@
 
 import {
   CARRY_GRACE_MS,
+  CARRY_LATE,
   CARRY_TIMEOUT_MS,
   type CarriedConnection,
   type CarryAnswer,
@@ -154,7 +155,7 @@ function decideNow(
   take: Take,
 ): CarryDecision | Promise<CarryDecision> {
   if (handle === undefined) return { status: 'refused', reason: 'its handle did not arrive' };
-  if (monotonicMs() >= expiresAtMs) return { status: 'refused', reason: 'it came too late' };
+  if (monotonicMs() >= expiresAtMs) return { status: 'refused', reason: CARRY_LATE };
   return take(carry, handle);
 }
 

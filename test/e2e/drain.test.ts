@@ -49,7 +49,19 @@ async function openWebSocket(app: TestApp) {
   const socket = new WebSocket(app.origin.replace('http', 'ws'));
   const closed = once(socket, 'close') as Promise<[code: number]>;
   const [version] = (await once(socket, 'message')) as [Buffer];
-  return { version: version.toString(), closed };
+  return { socket, version: version.toString(), closed };
+}
+
+async function workersOf(app: TestApp): Promise<readonly Worker[]> {
+  return (await app.status()).workers as unknown as readonly Worker[];
+}
+
+/** Resolves when the request has come to the process that serves: what is asked after it is answered. */
+async function askForever(app: TestApp): Promise<http.ClientRequest> {
+  const never = http.get(`${app.origin}/never?secret=1`, { agent: false });
+  await once(never, 'finish');
+  await app.get();
+  return never;
 }
 
 async function openEvents(app: TestApp): Promise<IncomingMessage> {
@@ -62,25 +74,36 @@ async function openEvents(app: TestApp): Promise<IncomingMessage> {
   return response;
 }
 
-test('at the deadline WebSockets get 1012, streams end whole, requests are cut, and status and log have told of each', async (t) => {
-  const config = { entry: 'server.js', probationMs: 100, drainTimeoutMs: 2_500 };
-  const { app, supervisor } = await startApp(t, config, toOpenEnded('one'));
-  const { closed } = await openWebSocket(app);
+test('status tells what an old process waits for and until when, and it ends when that has', async (t) => {
+  const config = { entry: 'server.js', probationMs: 100, drainTimeoutMs: 600_000 };
+  const { app } = await startApp(t, config, toOpenEnded('one'));
+  const { socket } = await openWebSocket(app);
   const events = await openEvents(app);
-  const never = http.get(`${app.origin}/never?secret=1`, { agent: false });
-  const failed = once(never, 'error') as Promise<[NodeJS.ErrnoException]>;
-  await once(never, 'finish');
+  const never = await askForever(app);
   await handOff(app, toOpenEnded('two'));
-  const workers = (await app.status()).workers as unknown as readonly Worker[];
-  const old = workers.find(({ state }) => state === 'draining');
+  const old = (await workersOf(app)).find(({ state }) => state === 'draining');
   assert.ok(Date.parse(old?.drainDeadline ?? '') > 0);
   assert.deepEqual(old?.waitsFor?.requests.map(({ url }) => url).toSorted(), ['/events', '/never']);
   assert.equal(old?.waitsFor?.socketCount, 1);
+  socket.close();
+  events.destroy();
+  never.on('error', () => null).destroy();
+  while ((await workersOf(app)).some(({ pid }) => pid === old?.pid));
+});
+
+test('at the deadline WebSockets get 1012, streams end whole, requests are cut, and the log has told of each', async (t) => {
+  const config = { entry: 'server.js', probationMs: 100, drainTimeoutMs: 500 };
+  const { app, supervisor } = await startApp(t, config, toOpenEnded('one'));
+  const [{ pid }] = (await workersOf(app)) as readonly [Worker];
+  const { closed } = await openWebSocket(app);
+  const events = await openEvents(app);
+  const failed = once(await askForever(app), 'error') as Promise<[NodeJS.ErrnoException]>;
+  await handOff(app, toOpenEnded('two'));
   assert.equal((await closed)[0], 1012);
   assert.equal(Buffer.concat(await events.toArray()).toString(), 'data: one\n\n');
   assert.equal((await failed)[0].code, 'ECONNRESET');
   const said = new RegExp(
-    `worker ${old?.pid} was not drained after 2500 ms; cut: 2 requests .*GET /never for .* s.*, 1 kept socket \\(WebSocket of 127`,
+    `worker ${pid} was not drained after 500 ms; cut: 2 requests .*GET /never for .* m?s.*, 1 kept socket \\(WebSocket of 127`,
   );
   await waitForLog(supervisor, () => app.log(), said);
 });

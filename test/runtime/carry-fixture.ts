@@ -14,7 +14,8 @@ export interface CarryProcess {
 }
 
 export interface CarryWorld extends AsyncDisposable {
-  start(): Promise<CarryProcess>;
+  /** Settings of this one's server, in place of those of all. */
+  start(settings?: ServerSettings): Promise<CarryProcess>;
   route(from: CarryProcess, to: readonly CarryProcess[]): void;
   /** `giver` gives until nothing is left; `taker` accepts already. */
   carry(giver: CarryProcess, taker: CarryProcess, timeoutMs?: number): Promise<CarryReport>;
@@ -38,7 +39,7 @@ export function createCarryWorld(options: CarryWorldOptions = {}): CarryWorld & 
 
   return {
     port: () => port,
-    async start() {
+    async start(settings = options.settings ?? {}) {
       const pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
       let lastId = 0;
       const hosted = await host.spawn(
@@ -72,7 +73,7 @@ export function createCarryWorld(options: CarryWorldOptions = {}): CarryWorld & 
         },
       };
       processes.push(started);
-      const serve = { type: 'serve', path: options.path ?? null, settings: options.settings ?? {} } as const;
+      const serve = { type: 'serve', path: options.path ?? null, settings } as const;
       port = (await started.ask(serve)) as number;
       return started;
     },

@@ -3,18 +3,20 @@
  *
  * 1. A connection is frozen and offered in one turn of the event loop, and only between two messages.
  * 2. At most WINDOW_COUNT are frozen at a time, so that none is silent for long, however many there are.
- * 3. Each frozen one is let go of when it was accepted, and read again when it was refused. Refused ones are not offered again.
+ * 3. Each frozen one is let go of when it was accepted, and read again when it was refused. Refused ones are not offered again,
+ *    but for those that came too late.
  *
  * connection  | event                          | next    | function
  * busy, read  | its response ends; a rescan    | ready   | follow, rescan
  * ready       | a place in the window, idle    | frozen  | #offerHttp, #offerUpgraded
  * ready       | a place in the window, busy    | busy    | #offerHttp, #offerUpgraded
  * frozen      | accepted                       | gone    | #settle
+ * frozen      | refused as late                | read, and ready by the next rescan | #settle
  * frozen      | refused, no answer             | read    | #settle
  */
 
 import type { EventEmitter } from 'node:events';
-import type { CarriedConnection, CarryReport } from '../../protocol/messages.ts';
+import { CARRY_LATE, type CarriedConnection, type CarryReport } from '../../protocol/messages.ts';
 import type { CarryOutcome } from '../carry-channel.ts';
 import type { AdoptedServer } from './adopted-server.ts';
 import { IdleTest, isPlainHttp, toHttpDetail } from './carry-http.ts';
@@ -201,8 +203,10 @@ export class CarryGiver {
       socket.destroy();
       this.#frozen.delete(socket);
     } else {
-      this.#refusedCount++;
-      this.#refused.add(socket);
+      if (outcome.reason !== CARRY_LATE) {
+        this.#refusedCount++;
+        this.#refused.add(socket);
+      }
       this.#frozen.delete(socket);
       if (found !== null) found.kind.thaw(socket);
       else if (!socket.destroyed && socket._handle === handle) handle.readStart();
