@@ -1,6 +1,8 @@
 /** What the demo deploys, and what must come of it. */
 
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { CommandOutcome, TestApp } from '../../test/support/app.ts';
 
 export interface Step {
@@ -10,6 +12,9 @@ export interface Step {
   /** Changes the source, if the step is about that, and deploys. */
   run(app: TestApp): Promise<CommandOutcome>;
 }
+
+/** It ends by the crash, however late that comes. */
+const LONG_PROBATION_MS = 120_000;
 
 const toVersion = (version: string): string => `export const version: string = '${version}';\n`;
 
@@ -44,12 +49,19 @@ export const steps: readonly Step[] = [
     },
   },
   {
-    title: '4. Code that crashes a second after it was let in',
+    title: '4. Code that crashes a second after its first request',
     name: 'crashes a second later',
     expected: { path: 'swap', result: 'rolled-back', version: '3' },
     run(app) {
-      const crash = `setTimeout(() => { throw new Error('This version does not last'); }, 1_000);\n`;
-      app.commit({ 'version.ts': `${toVersion('5')}${crash}` });
+      const answering = 'const before = version;';
+      const crashing = `crash ??= setTimeout(() => { throw new Error('This version does not last'); }, 1_000);`;
+      const server = readFileSync(path.join(app.directory, 'server.ts'), 'utf8');
+      const config = { entry: 'server.ts', probationMs: LONG_PROBATION_MS };
+      app.commit({
+        'version.ts': toVersion('5'),
+        'server.ts': `${server.replace(answering, `${crashing}\n  ${answering}`)}\nlet crash: NodeJS.Timeout | undefined;\n`,
+        'midflight.config.json': JSON.stringify(config),
+      });
       return app.midflight('deploy', '--json');
     },
   },
