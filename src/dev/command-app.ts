@@ -1,6 +1,5 @@
 /**
- * A program that is not Node under `midflight dev`: built and handed off on each save. Owns the builds, and which files
- * are made by them.
+ * A program that is not Node under `midflight dev`: built and handed off on each save. Owns the builds.
  *
  * Invariants:
  * 1. One build runs at a time; what is saved meanwhile is in the next.
@@ -16,12 +15,14 @@ import { runCommand } from '../release/command.ts';
 import type { ProcessHost } from '../supervisor/process-host.ts';
 import { createWorkersEnv } from '../supervisor/workers-env.ts';
 import { createWorkers, type Workers } from '../supervisor/workers.ts';
+import { createBuiltFiles, type BuiltFiles } from './built-files.ts';
 import type { DevApp } from './dev-app.ts';
 import type { Say } from './dev-notice.ts';
 import { readDevSettings, type DevSettings, type DevSource } from './dev-settings.ts';
 
-/** The watcher tells within this time of what a build has written. */
-const WRITTEN_MS = 120;
+/** A file that was emptied is not meant to be so, most of the time: who saves it is about to write it. */
+const EMPTY_MS = 1_000;
+const EMPTY_INTERVAL_MS = 10;
 
 export interface CommandAppOptions {
   readonly source: DevSource;
@@ -38,16 +39,15 @@ class CommandApp implements DevApp {
   readonly #options: CommandAppOptions;
   readonly #workers: Workers;
   #changed = new Set<string>();
-  /** Files that were written during a build, by how many builds in a row. */
-  readonly #written = new Map<string, number>();
-  #work: 'idle' | 'building' | 'starting' | 'stopped' = 'idle';
+  readonly #built: BuiltFiles;
+  #work: 'idle' | 'waiting' | 'building' | 'starting' | 'stopped' = 'idle';
   /** When what a build has taken in was written: one save may be told of more than once. */
   readonly #taken = new Map<string, number>();
-  #isFirstBuild = true;
   #drainTimeoutMs = 0;
 
   constructor(options: CommandAppOptions) {
     this.#options = options;
+    this.#built = createBuiltFiles(options.source.root);
     const { host, say, source } = options;
     const log = (message: string): void => say({ type: 'log', message });
     this.#workers = createWorkers(createWorkersEnv({ host, appDirectory: source.root, log }));
@@ -58,7 +58,9 @@ class CommandApp implements DevApp {
   }
 
   notice(paths: readonly string[]): void {
-    const changed = paths.filter((at) => this.#taken.get(at) !== this.#writtenAt(at) && !this.#isBuilt(at));
+    const changed = paths.filter(
+      (at) => this.#taken.get(at) !== this.#writtenAt(at) && !this.#built.isBuilt(at),
+    );
     if (changed.length > 0) void this.#want(changed);
   }
 
@@ -89,14 +91,6 @@ class CommandApp implements DevApp {
     await this.#workers.stop(this.#drainTimeoutMs);
   }
 
-  /** What was written during a build is made by it when that was the first one, or when it happens twice in a row. */
-  #isBuilt(at: string): boolean {
-    const count = this.#written.get(at) ?? 0;
-    if (this.#work !== 'building') return count > 1;
-    this.#written.set(at, this.#isFirstBuild ? 2 : count + 1);
-    return this.#isFirstBuild || count > 0;
-  }
-
   /** In milliseconds; 0 for what is not there. */
   #writtenAt(at: string): number {
     return statSync(path.join(this.#options.source.root, at), { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -106,12 +100,24 @@ class CommandApp implements DevApp {
     for (const at of changed) this.#changed.add(at);
     if (this.#work !== 'idle') return;
     while (this.#changed.size > 0 && !this.#isStopped()) {
+      this.#work = 'waiting';
+      await this.#untilWritten();
       const paths = [...this.#changed];
       this.#changed = new Set();
       for (const at of paths) this.#taken.set(at, this.#writtenAt(at));
       await this.#replace(paths);
     }
     if (!this.#isStopped()) this.#work = 'idle';
+  }
+
+  async #untilWritten(): Promise<void> {
+    const { root } = this.#options.source;
+    const isEmpty = (at: string): boolean =>
+      statSync(path.join(root, at), { throwIfNoEntry: false })?.size === 0;
+    for (let waitedMs = 0; waitedMs < EMPTY_MS && [...this.#changed].some(isEmpty);) {
+      await sleep(EMPTY_INTERVAL_MS);
+      waitedMs += EMPTY_INTERVAL_MS;
+    }
   }
 
   #isStopped(): boolean {
@@ -146,24 +152,19 @@ class CommandApp implements DevApp {
     if (config.build === undefined) return;
     this.#options.say({ type: 'building', changed });
     this.#work = 'building';
-    this.#forgetUnwritten();
     const { root } = this.#options.source;
     const bin = path.join(root, 'node_modules', '.bin');
     const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}` };
-    const result = await runCommand(config.build, [], {
-      cwd: root,
-      timeoutMs: config.buildTimeoutMs,
-      env,
-      shell: true,
-    });
-    await sleep(WRITTEN_MS);
-    if (result.exitCode !== 0)
-      throw new MidflightError('ERR_MIDFLIGHT_BUILD_FAILED', [config.build, result.output]);
-    this.#isFirstBuild = false;
-  }
-
-  /** A file that only once changed during a build was saved by somebody. */
-  #forgetUnwritten(): void {
-    for (const [at, count] of this.#written) if (count < 2) this.#written.delete(at);
+    this.#built.begin();
+    let hasSucceeded = false;
+    try {
+      const options = { cwd: root, timeoutMs: config.buildTimeoutMs, env, shell: true };
+      const result = await runCommand(config.build, [], options);
+      hasSucceeded = result.exitCode === 0;
+      if (!hasSucceeded)
+        throw new MidflightError('ERR_MIDFLIGHT_BUILD_FAILED', [config.build, result.output]);
+    } finally {
+      this.#built.end(hasSucceeded);
+    }
   }
 }

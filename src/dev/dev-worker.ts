@@ -21,6 +21,7 @@ import { receiveStates, sendStates } from '../runtime/state-transfer.ts';
 import { stateRegistry } from '../runtime/state.ts';
 import { createDirectoryWatch } from './directory-watch.ts';
 import { createGitLock } from './git-lock.ts';
+import type { FileStamps } from './seen-files.ts';
 import { createSwapLoop, toProblem, type SwapLoop } from './swap-loop.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -166,7 +167,9 @@ async function relieve(runtime: Runtime, maxRetained: number): Promise<void> {
 const warming = new AbortController();
 
 function watchModules(root: string, runtime: Runtime, maxRetained: number): Loaded {
-  const loop = createSwapLoop({ root, runtime, gitLock: createGitLock(root), emit, onModules });
+  const gitLock = createGitLock(root);
+  const onSeen = (stamps: FileStamps): void => channel.emit({ type: 'seen', stamps });
+  const loop = createSwapLoop({ root, runtime, gitLock, emit, onModules, onSeen });
   function emit(event: DevEvent): void {
     channel.emit(event);
     if (event.type === 'swapped') relieveLater(runtime, maxRetained);

@@ -15,7 +15,9 @@
  */
 
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { MidflightError } from '../errors.ts';
 import type {
   DevEvent,
   DevLoadAnswer,
@@ -30,6 +32,7 @@ import { describeExit, STOP_TIMEOUT_MS, type ProcessHost } from '../supervisor/p
 import type { DevApp } from './dev-app.ts';
 import type { Say } from './dev-notice.ts';
 import { changedStartFiles, readDevSettings, type DevSettings, type DevSource } from './dev-settings.ts';
+import { createSeenFiles, toStamps, type SeenFiles } from './seen-files.ts';
 
 type Worker = NodeWorker<DevRequest>;
 
@@ -45,6 +48,8 @@ const kWorkerFile = fileURLToPath(
 
 const STUCK_MS = 3_000;
 const STATE_TIMEOUT_MS = 5_000;
+const READ_INTERVAL_MS = 5;
+const READS_MAX = 100;
 
 /** Makes the app; nothing runs yet. */
 export function createNodeApp(options: NodeAppOptions): DevApp {
@@ -59,12 +64,20 @@ class NodeApp implements DevApp {
   #serving: Worker | null = null;
   #next: Worker | null = null;
   #nextStartedAt = 0;
+  /** The one that served last and has ended by itself. */
+  #ended: Worker | null = null;
+  readonly #seen = new WeakMap<Worker, SeenFiles>();
+  readonly #killed = new WeakSet<Worker>();
   /** Why a process has to be started. */
   #due: readonly string[] = [];
   #work: 'idle' | 'starting' | 'starting, and once more' | 'stopped' = 'idle';
 
+  /** One save may be told of more than once. */
+  readonly #heard: SeenFiles;
+
   constructor(options: NodeAppOptions) {
     this.#options = options;
+    this.#heard = createSeenFiles(options.source.root);
   }
 
   async start(): Promise<void> {
@@ -76,11 +89,13 @@ class NodeApp implements DevApp {
   }
 
   notice(paths: readonly string[]): void {
-    this.#endStuck(paths);
-    for (const worker of [this.#serving, this.#next]) tell(worker, paths);
+    for (const worker of [this.#serving, this.#next]) this.#tell(worker, paths);
     const changed =
       this.#settings === null ? [] : changedStartFiles(this.#options.source.root, this.#settings, paths);
-    const isDue = this.#due.length > 0 && paths.some((at) => this.#mayMend(at));
+    const isDue = this.#due.length > 0 && paths.some((at) => this.#mayMend(at) && !this.#wasSeen(at));
+    const isNews = paths.some((at) => this.#mayMend(at) && !this.#heard.isSeen(at));
+    this.#heard.see(toStamps(this.#options.source.root, paths));
+    if (isNews || changed.length > 0) this.#endStuck();
     if (changed.length > 0 || isDue) void this.#want(changed.map((at) => `${at} differs`));
   }
 
@@ -123,12 +138,20 @@ class NodeApp implements DevApp {
   }
 
   /** A start that takes that long when somebody saves, or after that, may never end. */
-  #endStuck(paths: readonly string[]): void {
+  #endStuck(): void {
     const next = this.#next;
     if (next === null) return;
-    if (performance.now() - this.#nextStartedAt > STUCK_MS) next.kill('SIGKILL');
-    else if (paths.some((at) => this.#mayMend(at)))
-      setTimeout(() => this.#next === next && next.kill('SIGKILL'), STUCK_MS).unref();
+    if (performance.now() - this.#nextStartedAt > STUCK_MS) this.#endNext(next);
+    else setTimeout(() => this.#endNext(next), STUCK_MS).unref();
+  }
+
+  /** Where this process was the slow one, the answer of the other is there to be read first. */
+  #endNext(next: Worker): void {
+    setTimeout(() => {
+      if (this.#next !== next) return;
+      this.#killed.add(next);
+      next.kill('SIGKILL');
+    }, READ_INTERVAL_MS);
   }
 
   /** What was saved while a process was being started is in that process, or it failed because of it. */
@@ -187,8 +210,9 @@ class NodeApp implements DevApp {
         worker.kill('SIGKILL');
         return answer;
       }
+      if (worker.hasExited() || this.#killed.has(worker)) throw await toEnded(worker);
       this.#due = [];
-      if (!worker.hasExited()) this.#serving = worker;
+      this.#serving = worker;
       if (before !== null) void this.#leave(before, settings.config.drainTimeoutMs);
       return null;
     } catch (error) {
@@ -234,7 +258,7 @@ class NodeApp implements DevApp {
       mainFile: kWorkerFile,
       onEvent: (from, event) => this.#onEvent(from, event),
     });
-    void worker.exited.then(() => this.#onExit(worker));
+    void whenRead(worker).then(() => this.#onExit(worker));
     return worker;
   }
 
@@ -248,6 +272,9 @@ class NodeApp implements DevApp {
         return;
       case 'unswappable':
         void this.#want(event.reasons);
+        return;
+      case 'seen':
+        this.#seenBy(worker).see(event.stamps);
         return;
       case 'restless':
         this.#options.say({
@@ -266,9 +293,37 @@ class NodeApp implements DevApp {
     this.#leaving.delete(worker);
     if (worker !== this.#serving) return;
     this.#serving = null;
+    this.#ended = worker;
     if (this.#isStopped()) return;
     this.#due = ['the app has ended'];
-    void worker.exited.then((exit) => this.#options.say({ type: 'ended', how: describeExit(exit) }));
+    void worker.exited.then((exit) => {
+      this.#options.say({ type: 'ended', how: describeExit(exit) });
+      if (
+        this.#seenBy(worker)
+          .unseen()
+          .some((at) => this.#mayMend(at))
+      )
+        void this.#want([]);
+    });
+  }
+
+  #tell(worker: Worker | null, paths: readonly string[]): void {
+    if (worker === null) return;
+    this.#seenBy(worker).tell(paths);
+    worker.request({ type: 'files', paths }).catch(() => {
+      // It has ended, and what it has not seen starts its successor.
+    });
+  }
+
+  #seenBy(worker: Worker): SeenFiles {
+    const known = this.#seen.get(worker) ?? createSeenFiles(this.#options.source.root);
+    this.#seen.set(worker, known);
+    return known;
+  }
+
+  /** News of what the process that has ended had taken in. */
+  #wasSeen(at: string): boolean {
+    return this.#ended !== null && this.#work === 'idle' && this.#seenBy(this.#ended).isSeen(at);
   }
 
   async #leave(worker: Worker, timeoutMs: number): Promise<void> {
@@ -293,8 +348,13 @@ class NodeApp implements DevApp {
   }
 }
 
-function tell(worker: Worker | null, paths: readonly string[]): void {
-  worker?.request({ type: 'files', paths }).catch(() => {
-    // It has ended; its successor reads the files anew.
-  });
+/** Resolves when a process has ended and all that it had said has been read, unless a child of its own keeps the channel. */
+async function whenRead(worker: Worker): Promise<void> {
+  await worker.exited;
+  for (let count = 0; count < READS_MAX && worker.isConnected(); count++) await sleep(READ_INTERVAL_MS);
+}
+
+async function toEnded(worker: Worker): Promise<MidflightError> {
+  const exit = await worker.exited;
+  return new MidflightError('ERR_MIDFLIGHT_WORKER_EXITED', [describeExit(exit), await worker.output()]);
 }

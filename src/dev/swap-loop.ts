@@ -17,6 +17,7 @@ import type { DevEvent, DevProblem } from '../protocol/dev-messages.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import type { GitLock } from './git-lock.ts';
 import { createRestlessFiles } from './restless-files.ts';
+import { toStamps, type FileStamps } from './seen-files.ts';
 
 /** An editor that writes in several steps has done so by then. */
 const SETTLE_MS = 60;
@@ -34,6 +35,8 @@ export interface SwapLoopOptions {
   emit(event: DevEvent): void;
   /** The app consists of other files than before. */
   onModules(): void;
+  /** These files are about to be looked at. */
+  onSeen(stamps: FileStamps): void;
 }
 
 export interface SwapLoop {
@@ -90,6 +93,8 @@ class Loop implements SwapLoop {
     const elapsedMs = performance.now() - this.#stepStartedAt;
     clearTimeout(this.#watching);
     if (elapsedMs > STUCK_MS) {
+      // What the step under way has read is not saved after it.
+      if ([...this.#dirty].every((at) => this.#options.runtime.isUnchanged(at) === true)) return;
       const reason = `the swap before has not ended after ${Math.round(elapsedMs / 1_000)} s`;
       this.#options.emit({ type: 'unswappable', reasons: [reason] });
     } else this.#watching = setTimeout(() => this.notice([]), STUCK_MS - elapsedMs + 1);
@@ -131,6 +136,7 @@ class Loop implements SwapLoop {
       if (gitLock.isHeld()) await gitLock.released();
       const paths = [...this.#dirty].filter((at) => !this.#isBeingWritten(at));
       this.#dirty.clear();
+      this.#options.onSeen(toStamps(this.#options.root, paths));
       // Files that were not needed so far may be what an import waits for.
       const differing = paths.filter((at) => this.#options.runtime.isUnchanged(at) !== true);
       if (differing.length === 0) continue;

@@ -60,6 +60,8 @@ export type DevEvent =
   | { readonly type: 'hello'; readonly protocol: ProtocolRange; readonly pid: number }
   /** All files that the app consists of, so that a process that has died is started again when one of them is mended. */
   | { readonly type: 'modules'; readonly paths: readonly string[] }
+  /** It is about to look at these files as they are with these stamps. */
+  | { readonly type: 'seen'; readonly stamps: Readonly<Record<string, string>> }
   | ({ readonly type: 'swapped' } & DevSwap)
   /** The code before goes on. */
   | ({ readonly type: 'failed' } & DevProblem)

@@ -71,6 +71,7 @@ function createFixture(t: TestContext): Fixture {
     gitLock: { isHeld: () => false, released: async () => undefined },
     emit: (event) => void news.emit('event', event),
     onModules: () => undefined,
+    onSeen: () => undefined,
   });
   t.after(() => loop.stop());
   return {

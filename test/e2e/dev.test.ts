@@ -211,34 +211,6 @@ http.createServer((_, response) => response.end(JSON.stringify({ version, versio
   assert.deepEqual(failures, []);
 });
 
-test('an app that throws at its start is started when it is mended', async (t) => {
-  const dev = await createTestDev({ ...files, 'word.ts': "throw new Error('not yet');\n" });
-  t.after(() => dev.dispose());
-  dev.start('server.ts');
-  const { error, importChain } = await dev.next('start-failed');
-  assert.match(error.message, /"word"/);
-  assert.deepEqual(importChain, ['server.ts', 'answer.ts']);
-  dev.write({ 'word.ts': `${word('a')}throw new Error('not yet');\n` });
-  const second = await dev.next('start-failed');
-  assert.match(second.error.message, /not yet/);
-  assert.deepEqual(second.importChain, ['server.ts', 'answer.ts', 'word.ts']);
-  dev.write({ 'word.ts': word('late') });
-  await dev.next('serving');
-  assert.equal(await dev.get(), 'one late');
-});
-
-test('an app that crashes is started again by the next save, and its clients wait for it', async (t) => {
-  const dev = await startDev(t);
-  dev.write({ 'word.ts': `${word('b')}setTimeout(() => { throw new Error('too late'); }, 50);\n` });
-  const { how } = await dev.next('ended');
-  assert.equal(how, 'exit code 1');
-  assert.match(dev.output(), /too late[\s\S]*word\.ts:2/);
-  const waiting = dev.get();
-  dev.write({ 'word.ts': word('c') });
-  await dev.next('serving');
-  assert.equal(await waiting, 'one c');
-});
-
 test('a program that is not Node is built and handed off on save, and no request fails', async (t) => {
   const dev = await createTestDev({ 'program.py': program, 'text.txt': 'one\n' });
   t.after(() => dev.dispose());
@@ -388,17 +360,4 @@ test('types are checked after a swap with the code around the error, and the cod
   assert.equal(await dev.get(), 'b');
   dev.write({ 'word.ts': word('right') });
   await dev.next('types-right');
-});
-
-test('a swap that never ends, and a start that never ends, are given up for what is saved after them', async (t) => {
-  const dev = await startDev(t);
-  const endless = (text: string): string =>
-    `${word(text)}console.log('never ${text}');\nawait new Promise(() => {});\n`;
-  for (const text of ['b', 'c']) {
-    dev.write({ 'word.ts': endless(text) });
-    if (text === 'c') dev.write({ 'package.json': '{}' });
-    await dev.prints(`never ${text}`);
-    dev.write({ 'word.ts': word(text) });
-    await dev.answers(`one ${text}`);
-  }
 });

@@ -32,7 +32,7 @@ export interface TestDev {
   all<Type extends DevNotice['type']>(type: Type): Notice<Type>[];
   get(pathname?: string): Promise<string>;
   /** Resolves when the app has printed it. */
-  prints(wanted: string): Promise<void>;
+  prints(wanted: RegExp): Promise<void>;
   /** Resolves when the app answers so. */
   answers(wanted: string, pathname?: string): Promise<void>;
   start(...args: string[]): ChildProcess;
@@ -106,7 +106,7 @@ export async function createTestDev(
     },
     all: (type) => notices.filter((notice) => notice.type === type) as Notice<typeof type>[],
     async prints(wanted) {
-      while (!output.includes(wanted)) await once(news, 'printed');
+      while (!wanted.test(output)) await once(news, 'printed');
     },
     async answers(wanted, pathname) {
       const deadline = AbortSignal.timeout(60_000);
