@@ -9,10 +9,11 @@ import { startLoad } from '../../scripts/load/load.ts';
 import { repository } from '../support/app.ts';
 import { createKeptConnection, createTestDev, startAtTerminal, type TestDev } from '../support/dev.ts';
 
+/** However long a client is kept from its next request, its connection stays. */
 const server = `
 import http from 'node:http';
 import { answer } from './answer.ts';
-http.createServer((request, response) => response.end(answer(request.url ?? '/'))).listen(Number(process.env.PORT), '127.0.0.1');
+http.createServer({ keepAliveTimeout: 600_000 }, (request, response) => response.end(answer(request.url ?? '/'))).listen(Number(process.env.PORT), '127.0.0.1');
 `;
 const answer = (text: string): string => `
 import { state } from 'midflight';
@@ -197,10 +198,11 @@ test('another package.json hands off, says why, and no request fails', async (t)
 import http from 'node:http';
 import { readFileSync } from 'node:fs';
 const version = JSON.parse(readFileSync('package.json', 'utf8')).version;
-http.createServer((_, response) => response.end(JSON.stringify({ version, versionAfter: version }))).listen(Number(process.env.PORT), '127.0.0.1');
+http.createServer({ keepAliveTimeout: 600_000 }, (_, response) => response.end(JSON.stringify({ version, versionAfter: version }))).listen(Number(process.env.PORT), '127.0.0.1');
 `;
   const dev = await startDev(t, { 'server.ts': versioned, 'package.json': '{ "version": "1" }' });
   const load = startLoad({ origin: dev.origin, clients: { keepAlive: 4, newConnection: 2 } });
+  t.after(() => load.stop());
   await load.waitForVersion('1');
   dev.write({ 'package.json': '{ "version": "2" }' });
   const { reasons } = await dev.next('handoff');
@@ -223,6 +225,7 @@ test('a program that is not Node is built and handed off on save, and no request
   dev.start();
   await dev.next('serving');
   const load = startLoad({ origin: dev.origin, clients: { newConnection: 2 } });
+  t.after(() => load.stop());
   await load.waitForVersion('one');
   dev.write({ 'text.txt': 'two\n' });
   assert.deepEqual((await dev.next('building')).changed, ['text.txt']);
