@@ -21,6 +21,7 @@ export async function apply(
   run.abort.signal.throwIfAborted();
   tell('prepare', path);
   run.baseline ??= await workers.sample();
+  run.generationBefore = workers.generation();
   if (path === 'swap') await swapOrHandoff(parts, run, release);
   else if (path === 'handoff') await applyTimed(run, () => workers.handoff(release, run.abort.signal));
   else await restartOrComeBack(parts, run, release);

@@ -27,6 +27,8 @@ export interface DeployRun {
   readonly startedAt: number;
   readonly timings: Record<string, number>;
   previous: RunnableRelease | null;
+  /** Of what served when it began to apply; null before. */
+  generationBefore: number | null;
   release: string | null;
   /** Hex sha256 of the release's manifest. */
   digest: string | null;
@@ -68,6 +70,7 @@ export function beginRun(
     actor,
     startedAt: performance.now(),
     previous,
+    generationBefore: null,
     timings: {},
     release: null,
     digest: null,

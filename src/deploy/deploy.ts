@@ -100,12 +100,12 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
     relieve(reason, generation).catch((error: unknown) => tell('rejected', String(error)));
   });
 
-  // An old process may say so while its successor is in probation, or after that, when only the log can tell.
-  workers.events.on('stateLost', (message, at) => {
-    const run = at === 'commit' ? atWork.working : atWork.probation?.run;
-    if (run !== null && typeof run === 'object')
-      run.reasons = [...run.reasons, { code: 'MF2013', path: 'handoff', message }];
-    tell('state', message, run !== null && typeof run === 'object' ? run : undefined);
+  // An old process may say so before its successor is in probation, in it, or after that, when only the log can tell.
+  workers.events.on('stateLost', (message, by) => {
+    const runs = [atWork.run(), atWork.probation?.run];
+    const run = by === null ? runs[0] : runs.find((each) => each?.generationBefore === by);
+    if (run) run.reasons = [...run.reasons, { code: 'MF2013', path: 'handoff', message }];
+    tell('state', message, run ?? undefined);
   });
 
   async function deploy(request: DeployRequest, caller: DeployCaller): Promise<DeployReport> {

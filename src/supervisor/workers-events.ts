@@ -7,11 +7,11 @@ export interface WorkersEvents {
   outgrown: [reason: Outgrown, generation: number];
   /** Work that still ran in an old process has written to states that had been passed already, or who had been passed them ended
    *  before it served. */
-  stateLost: [message: string, at: StateLoss];
+  stateLost: [message: string, by: StateLoser];
 }
 
-/** At the commit of a handoff that is at work, or after it. */
-export type StateLoss = 'commit' | 'later';
+/** The generation of the process that has written; null where none has, and it is about the handoff at work. */
+export type StateLoser = number | null;
 
 /** Why fresh processes should take over, in the form of a plan's reason. */
 export interface Outgrown {

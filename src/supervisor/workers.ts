@@ -34,7 +34,7 @@ import { swap } from './swap.ts';
 import { toWorkerReport, type WorkerReport } from './worker-report.ts';
 import { ask, type Worker } from './worker.ts';
 import type { WorkersEnv } from './workers-env.ts';
-import type { StateLoss, WorkersEvents } from './workers-events.ts';
+import type { StateLoser, WorkersEvents } from './workers-events.ts';
 
 export interface Workers {
   readonly events: EventEmitter<WorkersEvents>;
@@ -87,15 +87,15 @@ export interface Workers {
 /** Makes the set of workers; none is started yet. */
 export function createWorkers(env: WorkersEnv): Workers {
   const events = new EventEmitter<WorkersEvents>();
-  const onLost = (message: string, at: StateLoss): void => {
+  const onLost = (message: string, by: StateLoser): void => {
     env.log(message);
-    events.emit('stateLost', message, at);
+    events.emit('stateLost', message, by);
   };
   const roster = createRoster({ env, onLoss: (crew, loss) => replacements.replace(crew, loss) });
   const launchOne: Launcher['launchOne'] = async (crew) => launcher.launchOne(crew);
   const replacements = createReplacements({ env, events, roster, launchOne });
   const { crashes, onExit } = replacements;
-  const states = createStateHandover(env, (message) => onLost(message, 'commit'));
+  const states = createStateHandover(env, (message) => onLost(message, null));
   const onEvent = toEventListener({ env, events, crashes, onLost });
   const launcher = createLauncher({ env, roster, states, onEvent, onExit: (member) => void onExit(member) });
   const parts: PathParts = { env, roster, launcher, replacements, states };
@@ -170,7 +170,7 @@ interface Listening {
   readonly env: WorkersEnv;
   readonly events: EventEmitter<WorkersEvents>;
   readonly crashes: Crashes;
-  onLost(message: string, at: StateLoss): void;
+  onLost(message: string, by: StateLoser): void;
 }
 
 function toEventListener({
@@ -183,7 +183,7 @@ function toEventListener({
     if (event.type === 'stateLost')
       onLost(
         `what worker ${pid} wrote after its states had been passed is lost: ${event.names.join(', ')}`,
-        'later',
+        event.generation,
       );
     if (event.type === 'crashed') crashes.announce(pid, event.generation, event.error);
     if (event.type !== 'rolledBack') return;
