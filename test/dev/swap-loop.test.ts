@@ -207,6 +207,27 @@ test('a swap that never ends is given up for one save that comes after its start
   });
 });
 
+test('news of what a swap has read are no save after its start, however long it takes', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const { loop, write, hang, next } = createFixture(t);
+  hang();
+  write('slow');
+  loop.notice(['a.ts']);
+  await new Promise(setImmediate);
+  now += 4_000;
+  const told = next();
+  loop.notice(['a.ts']);
+  write('second');
+  now += 1_000;
+  loop.notice(['a.ts']);
+  assert.deepEqual(await told, {
+    type: 'unswappable',
+    reasons: ['the swap before has not ended after 5 s'],
+  });
+});
+
 test('what only another process can take is told with its reasons', async (t) => {
   const { loop, write, running, next } = createFixture(t);
   write('handoff');
