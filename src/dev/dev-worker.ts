@@ -80,15 +80,19 @@ async function onRequest(request: DevRequest): Promise<unknown> {
 /** Most apps listen within this time after they have been loaded. */
 const LISTEN_MS = 1_000;
 const bound = Promise.withResolvers<void>();
+/** Wishes to listen that have no answer yet. */
+let askedCount = 0;
 
 /** The process lives until the handle that it gets does listen. */
 async function acquire(target: ListenAddress): Promise<ListenerHandle> {
   const release = channel.hold();
+  askedCount += 1;
   try {
     const handle = (await channel.requestListener(target)) as ListenerHandle;
-    bound.resolve();
+    setImmediate(bound.resolve);
     return handle;
   } finally {
+    askedCount -= 1;
     setImmediate(release);
   }
 }
@@ -115,8 +119,14 @@ async function load(options: DevLoadOptions): Promise<DevLoadAnswer> {
   loaded = watchModules(root, runtime, maxRetained);
   loaded.loop.notice(early);
   const durationMs = performance.now() - startedAt;
-  if (ready === 'load') await Promise.race([bound.promise, sleep(LISTEN_MS, undefined, { ref: false })]);
+  if (ready === 'load') await untilBound(readyTimeoutMs);
   return { status: 'loaded', durationMs, moduleCount: runtime.files().length };
+}
+
+/** An app that has asked to listen is waited for where the answer takes its time. */
+async function untilBound(timeoutMs: number): Promise<void> {
+  await Promise.race([bound.promise, sleep(LISTEN_MS, undefined, { ref: false })]);
+  if (askedCount > 0) await Promise.race([bound.promise, sleep(timeoutMs, undefined, { ref: false })]);
 }
 
 async function receiveCopies(at: string, timeoutMs: number): Promise<void> {
