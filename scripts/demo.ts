@@ -3,13 +3,12 @@
 import { styleText } from 'node:util';
 import { createTestApp } from '../test/support/app.ts';
 import { runStep, type StepOutcome } from './demo/step.ts';
-import { steps } from './demo/steps.ts';
+import { demoConfig, steps } from './demo/steps.ts';
 import { toTable } from './demo/table.ts';
 import { startLoad } from './load/load.ts';
 import type { LoadReport } from './load/tally.ts';
 
 const clients = { keepAlive: 8, newConnection: 4, slow: 2, webSocket: 6 } as const;
-const PROBATION_MS = 2_000;
 
 const say = (text: string): void => console.log(styleText('bold', text));
 
@@ -17,7 +16,7 @@ let isOver = false;
 const app = await createTestApp({
   from: 'examples/chat',
   files: {},
-  config: { entry: 'server.ts', probationMs: PROBATION_MS },
+  config: demoConfig,
   onOutput(text) {
     if (!isOver) process.stdout.write(styleText('dim', text.replaceAll(/^(?=.)/gm, '    ')));
   },

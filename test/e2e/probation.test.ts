@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { suite, test, type TestContext } from 'node:test';
 import { startLoad } from '../../scripts/load/load.ts';
 import type { Evidence } from '../../src/deploy/evidence.ts';
 import { createTestApp, type Files, type TestApp } from '../support/app.ts';
@@ -51,28 +51,30 @@ async function evidenceOfLast(app: TestApp): Promise<Evidence> {
 
 const read = (app: TestApp, name: string): string => readFileSync(path.join(app.directory, name), 'utf8');
 
-for (const way of ['swap', 'handoff']) {
-  test(`a release that answers a third of all requests by 500 goes back by itself after a ${way}, with its figures`, async (t) => {
-    const app = await startApp(t, { probationMs: 8_000 });
-    const load = startLoad({ origin: app.origin, clients: { keepAlive: 4 } });
-    t.after(() => load.stop());
-    await load.waitForVersion('one');
-    for (let count = 0; count < 100; count++) await app.get();
-    const report = await deploy(
-      app,
-      toServer('two', 'if (count % 3 === 0) response.statusCode = 500;'),
-      '--path',
-      way,
-    );
-    assert.deepEqual([report.result, report.path], ['rolled-back', way], JSON.stringify(report));
-    assert.match(report.error?.message ?? '', /worse than the one before: MF4001 errors: \d+ of \d+/);
-    const { probation } = await evidenceOfLast(app);
-    assert.equal(probation?.verdict, 'worse');
-    assert.equal(probation?.before.errorCount, 0);
-    assert.ok((probation?.after.errorCount ?? 0) > 0);
-    assert.match(await app.get(), /"one"/);
-  });
-}
+// Side by side, as each waits for a look; the first is after a quarter of the time, which has enough requests on any machine.
+suite('worse', { concurrency: true }, () => {
+  for (const way of ['swap', 'handoff'])
+    test(`a release that answers a third of all requests by 500 goes back by itself after a ${way}, with its figures`, async (t) => {
+      const app = await startApp(t, { probationMs: 40_000 });
+      const load = startLoad({ origin: app.origin, clients: { keepAlive: 4 } });
+      t.after(() => load.stop());
+      await load.waitForVersion('one');
+      for (let count = 0; count < 100; count++) await app.get();
+      const report = await deploy(
+        app,
+        toServer('two', 'if (count % 3 === 0) response.statusCode = 500;'),
+        '--path',
+        way,
+      );
+      assert.deepEqual([report.result, report.path], ['rolled-back', way], JSON.stringify(report));
+      assert.match(report.error?.message ?? '', /worse than the one before: MF4001 errors: \d+ of \d+/);
+      const { probation } = await evidenceOfLast(app);
+      assert.equal(probation?.verdict, 'worse');
+      assert.equal(probation?.before.errorCount, 0);
+      assert.ok((probation?.after.errorCount ?? 0) > 0);
+      assert.match(await app.get(), /"one"/);
+    });
+});
 
 test('without traffic a release passes and is told to be unknown; by the strict policy it goes back', async (t) => {
   const app = await startApp(t);
@@ -137,7 +139,10 @@ test('a beforeApply that fails rejects the deploy; an afterCommit that fails is 
 });
 
 test('an app is asked by its own health() before it takes over, and in probation, and goes back with what it said', async (t) => {
-  const app = await startApp(t, { probationMs: 30_000, health: { intervalMs: 50, failures: 2 } });
+  const app = await startApp(t, {
+    probationMs: 120_000,
+    health: { intervalMs: 50, failures: 2, timeoutMs: 20_000 },
+  });
   const before = await deploy(
     app,
     toServer('two', 'export function health() { throw new Error("no database"); };\n'),
