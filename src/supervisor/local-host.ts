@@ -13,6 +13,7 @@ import {
   type SupervisorMessage,
   type WorkerMessage,
 } from '../protocol/messages.ts';
+import { createAppLog } from './app-log.ts';
 import { createCarryRelay, type CarryRelay, type RelayedHandle } from './carry-relay.ts';
 import { toTargetText, type Listeners } from './listeners.ts';
 import type { HostedProcess, ProcessEvents, ProcessExit, ProcessHost, ProcessSpec } from './process-host.ts';
@@ -34,6 +35,7 @@ export interface LocalHostOptions {
 /** Makes the host; nothing is started yet. */
 export function createLocalHost({ listeners, sinks, logFile }: LocalHostOptions): ProcessHost {
   let count = 0;
+  const log = logFile === undefined ? undefined : createAppLog({ file: logFile });
   const children = new Map<number, ChildProcess>();
   const relay = createCarryRelay((pid, message, handle, onError) => {
     const child = children.get(pid);
@@ -45,8 +47,8 @@ export function createLocalHost({ listeners, sinks, logFile }: LocalHostOptions)
   return {
     async spawn(spec, events) {
       const fds = await Promise.all(spec.listen.map((target) => acquire(listeners, target)));
-      const output = openProcessOutput(sinks, logFile);
-      const child = start(spec, output, fds);
+      const output = openProcessOutput(sinks, log);
+      const child = start(spec, fds);
       output.read(child);
       if (spec.hasChannel) {
         serveChannel(child, listeners, events);
@@ -72,12 +74,12 @@ async function acquire(listeners: Listeners, target: ListenTarget): Promise<numb
   }
 }
 
-function start(spec: ProcessSpec, { stdio }: ProcessOutput, fds: readonly number[]): ChildProcess {
+function start(spec: ProcessSpec, fds: readonly number[]): ChildProcess {
   const { file, args, cwd, env, hasChannel } = spec;
   return spawn(file, args, {
     cwd,
     env,
-    stdio: ['ignore', ...stdio, ...fds, ...(hasChannel ? (['ipc'] as const) : [])],
+    stdio: ['ignore', 'pipe', 'pipe', ...fds, ...(hasChannel ? (['ipc'] as const) : [])],
     // Out of the terminal's group: Ctrl-C is for the supervisor, which lets its workers end what is in flight.
     detached: true,
   });

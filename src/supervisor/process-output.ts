@@ -1,19 +1,19 @@
 /**
- * Where what a process prints goes. With a log file, its stdout and stderr are a socket whose reader is a `tee` of its own:
- * that appends to the file and passes on to this process, and goes on doing the first when this process is killed, so that
- * a program that prints is not ended by SIGPIPE then. Without one, they are read here, and end with this process.
+ * Where what a process prints goes: it is read here, for the sinks and the log of the app. With a log, a small shell holds copies of
+ * what is read from, and does nothing until this process has ended unasked: then it starts `orphan-output.ts`, which reads on into
+ * the same log, so that a program that prints is not ended by SIGPIPE. Without a log the output ends with this process.
  */
 
-import { spawn, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import path from 'node:path';
 import type { Readable } from 'node:stream';
+import type { AppLog } from './app-log.ts';
 
 /** Enough for an error with its stack. */
 const OUTPUT_BYTES_MAX = 16 * 1024;
 
 export interface ProcessOutput {
-  /** Of stdout and stderr, for `spawn`. */
-  readonly stdio: readonly ['pipe', 'pipe'] | readonly [number, number];
   /** Reads what the process prints from now on. */
   read(child: ChildProcess): void;
   tail(): string;
@@ -26,24 +26,26 @@ export interface Sink {
 }
 
 /** One for each process. */
-export function openProcessOutput(sinks: readonly Sink[], logFile?: string): ProcessOutput {
+export function openProcessOutput(sinks: readonly Sink[], log?: AppLog): ProcessOutput {
   let tail = '';
-  const ends: Promise<unknown>[] = [];
-  const keep = (stream: Readable | null): void => {
-    if (stream === null) return;
-    ends.push(once(stream, 'close').catch(() => null));
+  let ends: readonly Promise<unknown>[] = [];
+  const keep = async (stream: Readable): Promise<void> => {
+    const lines = log?.openStream();
     stream.on('data', (chunk: Buffer) => {
       tail = (tail + chunk.toString()).slice(-OUTPUT_BYTES_MAX);
+      lines?.write(chunk);
       for (const sink of sinks) sink.write(chunk);
     });
+    await once(stream, 'close').catch(() => null);
+    lines?.end();
   };
-  const tee = logFile === undefined ? null : openTee(logFile);
   return {
-    stdio: tee?.stdio ?? ['pipe', 'pipe'],
     read(child) {
-      // The process has its own copy now, and the end of the last copy is the end of the output.
-      tee?.child.stdin?.destroy();
-      for (const stream of tee === null ? [child.stdout, child.stderr] : [tee.child.stdout]) keep(stream);
+      const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
+      ends = streams.map(keep);
+      if (log === undefined || child.pid === undefined) return;
+      const outlive = spawnReader(streams, log.file);
+      void Promise.all(ends).then(() => outlive.kill('SIGKILL'));
     },
     tail: () => tail.trimEnd(),
     async ended() {
@@ -52,30 +54,30 @@ export function openProcessOutput(sinks: readonly Sink[], logFile?: string): Pro
   };
 }
 
-interface Tee {
-  readonly child: ChildProcess;
-  readonly stdio: readonly [number, number];
-}
+/**
+ * Its own input ends with this process. Where Node or the reader are not there any more, what is printed is dropped: the
+ * descriptors do not block, and `cat` fails where there is nothing to read.
+ */
+const outlivingScript =
+  'read -r _; "$0" "$@"; until cat <&3 && cat <&4; do sleep 1; done >/dev/null 2>&1 </dev/null';
 
-function openTee(logFile: string): Tee | null {
-  if (!hasTee()) return null;
-  // Ignored by tee, SIGPIPE makes a reader that has gone an error of one of its outputs.
-  const child = spawn('sh', ['-c', 'trap "" PIPE; exec tee -a "$0"', logFile], {
-    stdio: ['pipe', 'pipe', 'ignore'] satisfies StdioOptions,
+const readerFile = path.join(import.meta.dirname, `orphan-output${path.extname(import.meta.filename)}`);
+
+function spawnReader(streams: readonly Readable[], logFile: string): ChildProcess {
+  const child = spawn('sh', ['-c', outlivingScript, process.execPath, readerFile, logFile], {
+    // libuv makes no more than 0 to 2 blocking: the descriptors are shared with this process.
+    stdio: ['pipe', 'ignore', 'ignore', ...streams.map(toDescriptor)],
     detached: true,
   });
   child.once('error', () => {
-    // Then it has no descriptor either.
+    // Small images may have no shell: then the output ends with this process.
   });
-  // libuv makes what a child gets as 1 and 2 blocking again, as programs expect it.
-  const fd = (child.stdin as unknown as { readonly _handle?: { readonly fd: number } } | null)?._handle?.fd;
-  return fd === undefined || fd < 0 ? null : { child, stdio: [fd, fd] };
+  child.stdin?.on('error', () => {
+    // It has ended.
+  });
+  return child;
 }
 
-let isTeeThere: boolean | null = null;
-
-/** Small images may have none. */
-function hasTee(): boolean {
-  isTeeThere ??= spawnSync('tee', [], { input: '', stdio: ['pipe', 'ignore', 'ignore'] }).status === 0;
-  return isTeeThere;
+function toDescriptor(stream: Readable): number {
+  return (stream as unknown as { readonly _handle: { readonly fd: number } })._handle.fd;
 }

@@ -241,7 +241,7 @@ export class FaultApp {
   /** Resolves when nothing is left but one keeper, one supervisor and the workers that serve. */
   async #settle(): Promise<void> {
     const { directory } = this.#app;
-    const isLeft = ([, command]: [number, string]): boolean => !/^(?:tee|git|perl -e)\s/.test(command);
+    const isLeft = ([, command]: [number, string]): boolean => !/^(?:sh -c read|git|perl -e)\s/.test(command);
     await until(async () => {
       const { workers, supervisor, keeper } = await this.#status();
       const serving = workers.filter(({ state }) => state === 'serving').map(({ pid }) => pid);
