@@ -35,6 +35,7 @@ const verbs: Readonly<Record<string, () => Promise<(to: Command) => void>>> = {
   scale: async () => (await import('./scale.ts')).addScale,
   status: async () => (await import('./status.ts')).addStatus,
   history: async () => (await import('./history.ts')).addHistory,
+  logs: async () => (await import('./logs.ts')).addLogs,
   verify: async () => (await import('./verify.ts')).addVerify,
   pin: async () => (await import('./pin.ts')).addPin,
   gc: async () => (await import('./gc.ts')).addGc,
