@@ -47,6 +47,7 @@ const verbs: Readonly<Record<string, () => Promise<(to: Command) => void>>> = {
   sign: async () => (await import('./sign.ts')).addSign,
   audit: async () => (await import('./audit.ts')).addAudit,
   init: async () => (await import('./init.ts')).addInit,
+  doctor: async () => (await import('./doctor.ts')).addDoctor,
   systemd: async () => (await import('./systemd.ts')).addSystemd,
 };
 
