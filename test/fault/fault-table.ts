@@ -174,7 +174,7 @@ export const faultTable: Readonly<Record<FaultPath, Readonly<Record<string, Row>
     'note probation': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
     'note probation, some leave': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
     'end old': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
-    'tell commit': ['old interrupted', 'old interrupted', 'new committed', 'old rolled-back'],
+    'tell commit': ['old interrupted', 'old interrupted', 'new committed|it has ended', 'old rolled-back'],
     'note proved': ['new committed', 'old interrupted', 'new committed|it has ended', 'new committed'],
     'tell passed': ['new committed', 'new interrupted', 'new committed|it has ended', 'new committed'],
   },
