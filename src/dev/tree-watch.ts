@@ -25,8 +25,8 @@ export interface TreeWatchOptions {
   onError(error: Error): void;
 }
 
-/** One that fails at once again is no busy loop. */
-const REST_MS = 100;
+/** By then the thread that has failed has given up its place, which another would be given otherwise, and hear nothing. */
+const REST_MS = 1_000;
 
 /** Resolves when it watches. */
 export async function watchTree(options: TreeWatchOptions): Promise<TreeWatch> {
@@ -41,8 +41,9 @@ export async function watchTree(options: TreeWatchOptions): Promise<TreeWatch> {
 
   async function renew(why: Error): Promise<void> {
     try {
+      // Its subscription is not ended: that waits for a thread that answers no more.
+      current = null;
       await sleep(REST_MS);
-      await current?.unsubscribe();
       if (isClosed) return;
       await begin();
       onError(why);
