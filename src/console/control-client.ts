@@ -49,14 +49,16 @@ async function send(home: Home, call: ControlCall): Promise<IncomingMessage> {
       return response;
     } catch (error) {
       if (error instanceof MidflightError) throw error;
-      if (!isBetweenSupervisors(home, error) || performance.now() > deadline) throw notRunning(home, error);
+      if (!isUnheard(error, call) || !hasKeeper(home) || performance.now() > deadline)
+        throw notRunning(home, error);
       await sleep(RETRY_MS);
     }
   }
 }
 
-function notRunning({ appDirectory, processFile }: Home, cause: unknown): MidflightError {
-  const pids = findOrphans(processFile).map(({ pid }) => pid);
+function notRunning(home: Home, cause: unknown): MidflightError {
+  const { appDirectory, processFile } = home;
+  const pids = hasKeeper(home) ? [] : findOrphans(processFile).map(({ pid }) => pid);
   return new MidflightError('ERR_MIDFLIGHT_NOT_RUNNING', [appDirectory, pids.join(', ')], { cause });
 }
 
@@ -77,12 +79,15 @@ async function sendOnce(home: Home, { method, path, body }: ControlCall): Promis
   return response;
 }
 
-/** Nobody has heard the call, and the keeper is there. */
-function isBetweenSupervisors(home: Home, error: unknown): boolean {
+/** Nobody has heard the call, or it only asks: the supervisor may have been killed with the connection in its queue. */
+function isUnheard(error: unknown, { method }: ControlCall): boolean {
   const { code = '' } = error as NodeJS.ErrnoException;
-  if (!['ECONNREFUSED', 'ENOENT'].includes(code)) return false;
+  return ['ECONNREFUSED', 'ENOENT', 'EPIPE'].includes(code) || (method === 'GET' && code === 'ECONNRESET');
+}
+
+function hasKeeper({ lockFile }: Home): boolean {
   try {
-    return process.kill(Number(readFileSync(`${home.lockFile}.pid`, 'utf8')), 0);
+    return process.kill(Number(readFileSync(`${lockFile}.pid`, 'utf8')), 0);
   } catch {
     // Nothing has run here yet, or it has ended.
     return false;
