@@ -259,3 +259,29 @@ test('a long download to a client that reads slowly arrives whole', async () => 
   }
   assert.equal((await drained).timedOut, false);
 });
+
+test('a quick drain waits a moment for the first request of a connection that is new, and not for ever', async () => {
+  using world = createWorld();
+  let server: http.Server | undefined;
+  await world.deploy(() => {
+    server = http.createServer((_request, response) => response.end('late')).listen(0, '127.0.0.1');
+  });
+  const accepted = once(server ?? new net.Server(), 'connection');
+  const late = net.connect(world.port(), '127.0.0.1');
+  await accepted;
+  let isDrained = false;
+  const drained = world.adoption.drain({ timeoutMs: 60_000, idle: 'leave' }).then((report) => {
+    isDrained = true;
+    return report;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isDrained, false);
+  late.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  assert.equal(await countAnswers(late, 1), 1);
+  assert.equal((await drained).timedOut, false);
+  const silent = net.connect(world.port(), '127.0.0.1');
+  await once(server ?? new net.Server(), 'connection');
+  assert.equal((await world.adoption.drain({ timeoutMs: 60_000, idle: 'leave' })).timedOut, false);
+  silent.destroy();
+  late.destroy();
+});

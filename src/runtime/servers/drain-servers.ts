@@ -8,6 +8,7 @@ import type { OpenWork, UpgradedPolicy } from '../../protocol/messages.ts';
 import { runInScope } from '../generation-scope.ts';
 import { runAsWork } from '../origin.ts';
 import type { AdoptedServer } from './adopted-server.ts';
+import { httpSockets, type InternalSocket } from './node-internals.ts';
 import { describeKept, FAREWELL_MS, isParting, partWith } from './kept-sockets.ts';
 import { countWork, toOpenWork, type WorkCounts } from './open-work.ts';
 
@@ -31,7 +32,8 @@ export interface WaitLimits {
 }
 
 export interface DrainOptions extends WaitLimits {
-  /** `leave` does not wait for connections without a request, nor for the sockets of net servers. */
+  /** `leave` does not wait for connections without a request, but a moment for the first one of those that are new, nor for the
+   *  sockets of net servers. */
   readonly idle?: 'await' | 'leave' | undefined;
   /** Where it is given, the process is about to end: what is left at the deadline is told so. */
   readonly upgraded?: UpgradedPolicy | undefined;
@@ -48,14 +50,22 @@ export interface Draining {
 /** How often the wait looks: connections end for many reasons, and asking costs microseconds. */
 const CHECK_INTERVAL_MS = 20;
 
+/** Who has just connected sends its request by then; some browsers connect and send none. */
+const FIRST_REQUEST_MS = 500;
+
 /** Tells all connections to end, and waits until they have or the time is over. */
 export async function drainServers(
   draining: Draining,
   { timeoutMs, signal, idle = 'await', upgraded }: DrainOptions,
 ): Promise<DrainReport> {
   const { servers } = draining;
+  const fresh =
+    idle === 'await' ? [] : [...servers].flatMap(({ server }) => httpSockets(server).filter(isFresh));
+  const firstByMs = performance.now() + FIRST_REQUEST_MS;
   const isDone = (): boolean =>
-    idle === 'await' ? isQuiet(countWork(servers)) : isAtRest(servers, countWork(servers));
+    idle === 'await'
+      ? isQuiet(countWork(servers))
+      : isAtRest(servers, countWork(servers)) && (!fresh.some(isFresh) || performance.now() > firstByMs);
   for (const server of servers) server.lame();
   const telling = new AbortController();
   if (upgraded?.policy === 'close') void tellSpread(draining, upgraded.spreadMs, telling.signal);
@@ -145,6 +155,11 @@ function inServer({ scope }: AdoptedServer, act: () => void): void {
 
 async function nextCheck(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, CHECK_INTERVAL_MS).unref());
+}
+
+/** It may have been accepted a moment ago, with its request on its way. */
+function isFresh({ bytesRead, destroyed }: InternalSocket): boolean {
+  return bytesRead === 0 && !destroyed;
 }
 
 function isQuiet({ inFlightCount, openCount, upgradedCount }: WorkCounts): boolean {
