@@ -59,7 +59,8 @@ export async function watchTree(options: TreeWatchOptions): Promise<TreeWatch> {
     async close() {
       isClosed = true;
       await renewal;
-      await current?.unsubscribe();
+      // A directory that is gone can't be left, which is no reason to stay.
+      await current?.unsubscribe().catch(() => undefined);
     },
   };
 }
