@@ -11,7 +11,8 @@ export interface StoppedClock {
 
 /** Goes on at the end of the test. */
 export function stopClock(t: TestContext): StoppedClock {
-  let now = performance.now();
+  // Whole milliseconds, so that what passes is exactly what a test says.
+  let now = Math.ceil(performance.now());
   const limits: { readonly atMs: number; readonly ms: number; readonly controller: AbortController }[] = [];
   const news = new EventEmitter<{ asked: [] }>();
   t.mock.method(performance, 'now', () => now);
