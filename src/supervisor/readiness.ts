@@ -21,6 +21,8 @@ import { findListeningPort } from './tcp-table.ts';
 import type { ListenTarget } from '../protocol/messages.ts';
 
 const POLL_MS = 25;
+/** The news of its end has come by then. */
+const CLOSED_MS = 500;
 /** A program that lives this long and can't be seen to poll its socket is taken to accept in a blocking way. */
 const READY_BLOCKING_MS = 2_000;
 
@@ -131,17 +133,18 @@ async function openPipe(): Promise<Readiness> {
   await once(spawn('mkfifo', [readyFifo], { stdio: 'inherit' }), 'exit');
   // Opening a FIFO waits for the other end; here that is a process that can be ended.
   const reader = spawn('cat', [readyFifo], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const told = Promise.race([once(reader.stdout, 'data'), once(reader.stdout, 'end')]).then(() => 'told');
+  const written = once(reader.stdout, 'data').then(() => 'written');
+  const closed = once(reader.stdout, 'end').then(() => 'closed');
   return {
     environment: {},
     readyFifo,
     async wait({ timeoutMs, signal }) {
       const isOver = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       const over = once(isOver, 'abort').then(() => 'over');
-      if ((await Promise.race([told, over])) === 'over')
-        return notReady('it wrote nothing to READY_FD, and did not close it');
-      // A program that ends closes it too.
-      await pause(signal);
+      const how = await Promise.race([written, closed, over]);
+      if (how === 'over') return notReady('it wrote nothing to READY_FD, and did not close it');
+      // A program that ends closes it too, which is heard of by another way.
+      await sleep(how === 'closed' ? CLOSED_MS : POLL_MS, null, { signal }).catch(() => null);
       return signal.aborted ? notReady('') : readyNow;
     },
     async close() {
