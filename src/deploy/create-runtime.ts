@@ -18,15 +18,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { toPlan, type Plan } from '../plan/plan.ts';
-import {
-  FORMAT_VERSION,
-  policyBefore,
-  type Manifest,
-  type ManifestAssets,
-  type ManifestFile,
-  type ManifestModules,
-  settingsBefore,
-} from '../protocol/manifest.ts';
+import type { Manifest, ManifestAssets, ManifestFile, ManifestModules } from '../protocol/manifest.ts';
 import { toInlineMap } from '../protocol/source-map.ts';
 import { createModuleIndex, type ModuleIndex, type ReadSource } from '../release/module-index.ts';
 import { createGenerations, type Generations } from '../runtime/generations.ts';
@@ -34,6 +26,7 @@ import { silenceIntervals } from '../runtime/lifetime.ts';
 import type { LoadedRelease } from '../runtime/loaded-release.ts';
 import type { DrainReport } from '../runtime/servers/drain-servers.ts';
 import { createLocalListenerSource, type ListenerSource } from '../runtime/servers/listener-source.ts';
+import { toOwnManifest } from './own-manifest.ts';
 
 /** How many versions back `rollback` can go. */
 const HISTORY_LENGTH_MAX = 20;
@@ -270,7 +263,7 @@ class InProcessRuntime implements Runtime {
   }
 
   async #prepareModules(modules: ManifestModules, compileMs: number): Promise<PreparedSwap> {
-    const next = toManifest({
+    const next = toOwnManifest({
       entry: this.#index.entry,
       modules,
       assets: this.#assets,
@@ -337,51 +330,6 @@ class InProcessRuntime implements Runtime {
   #toRelative(file: string): string {
     return path.relative(this.#root, path.resolve(this.#root, file)).split(path.sep).join('/');
   }
-}
-
-/** What a plan compares and a generation loads; all but the modules is of this process, which stays. */
-function toManifest({
-  entry,
-  modules,
-  assets,
-  id,
-}: Pick<Manifest, 'modules' | 'assets' | 'id'> & { readonly entry: string }): Manifest {
-  return {
-    formatVersion: FORMAT_VERSION,
-    id,
-    createdAt: '',
-    commit: null,
-    isDirty: true,
-    kind: 'node',
-    entry,
-    command: null,
-    listen: [],
-    modules,
-    assets,
-    dependenciesHash: null,
-    nodeVersion: process.version,
-    nodeOptions: process.execArgv,
-    args: [],
-    environment: {},
-    environmentHash: null,
-    workers: 1,
-    contents: null,
-    settings: {
-      ready: 'load',
-      readyTimeoutMs: 0,
-      stopSignal: 'SIGTERM',
-      drainTimeoutMs: 0,
-      quiesceTimeoutMs: 0,
-      probationMs: 0,
-      health: null,
-      envFile: null,
-      keep: 0,
-      shared: [],
-      upgraded: { policy: 'keep', spreadMs: 0 },
-      policy: { ...policyBefore, probation: 'faults' },
-      hooks: settingsBefore.hooks,
-    },
-  };
 }
 
 const isCode = /\.[cm]?[jt]sx?$|(?:^|\/)(?:package|tsconfig[^/]*)\.json$/;

@@ -10,9 +10,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import type { ManifestModule, ManifestModules, ModuleRequest } from '../protocol/manifest.ts';
-import { hasRequesters, targetsOf } from '../protocol/importers.ts';
+import { hasRequesters } from '../protocol/importers.ts';
 import { LayeredMap } from '../protocol/layered-map.ts';
 import { checkLinks } from './check-links.ts';
+import { createDraft, forget, reach, take, targetsAt, type Draft, type Known } from './module-draft.ts';
 import { createResolver, type Resolver } from './resolve.ts';
 import { createPackageTypes, type PackageType } from './transform/module-kind.ts';
 import { createPauses } from '../protocol/pauses.ts';
@@ -72,24 +73,6 @@ export interface ModuleIndex {
  *  Errors: ERR_MIDFLIGHT_ENTRY_MISSING. */
 export function createModuleIndex(options: IndexOptions): ModuleIndex {
   return new Index(options);
-}
-
-/** What is known of one file. */
-interface Known {
-  readonly module: ManifestModule;
-  readonly source: string;
-  /** No request names it. */
-  readonly isComputedTarget: boolean;
-}
-
-/** An update under way: nothing of it counts before it has ended. */
-interface Draft {
-  readonly get: (path: string) => Known | undefined;
-  /** What differs; undefined for what is gone. */
-  readonly changes: Map<string, Known | undefined>;
-  readonly touched: Set<string>;
-  /** Something may no longer be reached. */
-  mayPrune: boolean;
 }
 
 class Index implements ModuleIndex {
@@ -336,45 +319,6 @@ class Index implements ModuleIndex {
 
 /** What these say, modules are resolved and compiled by. */
 const decidesOthers = /(?:^|\/)(?:package\.json|tsconfig[^/]*\.json)$/;
-
-function createDraft(known: ReadonlyMap<string, Known>, mayPrune: boolean): Draft {
-  const changes = new Map<string, Known | undefined>();
-  const get = (at: string): Known | undefined => (changes.has(at) ? changes.get(at) : known.get(at));
-  return { get, changes, touched: new Set(), mayPrune };
-}
-
-function take(draft: Draft, module: ManifestModule, source: string): void {
-  const { path: at, isComputedTarget } = module;
-  const before = draft.get(at)?.module;
-  const targets = new Set(targetsOf(module));
-  if (before !== undefined && targetsOf(before).some((target) => !targets.has(target))) draft.mayPrune = true;
-  const isSame =
-    before !== undefined && before.hash === module.hash && requestsOf(before) === requestsOf(module);
-  if (!isSame) draft.touched.add(at);
-  draft.changes.set(at, { module: isSame ? before : module, source, isComputedTarget });
-}
-
-function forget(draft: Draft, at: string): void {
-  if (draft.get(at) === undefined) return;
-  draft.changes.set(at, undefined);
-  draft.touched.add(at);
-}
-
-function targetsAt(draft: Draft, at: string): string[] {
-  const module = draft.get(at)?.module;
-  return module === undefined ? [] : targetsOf(module);
-}
-
-function reach(draft: Draft, entry: string): Set<string> {
-  const reached = new Set([entry]);
-  // A set's iteration comes to what is added meanwhile.
-  for (const at of reached) for (const target of targetsAt(draft, at)) reached.add(target);
-  return reached;
-}
-
-function requestsOf({ requests }: ManifestModule): string {
-  return JSON.stringify(requests);
-}
 
 function exportsOf({ localExports, indirectExports, starExports }: ManifestModule): string {
   return JSON.stringify([localExports, indirectExports, starExports]);
