@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { createTestApp, waitForLog } from '../support/app.ts';
+import { answerWhenTold, createTestApp, waitForLog } from '../support/app.ts';
 import { ask, config, server, toGreeting } from './paths-fixture.ts';
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`${signal} answers what is in flight, and ends with 0`, async (t) => {
     const slow = server.replace(
       `response.end(JSON.stringify({ greeting, pid: process.pid }));`,
-      `console.log('asked');\n  setTimeout(() => response.end(greeting), 500);`,
+      `console.log('asked');\n  ${answerWhenTold('greeting')}`,
     );
     const app = await createTestApp({ files: { 'server.ts': slow, ...toGreeting('one') }, config });
     t.after(() => app.dispose());
@@ -18,6 +18,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const answer = app.get();
     await waitForLog(supervisor, app.log, /asked/);
     supervisor.kill(signal);
+    await app.printed(new RegExp(`stopping: ${signal}`));
+    app.write({ answer: '' });
     const [exitCode] = (await once(supervisor, 'close')) as [number];
     assert.equal(await answer, 'one');
     assert.equal(exitCode, 0);
@@ -52,7 +54,7 @@ test('run serves an entry in one process and ends with its exit code', async (t)
 test('Ctrl-C in a terminal answers what is in flight', async (t) => {
   const slow = server.replace(
     `response.end(JSON.stringify({ greeting, pid: process.pid }));`,
-    `console.log('asked');\n  setTimeout(() => response.end(greeting), 500);`,
+    `console.log('asked');\n  ${answerWhenTold('greeting')}`,
   );
   const files = { 'server.ts': slow, ...toGreeting('one') };
   const app = await createTestApp({ files, config, ownGroup: true });
@@ -62,6 +64,8 @@ test('Ctrl-C in a terminal answers what is in flight', async (t) => {
   await waitForLog(supervisor, app.log, /asked/);
   // The terminal signals the whole foreground group.
   process.kill(-(supervisor.pid ?? 0), 'SIGINT');
+  await app.printed(/stopping: SIGINT/);
+  app.write({ answer: '' });
   const [exitCode] = (await once(supervisor, 'close')) as [number];
   assert.equal(await answer, 'one');
   assert.equal(exitCode, 0);

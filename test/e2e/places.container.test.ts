@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createTestApp, waitForLog, type TestApp } from '../support/app.ts';
+import { answerWhenTold, createTestApp, waitForLog, type TestApp } from '../support/app.ts';
 
 const namespace = ['unshare', '--fork', '--kill-child', '--pid', '--mount-proc'];
 const isAllowed = spawnSync('unshare', [...namespace.slice(1), 'true']).status === 0;
@@ -20,7 +20,7 @@ const { spawn } = require('node:child_process');
 createServer((request, response) => {
   if (request.url === '/slow') {
     console.log('in flight');
-    setTimeout(() => response.end('whole'), 300);
+    ${answerWhenTold("'whole'")}
   } else spawn('sh', ['-c', 'for one in 1 2 3; do sleep 0.05 & done'], { stdio: 'ignore' }).on('exit', () => response.end('left'));
 }).listen(process.env.PORT, '127.0.0.1');
 `;
@@ -71,6 +71,8 @@ test(
     const slow = app.get('/slow');
     await waitForLog(unshare, () => app.log(), /in flight/);
     process.kill(init, 'SIGTERM');
+    await app.printed(/stopping: SIGTERM/);
+    app.write({ answer: '' });
     assert.equal(await slow, 'whole');
     assert.equal(await exitCodeOf(unshare), 0);
   },
