@@ -36,11 +36,11 @@ export interface CommandOutcome {
 export type Files = Readonly<Record<string, string>>;
 
 /** Code of an app: it answers when its directory has a file `answer`, and not by the clock. */
-export const answerWhenTold = (text: string): string =>
+export const answerWhenTold = (expression: string): string =>
   `const held = setInterval(() => {
     if (!process.getBuiltinModule('node:fs').existsSync('answer')) return;
     clearInterval(held);
-    response.end(${text});
+    response.end(${expression});
   }, 10);`;
 
 export interface TestApp {
