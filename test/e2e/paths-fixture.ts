@@ -67,8 +67,8 @@ export function shareApp(overrides: object = {}): () => StartedApp {
   };
 }
 
-export async function ask(app: TestApp): Promise<Answer> {
-  return JSON.parse(await app.get()) as Answer;
+export async function ask(app: TestApp, path?: string): Promise<Answer> {
+  return JSON.parse(await app.get(path)) as Answer;
 }
 
 export async function deploy(app: TestApp, ...args: string[]): Promise<Report & { exitCode: number | null }> {
