@@ -344,6 +344,44 @@ export const catalog = {
     (name, problem) =>
       `"restore" of the WebSockets of "${name}" failed: ${problem}; the connection stays in the process before`,
   ),
+  ERR_MIDFLIGHT_PLUGIN_UNKNOWN: row(
+    (name, where, there) => `There is no plugin "${name}" in ${where}; there ${there}`,
+    2,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_INVALID: row((plugin, problem) => `Plugin ${plugin}: ${problem}`, 3),
+  ERR_MIDFLIGHT_PLUGIN_MISMATCH: row(
+    (plugin, name, problem) => `Plugin ${plugin} is asked for "${name}", ${problem}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_ARGUMENTS_INVALID: row((which, problem) => `${which}: ${problem}`),
+  ERR_MIDFLIGHT_PLUGIN_RESULT_INVALID: row(
+    (which, problem) => `${which} has returned what it should not: ${problem}`,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_VERSION_UNSATISFIED: row(
+    (name, version, range, by) => `Plugin ${name} is ${version}, and ${by} needs ${range}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN: row(
+    (name, version, there) => `Plugin ${name} has no version ${version}; there ${there}`,
+    2,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_SETUP_FAILED: row(
+    (plugin, problem) => `setup() of plugin ${plugin} failed: ${problem}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_UNHEALTHY: row((plugin, problem) => `Plugin ${plugin} is ill: ${problem}`, 3),
+  ERR_MIDFLIGHT_PLUGIN_UNREADY: row(
+    (name) => `Plugin ${name} is called before its first version is set up; call it later than in setup()`,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_CLOSED: row((name) => `Plugin ${name} is closed; open it again to call it`),
+  ERR_MIDFLIGHT_PLUGIN_TIMED_OUT: row(
+    (which, timeoutMs) =>
+      `${which} has not answered after ${timeoutMs} ms; raise "timeoutMs" of openPlugin() or see what it waits for`,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_SUSPENDED: row(
+    (plugin, count, restMs, problem) =>
+      `Plugin ${plugin} has failed ${count} times in a row and is not called for ${restMs} ms; the last time: ${problem}`,
+  ),
 } satisfies Record<string, CatalogRow>;
 
 /** Every code that Midflight can give. */

@@ -19,7 +19,7 @@ import type { ListenerHandle } from '../runtime/servers/listener-source.ts';
 import type { EncodedState } from '../runtime/state-entry.ts';
 import { receiveStates, sendStates } from '../runtime/state-transfer.ts';
 import { stateRegistry } from '../runtime/state.ts';
-import { createDirectoryWatch } from './directory-watch.ts';
+import { createDirectoryWatch } from '../release/directory-watch.ts';
 import { createGitLock } from './git-lock.ts';
 import type { FileStamps } from './seen-files.ts';
 import { createSwapLoop, toProblem, type SwapLoop } from './swap-loop.ts';

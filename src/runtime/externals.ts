@@ -68,10 +68,18 @@ function requireForeign({ target, location }: ForeignModule, options: ForeignOpt
   return { ...(isObject ? value : {}), default: value, 'module.exports': value };
 }
 
+/** Subpaths that a worker loads when its app asks for them: one for all generations, as a package is. */
+const onDemand: ReadonlySet<string> = new Set(['plugin']);
+
+function toFile(subpath: string): string {
+  return path.join(import.meta.dirname, '..', subpath + path.extname(import.meta.filename));
+}
+
 /** The package `midflight`, or a subpath of it, as the runtime itself has it. */
 export function midflightModule(exports: Readonly<Record<string, object>>, subpath: string): object {
   const found = exports[subpath];
   if (found !== undefined) return found;
+  if (onDemand.has(subpath)) return createRequire(import.meta.url)(toFile(subpath)) as object;
   const specifier = subpath === '' ? 'midflight' : `midflight/${subpath}`;
   throw new MidflightError('ERR_MIDFLIGHT_MODULE_UNRESOLVED', [
     'The app',

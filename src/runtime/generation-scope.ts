@@ -15,6 +15,8 @@ export interface GenerationScope {
   status: GenerationStatus;
   /** Requests that this generation is answering now. */
   inFlightCount: number;
+  /** What ends with the generation, besides what its modules have started. */
+  endings?: Set<() => void>;
   /** How it serves, where somebody wants to know. */
   readonly meter?: ServiceMeter;
 }
@@ -29,4 +31,15 @@ export function currentScope(): GenerationScope | undefined {
 /** Runs `callback` as part of a generation. */
 export function runInScope<Result>(scope: GenerationScope, callback: () => Result): Result {
   return storage.run(scope, callback);
+}
+
+/** Runs `callback` as part of none. */
+export function runOutsideScopes<Result>(callback: () => Result): Result {
+  return storage.exit(callback);
+}
+
+/** Calls back when the generation ends: at once for one that has. */
+export function onScopeEnd(scope: GenerationScope, end: () => void): void {
+  if (scope.status === 'retired' || scope.status === 'aborted') end();
+  else (scope.endings ??= new Set()).add(end);
 }

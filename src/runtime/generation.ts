@@ -213,6 +213,7 @@ export async function endGeneration(
 ): Promise<void> {
   const { scope, graph } = generation;
   scope.status = status;
+  for (const end of scope.endings ?? []) end();
   if (status === 'aborted') graph.abandon();
   // What a module disposes of may still need its timers.
   for (const { origin, opened } of ownLives(generation, others).toReversed()) {

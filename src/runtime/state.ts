@@ -115,9 +115,14 @@ export function stateRegistry(): StateRegistry | undefined {
   return (globalThis as { [kRegistry]?: StateRegistry })[kRegistry];
 }
 
+/** Makes states that only who has the registry can ask for. */
+export function createOwnStates(options: StateRegistryOptions = { modulesOf: () => [] }): StateRegistry {
+  return new Registry(options);
+}
+
 /** Makes the registry of this process, which `state()` uses from now on. */
-export function createStateRegistry(options: StateRegistryOptions = { modulesOf: () => [] }): StateRegistry {
-  const registry = new Registry(options);
+export function createStateRegistry(options?: StateRegistryOptions): StateRegistry {
+  const registry = createOwnStates(options);
   Object.defineProperty(globalThis, kRegistry, { value: registry, configurable: true });
   return registry;
 }

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { createDirectoryWatch } from '../../src/dev/directory-watch.ts';
+import { createDirectoryWatch } from '../../src/release/directory-watch.ts';
 
 function createTree(t: TestContext): string {
   const root = mkdtempSync(path.join(tmpdir(), 'midflight-watch-'));

@@ -1,0 +1,10 @@
+/** What a host, or a plugin, imports from `midflight/plugin`. */
+
+export { definePlugin } from './plugin/define-plugin.ts';
+export type { PluginContext, PluginDefinition } from './plugin/define-plugin.ts';
+export { fn } from './plugin/contract.ts';
+export type { Contract, Contracted, FunctionContract } from './plugin/contract.ts';
+export { openPlugin } from './plugin/open-plugin.ts';
+export type { OpenOptions } from './plugin/open-plugin.ts';
+export type { Plugin, PluginEvents } from './plugin/plugin-api.ts';
+export type { StandardSchema } from './plugin/standard-schema.ts';

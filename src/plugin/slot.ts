@@ -1,0 +1,161 @@
+/** What one host has looked up under one name: a function, or an object, that stays while versions change. */
+
+import { MidflightError } from '../errors.ts';
+import {
+  findMismatch,
+  isThenable,
+  toContracted,
+  withCheckedArguments,
+  withCheckedResult,
+  type Call,
+  type Contract,
+} from './contract.ts';
+import { createLiveValue } from './live-value.ts';
+import type { RunningVersion } from './running-version.ts';
+
+/** What the calls of all slots of a plugin have in common. */
+export interface Calls {
+  /** How many have failed since one went well. */
+  failedCount: number;
+  readonly timeoutMs: number | null;
+  onFailure(version: RunningVersion, error: unknown): void;
+}
+
+export interface SlotOptions {
+  readonly plugin: string;
+  readonly name: string;
+  readonly contract: Contract;
+  readonly calls: Calls;
+}
+
+export interface Slot {
+  /** Errors: ERR_MIDFLIGHT_PLUGIN_MISMATCH. */
+  check(version: RunningVersion): void;
+  /** From now on that version is called. */
+  point(version: RunningVersion): void;
+  /** From now on every call throws that. */
+  stop(error: () => Error): void;
+  /** What the host gets. */
+  value(): unknown;
+}
+
+export function createSlot(options: SlotOptions): Slot {
+  return new LookedUp(options);
+}
+
+class LookedUp implements Slot {
+  readonly #options: SlotOptions;
+  #call: Call;
+  #version: RunningVersion | null = null;
+  #value: unknown;
+  /** Made once: the function or object that the host keeps. */
+  #kept: unknown;
+
+  constructor(options: SlotOptions) {
+    this.#options = options;
+    this.#call = () => {
+      throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_UNREADY', [options.plugin]);
+    };
+  }
+
+  check(version: RunningVersion): void {
+    const { name, contract } = this.#options;
+    const mismatch = findMismatch(contract, version.find(name));
+    if (mismatch === null) return;
+    throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_MISMATCH', [version.label, name, mismatch]);
+  }
+
+  point(version: RunningVersion): void {
+    const { name, contract } = this.#options;
+    const found = version.find(name);
+    this.#version = version;
+    if (found.kind === 'function') {
+      this.#call = withCheckedResult(contract, `${name}() of plugin ${version.label}`, version.toCall(name));
+    } else if (found.kind === 'value') this.#value = toContracted(contract, found.value);
+  }
+
+  stop(error: () => Error): void {
+    this.#call = () => {
+      throw error();
+    };
+  }
+
+  value(): unknown {
+    if (this.#kept !== undefined) return this.#kept;
+    const { plugin, name, contract } = this.#options;
+    if ('kind' in contract)
+      this.#kept = withCheckedArguments(contract, `${name}() of plugin ${plugin}`, this.#stable());
+    else if (typeof this.#value === 'object' && this.#value !== null)
+      this.#kept = createLiveValue(() => this.#value as object);
+    return this.#kept ?? this.#value;
+  }
+
+  /** The way of every call: a call of the version's own function, and what a failure needs. */
+  #stable(): Call {
+    const { calls } = this.#options;
+    const current = (): Call => this.#call;
+    const fail = (error: unknown): void => this.#noteFailure(this.#version, error);
+    const follow = async (result: PromiseLike<unknown>): Promise<unknown> => this.#follow(result);
+    return function (...values: unknown[]): unknown {
+      const call = current();
+      let result: unknown;
+      try {
+        result = new.target === undefined ? call(...values) : Reflect.construct(call, values);
+      } catch (error) {
+        fail(error);
+        throw error;
+      }
+      if (typeof result === 'object' && result !== null && isThenable(result)) return follow(result);
+      if (calls.failedCount !== 0) calls.failedCount = 0;
+      return result;
+    };
+  }
+
+  async #follow(result: PromiseLike<unknown>): Promise<unknown> {
+    const version = this.#version;
+    const { calls, name } = this.#options;
+    if (version === null) return result;
+    version.inFlightCount += 1;
+    // The call itself goes on where its deadline has passed: only its own end ends it.
+    const settled = Promise.resolve(result).finally(() => (version.inFlightCount -= 1));
+    try {
+      const { timeoutMs } = calls;
+      const value =
+        timeoutMs === null
+          ? await settled
+          : await this.#byDeadline(settled, timeoutMs, `${name}() of plugin ${version.label}`);
+      calls.failedCount = 0;
+      return value;
+    } catch (error) {
+      this.#noteFailure(version, error);
+      throw error;
+    }
+  }
+
+  async #byDeadline(settled: Promise<unknown>, timeoutMs: number, label: string): Promise<unknown> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => reject(new MidflightError('ERR_MIDFLIGHT_PLUGIN_TIMED_OUT', [label, timeoutMs])),
+      timeoutMs,
+    );
+    try {
+      return await Promise.race([settled, promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #noteFailure(version: RunningVersion | null, error: unknown): void {
+    if (version !== null && !isOurs(error)) this.#options.calls.onFailure(version, error);
+  }
+}
+
+/** The plugin was not called at all. */
+function isOurs(error: unknown): boolean {
+  if (!(error instanceof MidflightError)) return false;
+  return (
+    error.code === 'ERR_MIDFLIGHT_PLUGIN_SUSPENDED' ||
+    error.code === 'ERR_MIDFLIGHT_PLUGIN_CLOSED' ||
+    error.code === 'ERR_MIDFLIGHT_PLUGIN_UNREADY'
+  );
+}
