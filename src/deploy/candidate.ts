@@ -1,10 +1,8 @@
 /** The release that a deploy is about to bring: fetched, installed, built, with the problems that speak against it. */
 
-import { readFileSync } from 'node:fs';
 import type { MidflightError } from '../errors.ts';
 import { buildRelease, type BuildOptions, type BuiltRelease } from '../release/build.ts';
 import { unpackBundle, type UnpackRequest } from '../release/unpack-bundle.ts';
-import { toDigest } from '../release/statement.ts';
 import { takeStoreTurn } from '../release/store-turn.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import { admit, toRunnable, type Signer } from './admission.ts';
@@ -26,15 +24,13 @@ export async function buildCandidate(
 ): Promise<Candidate> {
   const { home, gate } = parts;
   const signers = signer?.ids ?? [];
-  // A bundle may have its statement with it, and nothing of it runs before that was looked at.
+  // A bundle may have its statement with it, and nothing of it is used before that was looked at.
   if (request.bundle === undefined) gate.expectSigner(signers, run.actor);
   const { manifest, problems } = await build(parts, run, {
     request,
-    async beforeInstall(staged, location) {
+    async beforeUse(unpacked) {
       if (signers.length > 0) return gate.expectSigner(signers, run.actor);
-      const digest = toDigest(readFileSync(location.manifestFile));
-      const release = { manifest: staged, location: { ...location, digest } };
-      await gate.check(release, { actor: run.actor, again: false, files: false });
+      await gate.check(unpacked, { actor: run.actor, again: false, files: false });
     },
   });
   const release = toRunnable(home, manifest);
@@ -44,13 +40,13 @@ export async function buildCandidate(
 
 interface Making {
   readonly request: DeployRequest;
-  readonly beforeInstall: NonNullable<UnpackRequest['beforeInstall']>;
+  readonly beforeUse: NonNullable<UnpackRequest['beforeUse']>;
 }
 
 async function build(
   { home, tell }: DeployParts,
   run: DeployRun,
-  { request, beforeInstall }: Making,
+  { request, beforeUse }: Making,
 ): Promise<BuiltRelease> {
   let startedAt = performance.now();
   let step: string | null = null;
@@ -63,7 +59,7 @@ async function build(
     // A sweep in between would not know yet that somebody wants the release, and what it shares.
     return await takeStoreTurn(home.directory, async () => {
       const built = await makeRelease(
-        { request, beforeInstall },
+        { request, beforeUse },
         {
           home,
           signal,
@@ -86,9 +82,9 @@ async function build(
 }
 
 async function makeRelease(
-  { request: { ref, isDirty, bundle }, beforeInstall }: Making,
+  { request: { ref, isDirty, bundle }, beforeUse }: Making,
   options: Pick<BuildOptions, 'home' | 'signal' | 'onStep' | 'onProgress'>,
 ): Promise<BuiltRelease> {
   if (bundle === undefined) return buildRelease({ ...options, ref, isDirty });
-  return { manifest: await unpackBundle({ ...options, beforeInstall, file: bundle }), problems: [] };
+  return { manifest: await unpackBundle({ ...options, beforeUse, file: bundle }), problems: [] };
 }

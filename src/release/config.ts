@@ -84,7 +84,7 @@ const readySchema = z.union(
 );
 
 /** What is linked takes the place of what is there: that must not be anything around the app. */
-function isInside(name: string): boolean {
+export function isInside(name: string): boolean {
   const relative = path.posix.normalize(name);
   return !path.isAbsolute(name) && !/^\.{1,2}(?:\/|$)/.test(relative);
 }

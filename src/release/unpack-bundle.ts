@@ -5,8 +5,7 @@
  * 2. What a bundle has besides a release is refused, and so is one that is too large, cut short or altered.
  */
 
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -20,9 +19,10 @@ import { needsDevDependencies, type BuildStep } from './build.ts';
 import { createBuildCommands } from './build-commands.ts';
 import { bundleSchema, BUNDLE_FILE, type BundleDescription } from './bundle.ts';
 import { createBundleGuard } from './bundle-guard.ts';
-import { readConfig } from './config.ts';
+import { isInside, readConfig } from './config.ts';
 import { installDependencies } from './dependencies.ts';
 import { toReleaseLocation, type Home } from './home.ts';
+import { digestOf } from './inventory.ts';
 import { detectPlatform, toPlatformText } from './platform.ts';
 import { ensureInventory, toInstalled } from './release-contents.ts';
 import { verifyRelease } from './verify.ts';
@@ -32,12 +32,19 @@ const OF_DEPENDENCIES = /^deps\/|\/node_modules(?:\/|$)/;
 /** More names in an error say no more. */
 const PROBLEMS_SHOWN_MAX = 5;
 
+/** As the bundle has it, in a folder of its own. */
+export interface UnpackedRelease {
+  readonly manifest: Manifest;
+  /** With the digest of the bytes that the manifest was read from. */
+  readonly location: ReleaseLocation;
+}
+
 export interface UnpackRequest {
   readonly home: Home;
   readonly file: string;
   readonly signal?: AbortSignal | undefined;
-  /** Asked before anything that comes with the bundle runs here; throws where it may not. */
-  readonly beforeInstall?: (manifest: Manifest, location: ReleaseLocation) => Promise<void>;
+  /** Asked before anything that comes with the bundle runs here, or lies where it could be used; throws where it may not. */
+  readonly beforeUse?: (release: UnpackedRelease) => Promise<void>;
   readonly onStep: (step: BuildStep) => void;
   readonly onProgress?: ((step: BuildStep, message: string) => void) | undefined;
 }
@@ -112,19 +119,21 @@ async function settle(request: UnpackRequest, unpacked: Unpacked): Promise<Manif
   };
   const directory = path.join(staged.releases, id);
   const bytes = await readFile(path.join(directory, 'manifest.json')).catch(() => Buffer.alloc(0));
-  if (`sha256:${createHash('sha256').update(bytes).digest('hex')}` !== description.digest)
+  const digest = digestOf(bytes);
+  if (`sha256:${digest}` !== description.digest)
     throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, 'its manifest is not the one it names']);
   const manifest = parseManifest(bytes.toString());
+  await request.beforeUse?.({ manifest, location: { ...toReleaseLocation(staged, id), digest } });
+  requireSame(home, unpacked, file);
   const { envFile } = manifest.settings;
   if (envFile !== null && !existsSync(path.resolve(home.appDirectory, envFile)))
     throw new MidflightError('ERR_MIDFLIGHT_ENVIRONMENT_MISSING', [envFile]);
   await mkdir(staged.store, { recursive: true });
   await symlink(path.relative(directory, staged.store), path.join(directory, MAPS_LINK));
-  await linkShared(home, manifest, directory);
+  await linkShared(request, manifest, directory);
   request.onStep('install');
   if (isInstalledHere) {
     await verify(file, staged, { id, isInstalled: false });
-    await request.beforeInstall?.(manifest, toReleaseLocation(staged, id));
     await install(request, path.join(directory, 'app'), manifest);
   }
   if (!isInstalledHere) await linkDependencies(manifest, { home, staged }, directory);
@@ -132,6 +141,14 @@ async function settle(request: UnpackRequest, unpacked: Unpacked): Promise<Manif
   await verify(file, staged, { id, isInstalled: true });
   await place(home, staged, manifest);
   return manifest;
+}
+
+/** Else the manifest of the bundle would be read, and the statement of what is here believed. */
+function requireSame(home: Home, { description: { release, digest } }: Unpacked, file: string): void {
+  const { manifestFile } = toReleaseLocation(home, release);
+  if (!existsSync(manifestFile) || `sha256:${digestOf(readFileSync(manifestFile))}` === digest) return;
+  const problem = `release ${release} is here already, and is another`;
+  throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, problem]);
 }
 
 async function verify(
@@ -148,11 +165,16 @@ async function verify(
 }
 
 async function linkShared(
-  home: Home,
+  { home, file }: UnpackRequest,
   { settings, appFolder = '' }: Manifest,
   directory: string,
 ): Promise<void> {
   for (const name of settings.shared) {
+    if (!isInside(name) || !isInside(path.posix.join(appFolder, name)))
+      throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [
+        file,
+        `its shared ${name} is outside of the app`,
+      ]);
     const link = path.join(directory, 'app', appFolder, name).replace(/\/+$/, '');
     await mkdir(path.dirname(link), { recursive: true });
     await symlink(path.join(home.appDirectory, name), link);

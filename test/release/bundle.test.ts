@@ -141,6 +141,45 @@ test('a bundle that is cut short, altered or for another platform is refused, an
   await refused('ERR_MIDFLIGHT_BUNDLE_PLATFORM', /native addons for plan9 mips, Node ABI 1, and this is/);
 });
 
+test('a bundle with a manifest of its own for a release that is here, or links out of the app, is refused and changes nothing', async (t) => {
+  const place = await createPlace(t);
+  const { release } = await place.bundle();
+  await unpack(place);
+  const { manifestFile } = toReleaseLocation(place.to, release);
+  const before = readFileSync(manifestFile);
+  const rewrite = async (change: (manifest: { settings: { shared: string[] } }) => void): Promise<void> => {
+    const source = toReleaseLocation(place.from, release).manifestFile;
+    const manifest = JSON.parse(readFileSync(source, 'utf8')) as { settings: { shared: string[] } };
+    change(manifest);
+    writeFileSync(source, JSON.stringify(manifest));
+    writeFileSync(path.join(path.dirname(source), 'statement.json'), '{}');
+    await place.bundle();
+  };
+  const refused = async (message: RegExp): Promise<void> =>
+    assert.rejects(unpack(place), { code: 'ERR_MIDFLIGHT_BUNDLE_INVALID', message });
+  await rewrite(({ settings }) => settings.shared.push('uploads'));
+  await refused(/is here already, and is another/);
+  assert.ok(readFileSync(manifestFile).equals(before));
+  assert.equal(existsSync(path.join(path.dirname(manifestFile), 'statement.json')), false);
+  rmSync(path.dirname(manifestFile), { recursive: true });
+  await rewrite(({ settings }) => settings.shared.push('../../../../../out'));
+  await refused(/is outside of the app/);
+  assert.equal(existsSync(path.join(place.to.directory, 'out')), false);
+});
+
+test('nothing of a bundle is kept where it may not be used', async (t) => {
+  const place = await createPlace(t);
+  await place.bundle();
+  const refusal = new Error('not signed');
+  const beforeUse = async (): Promise<void> => Promise.reject(refusal);
+  await assert.rejects(
+    unpackBundle({ home: place.to, file: place.file, onStep: () => undefined, beforeUse }),
+    refusal,
+  );
+  assert.deepEqual(readdirSync(place.to.directory), ['releases']);
+  assert.deepEqual(readdirSync(place.to.releases), []);
+});
+
 async function toTar(sources: readonly TarSource[]): Promise<Buffer> {
   return buffer(packTar(sources));
 }
