@@ -43,7 +43,7 @@ export async function admit(
     const envelope = await signer.sign(release.manifest.id, action);
     if (envelope !== null) writeEnvelope(release.location.manifestFile, envelope);
   }
-  run.verified = await gate.check(release, { actor: run.actor, again, files: true });
+  run.verified = await gate.check(release.location, { actor: run.actor, again, files: true });
   if (run.verified === null) return;
   run.timings['verifyMs'] = performance.now() - startedAt;
   tell('verify', `signed by ${run.verified.signers.join(', ')}`);

@@ -28,9 +28,9 @@ export async function buildCandidate(
   if (request.bundle === undefined) gate.expectSigner(signers, run.actor);
   const { manifest, problems } = await build(parts, run, {
     request,
-    async beforeUse(unpacked) {
+    async beforeUse(location) {
       if (signers.length > 0) return gate.expectSigner(signers, run.actor);
-      await gate.check(unpacked, { actor: run.actor, again: false, files: false });
+      await gate.check(location, { actor: run.actor, again: false, files: false });
     },
   });
   const release = toRunnable(home, manifest);

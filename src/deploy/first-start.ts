@@ -71,7 +71,7 @@ async function recall({ home, gate, audit, tell }: DeployParts, id: string): Pro
   if (release === null) return null;
   const actor = toOwnActor('supervisor');
   try {
-    await gate.check(release, { actor, again: true, files: false });
+    await gate.check(release.location, { actor, again: true, files: false });
     audit({ action: 'recover', actor, release: id, digest: release.location.digest ?? null, result: 'done' });
     return release;
   } catch (error) {
@@ -86,7 +86,7 @@ async function startAgain(
   { actor }: DeployCaller,
 ): Promise<void> {
   const { id } = release.manifest;
-  gate.accept(await gate.check(release, { actor, again: true, files: true }));
+  gate.accept(await gate.check(release.location, { actor, again: true, files: true }));
   audit({ action: 'start', actor, release: id, digest: release.location.digest ?? null, result: 'begun' });
   tell('start', `release ${id}`);
   await workers.start(release);

@@ -9,11 +9,11 @@
 
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
+import type { ReleaseLocation } from '../protocol/messages.ts';
 import type { Home } from '../release/home.ts';
 import { requireWhole } from './whole-release.ts';
 import { readEnvelope } from '../release/statement.ts';
 import { assertNewer, readTrust, verifyStatement, type Verified } from '../release/trust.ts';
-import type { RunnableRelease } from '../supervisor/process-host.ts';
 import { findAccepted } from './accepted.ts';
 import type { Audit } from './audit.ts';
 import type { Actor, AuditEntry } from './audit-chain.ts';
@@ -25,7 +25,7 @@ export interface TrustGate {
   expectSigner(keyIds: readonly string[], actor: Actor): void;
   /** Null where no key is trusted. `again`: it has proved itself here before.
    *  Errors: ERR_MIDFLIGHT_RELEASE_UNSIGNED, _RELEASE_ALTERED, _STATEMENT_INVALID, _STATEMENT_REPLAYED, _TRUST_UNSAFE. */
-  check(release: RunnableRelease, options: CheckOptions): Promise<Verified | null>;
+  check(location: ReleaseLocation, options: CheckOptions): Promise<Verified | null>;
   /** From now on nothing older is accepted. */
   accept(verified: Verified | null): void;
 }
@@ -52,18 +52,13 @@ export function createTrustGate({ home, history, audit }: TrustGateOptions): Tru
   };
 
   async function verify(
-    { manifest: { id }, location }: RunnableRelease,
+    { id, manifestFile, digest = '' }: ReleaseLocation,
     { again, files }: CheckOptions,
   ): Promise<Verified | null> {
     const trust = readTrust(home.trust);
     if (trust === null) return null;
-    const claim = {
-      release: id,
-      digest: location.digest ?? '',
-      app: path.basename(home.appDirectory),
-      now: new Date(),
-    };
-    const verified = verifyStatement(trust, readEnvelope(location.manifestFile), claim);
+    const claim = { release: id, digest, app: path.basename(home.appDirectory), now: new Date() };
+    const verified = verifyStatement(trust, readEnvelope(manifestFile), claim);
     if (!again) assertNewer(verified, findAccepted(history, home.auditLog));
     if (files) await requireWhole(home, id);
     return verified;
@@ -83,10 +78,9 @@ export function createTrustGate({ home, history, audit }: TrustGateOptions): Tru
         refused(error, { actor });
       }
     },
-    async check(release, options) {
-      const { manifest, location } = release;
-      const about = { actor: options.actor, release: manifest.id, digest: location.digest ?? null };
-      return verify(release, options).catch((error: unknown) => refused(error, about));
+    async check(location, options) {
+      const about = { actor: options.actor, release: location.id, digest: location.digest ?? null };
+      return verify(location, options).catch((error: unknown) => refused(error, about));
     },
     accept(verified) {
       if (verified === null) return;

@@ -3,10 +3,20 @@
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { BUNDLE_FILE } from './bundle.ts';
+import { ENVELOPE_BYTES_MAX } from './dsse.ts';
+import { isLoadable } from './release-contents.ts';
 
 /** Unpacked. More than any app has, and less than fills a disk unseen. */
 export const BUNDLE_BYTES_MAX = 8 * 1024 ** 3;
 const ENTRIES_MAX = 1_000_000;
+/** What an entry has besides its content: two headers, the rest of a block, a long name. */
+const ENTRY_OVERHEAD_BYTES_MAX = 2_048;
+/** These are read as a whole, the first before anybody knows who has made it. */
+const wholeBytesMax = new Map([
+  [BUNDLE_FILE, 64 * 1024],
+  ['manifest.json', 256 * 1024 ** 2],
+  ['statement.json', ENVELOPE_BYTES_MAX],
+]);
 
 interface EntryHeader {
   readonly name: string;
@@ -17,8 +27,10 @@ interface EntryHeader {
 }
 
 export interface BundleGuard {
-  /** True for each entry that may be written; throws for any other. */
+  /** True for each entry that may be written, false for what no manifest answers for; throws for any other. */
   isWanted(this: void, header: EntryHeader): boolean;
+  /** Passes on what was unpacked; throws where that does not end. */
+  limit(this: void, unpacked: AsyncIterable<Buffer>): AsyncGenerator<Buffer>;
   /** The permissions of the files so far. */
   readonly modes: ReadonlyMap<string, number>;
 }
@@ -42,10 +54,12 @@ export function createBundleGuard(file: string, bytesMax = BUNDLE_BYTES_MAX): Bu
   const isWanted = ({ name, size, type = 'file', linkname = '', mode = 0o644 }: EntryHeader): boolean => {
     sizeBytes += size;
     if (sizeBytes > bytesMax) refuse(`it has more than ${bytesMax} bytes`);
+    if (size > (wholeBytesMax.get(toRootName(name)) ?? Infinity)) refuse(`its ${name} has ${size} bytes`);
     if (seen.size >= ENTRIES_MAX) refuse(`it has more than ${ENTRIES_MAX} files`);
     requireInside(name);
     if (seen.has(name)) refuse(`${name} is in it twice`);
     seen.add(name);
+    if (!isLoadable(name)) return false;
     if (type === 'link') requireInside(linkname);
     else if (type === 'symlink') {
       const target = path.posix.join(path.posix.dirname(name), linkname);
@@ -56,7 +70,21 @@ export function createBundleGuard(file: string, bytesMax = BUNDLE_BYTES_MAX): Bu
     else modes.set(name, mode & 0o777);
     return true;
   };
-  return { isWanted, modes };
+  async function* limit(unpacked: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let countBytes = 0;
+    for await (const chunk of unpacked) {
+      countBytes += chunk.length;
+      if (countBytes > bytesMax + ENTRIES_MAX * ENTRY_OVERHEAD_BYTES_MAX)
+        refuse(`it has more than ${bytesMax} bytes, most of them in no file`);
+      yield chunk;
+    }
+  }
+  return { isWanted, limit, modes };
+}
+
+/** `manifest.json` for that of a release, not for what an app calls so. */
+function toRootName(name: string): string {
+  return name.replace(/^releases\/[^/]+\/(?=[^/]+$)/, '');
 }
 
 /** Below the folders that a bundle has, and written without detours. */

@@ -17,6 +17,7 @@ import { parseManifest, type Manifest } from '../protocol/manifest.ts';
 import { MAPS_LINK, toMapName } from '../protocol/source-map.ts';
 import type { Home } from './home.ts';
 import { detectPlatform, platformSchema } from './platform.ts';
+import { isLoadable } from './release-contents.ts';
 
 /** The first entry of a bundle. */
 export const BUNDLE_FILE = 'bundle.json';
@@ -103,6 +104,15 @@ async function pack(home: Home, out: string, { description, names, mtime }: Pack
   return lstatSync(out).size;
 }
 
+/** What a release has in the store, by path below `.midflight/`. */
+export function toStoredNames({ modules }: Manifest): ReadonlySet<string> {
+  const names = [...modules.values()].flatMap(({ hash, mapHash }) => [
+    `store/${hash}.js`,
+    ...(mapHash === undefined ? [] : [`store/${toMapName(mapHash)}`]),
+  ]);
+  return new Set(names);
+}
+
 /** All that belongs to a release by path below `.midflight/`, sorted; without the links that are made where it is deployed. */
 async function listFiles(
   home: Home,
@@ -121,19 +131,15 @@ async function listFiles(
     links.push('app/node_modules');
   const made = new Set(links.map((name) => path.posix.join(folder, name).replace(/\/$/, '')));
   const isWanted = (name: string): boolean =>
-    !made.has(name) && (hasDependencies || !name.split('/').includes('node_modules'));
-  const stored = [...manifest.modules.values()].flatMap(({ hash, mapHash }) => [
-    `store/${hash}.js`,
-    ...(mapHash === undefined ? [] : [`store/${toMapName(mapHash)}`]),
-  ]);
+    isLoadable(name) && !made.has(name) && (hasDependencies || !name.split('/').includes('node_modules'));
   const { dependenciesHash } = manifest;
   const installed = dependenciesHash === null ? null : `deps/${dependenciesHash}`;
   const isInstalled =
     installed !== null && hasDependencies && existsSync(path.join(home.directory, installed));
   const names = [
     ...(await walk(home.directory, folder, isWanted)),
-    ...new Set(stored),
-    ...(isInstalled ? await walk(home.directory, installed, () => true) : []),
+    ...toStoredNames(manifest),
+    ...(isInstalled ? await walk(home.directory, installed, isLoadable) : []),
   ];
   return names.toSorted();
 }

@@ -103,8 +103,9 @@ function isInPackages(relative: string): boolean {
 
 /** Tools keep caches beside packages, and package managers what they did and when: both change, and no program loads them by name. */
 const changing =
-  /(?:^|\/)node_modules\/\.(?:cache|vite|vite-temp|modules\.yaml|pnpm-workspace-state[^/]*|yarn-state\.yml|yarn-integrity|package-lock\.json)$/;
+  /(?:^|\/)node_modules\/\.(?:cache|vite|vite-temp|modules\.yaml|pnpm-workspace-state[^/]*|yarn-state\.yml|yarn-integrity|package-lock\.json)(?:\/|$)/;
 
-function isLoadable(relative: string): boolean {
+/** Whether a manifest answers for what lies at a path; the rest is compared with nothing, and in no bundle. */
+export function isLoadable(relative: string): boolean {
   return !changing.test(relative);
 }

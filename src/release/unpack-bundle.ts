@@ -5,7 +5,7 @@
  * 2. What a bundle has besides a release is refused, and so is one that is too large, cut short or altered.
  */
 
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, type Dirent } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -17,7 +17,7 @@ import type { ReleaseLocation } from '../protocol/messages.ts';
 import { MAPS_LINK } from '../protocol/source-map.ts';
 import { needsDevDependencies, type BuildStep } from './build.ts';
 import { createBuildCommands } from './build-commands.ts';
-import { bundleSchema, BUNDLE_FILE, type BundleDescription } from './bundle.ts';
+import { bundleSchema, BUNDLE_FILE, toStoredNames, type BundleDescription } from './bundle.ts';
 import { createBundleGuard } from './bundle-guard.ts';
 import { isInside, readConfig } from './config.ts';
 import { installDependencies } from './dependencies.ts';
@@ -32,19 +32,13 @@ const OF_DEPENDENCIES = /^deps\/|\/node_modules(?:\/|$)/;
 /** More names in an error say no more. */
 const PROBLEMS_SHOWN_MAX = 5;
 
-/** As the bundle has it, in a folder of its own. */
-export interface UnpackedRelease {
-  readonly manifest: Manifest;
-  /** With the digest of the bytes that the manifest was read from. */
-  readonly location: ReleaseLocation;
-}
-
 export interface UnpackRequest {
   readonly home: Home;
   readonly file: string;
   readonly signal?: AbortSignal | undefined;
-  /** Asked before anything that comes with the bundle runs here, or lies where it could be used; throws where it may not. */
-  readonly beforeUse?: (release: UnpackedRelease) => Promise<void>;
+  /** Asked before anything that comes with the bundle is read, runs here, or lies where it could be used; throws where it may not.
+   *  The release is in a folder of its own, and its manifest's digest is that of the bytes that are read afterwards. */
+  readonly beforeUse?: (location: ReleaseLocation) => Promise<void>;
   readonly onStep: (step: BuildStep) => void;
   readonly onProgress?: ((step: BuildStep, message: string) => void) | undefined;
 }
@@ -57,7 +51,7 @@ export async function unpackBundle(request: UnpackRequest): Promise<Manifest> {
   try {
     request.onStep('fetch');
     await mkdir(staging, { recursive: true });
-    await unpack(file, staging);
+    await unpack(request, staging);
     const description = await readDescription(file, staging);
     refuseOtherPlatform(file, description);
     return await settle(request, { staging, description });
@@ -66,13 +60,15 @@ export async function unpackBundle(request: UnpackRequest): Promise<Manifest> {
   }
 }
 
-async function unpack(file: string, staging: string): Promise<void> {
+async function unpack({ file, signal }: UnpackRequest, staging: string): Promise<void> {
   const guard = createBundleGuard(file);
   try {
     await pipeline(
       createReadStream(file),
       createZstdDecompress(),
+      guard.limit,
       unpackTar(staging, { strict: true, filter: guard.isWanted }),
+      signal === undefined ? {} : { signal },
     );
     // Who unpacks may have a mask.
     for (const [name, mode] of guard.modes) await chmod(path.join(staging, name), mode);
@@ -85,11 +81,21 @@ async function unpack(file: string, staging: string): Promise<void> {
 }
 
 async function readDescription(file: string, staging: string): Promise<BundleDescription> {
-  const text = await readFile(path.join(staging, BUNDLE_FILE), 'utf8').catch(() => '{}');
-  const parsed = bundleSchema.safeParse(JSON.parse(text));
+  const text = await readFile(path.join(staging, BUNDLE_FILE), 'utf8').catch(() => '');
+  const parsed = bundleSchema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   const problem = `its ${BUNDLE_FILE} is not one that this Midflight knows`;
   throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, problem]);
+}
+
+/** Null for what is none. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Whoever reads it says what it should have been.
+    return null;
+  }
 }
 
 function refuseOtherPlatform(file: string, { platform }: BundleDescription): void {
@@ -122,9 +128,10 @@ async function settle(request: UnpackRequest, unpacked: Unpacked): Promise<Manif
   const digest = digestOf(bytes);
   if (`sha256:${digest}` !== description.digest)
     throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, 'its manifest is not the one it names']);
+  await request.beforeUse?.({ ...toReleaseLocation(staged, id), digest });
   const manifest = parseManifest(bytes.toString());
-  await request.beforeUse?.({ manifest, location: { ...toReleaseLocation(staged, id), digest } });
   requireSame(home, unpacked, file);
+  await refuseSurplus(file, unpacked, manifest);
   const { envFile } = manifest.settings;
   if (envFile !== null && !existsSync(path.resolve(home.appDirectory, envFile)))
     throw new MidflightError('ERR_MIDFLIGHT_ENVIRONMENT_MISSING', [envFile]);
@@ -149,6 +156,26 @@ function requireSame(home: Home, { description: { release, digest } }: Unpacked,
   if (!existsSync(manifestFile) || `sha256:${digestOf(readFileSync(manifestFile))}` === digest) return;
   const problem = `release ${release} is here already, and is another`;
   throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, problem]);
+}
+
+/** What only lies beside a release is not compared with its manifest, and other releases would find it in the store or installed. */
+async function refuseSurplus(
+  file: string,
+  { staging, description: { release, dependencies } }: Unpacked,
+  manifest: Manifest,
+): Promise<void> {
+  const installed = dependencies === 'included' ? `deps/${manifest.dependenciesHash}` : null;
+  const expected = new Set([`releases/${release}`, installed, ...toStoredNames(manifest)]);
+  for (const folder of ['releases', 'store', 'deps']) {
+    const found = await readdir(path.join(staging, folder), { withFileTypes: true }).catch(
+      (): Dirent[] => [],
+    );
+    for (const entry of found) {
+      const name = `${folder}/${entry.name}`;
+      if (expected.has(name) && !entry.isSymbolicLink()) continue;
+      throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, `${name} is not part of the release`]);
+    }
+  }
 }
 
 async function verify(

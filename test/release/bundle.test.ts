@@ -180,9 +180,58 @@ test('nothing of a bundle is kept where it may not be used', async (t) => {
   assert.deepEqual(readdirSync(place.to.releases), []);
 });
 
+test('a bundle that brings files for other releases is refused, and what no manifest answers for is left out', async (t) => {
+  const place = await createPlace(t);
+  const { release } = await place.bundle();
+  const tar = zstdDecompressSync(readFileSync(place.file));
+  const add = async (...sources: TarSource[]): Promise<void> => {
+    const more = await toTar(sources);
+    // Before the two empty blocks at its end.
+    writeFileSync(place.file, zstdCompressSync(Buffer.concat([tar.subarray(0, -1_024), more])));
+  };
+  const content = 'module.exports = "evil";';
+  for (const target of [
+    'store/00ff.js',
+    'deps/00ff/node_modules/lib/index.js',
+    'releases/other/manifest.json',
+  ]) {
+    await add({ type: 'content', target, content });
+    await assert.rejects(unpack(place), {
+      code: 'ERR_MIDFLIGHT_BUNDLE_INVALID',
+      message: /(?:store|deps|releases)\/\w+(?:\.js)? is not part of the release/,
+    });
+    assert.deepEqual(readdirSync(place.to.directory), ['releases']);
+  }
+  await add({ type: 'content', target: `releases/${release}/app/node_modules/.cache/lib.js`, content });
+  await unpack(place);
+  const { root } = toReleaseLocation(place.to, release);
+  assert.equal(existsSync(path.join(root, 'node_modules/.cache')), false);
+});
+
 async function toTar(sources: readonly TarSource[]): Promise<Buffer> {
   return buffer(packTar(sources));
 }
+
+test('a bundle that unpacks without end, or to more than can be read, is refused', async () => {
+  const guard = createBundleGuard('x.bundle');
+  for (const [name, size] of [
+    ['bundle.json', 100_000],
+    ['releases/1-a/manifest.json', 1e9],
+  ] as const)
+    assert.throws(() => guard.isWanted({ name, size }), { code: 'ERR_MIDFLIGHT_BUNDLE_INVALID' });
+  assert.equal(guard.isWanted({ name: 'releases/1-a/app/manifest.json', size: 1e9 }), true);
+  // Nothing but its length is looked at.
+  const endless = async function* (): AsyncGenerator<Buffer> {
+    for (;;) yield { length: 1e9 } as Buffer;
+  };
+  const passAll = async (): Promise<void> => {
+    for await (const _ of guard.limit(endless()));
+  };
+  await assert.rejects(passAll(), {
+    code: 'ERR_MIDFLIGHT_BUNDLE_INVALID',
+    message: /most of them in no file/,
+  });
+});
 
 test('a bundle writes nowhere but into the release', () => {
   const name = 'releases/1-a/app/x';
