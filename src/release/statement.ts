@@ -56,11 +56,11 @@ export interface SignOptions {
   readonly now: Date;
 }
 
-/** Signs a release. The counter is the time in milliseconds, so that who signs elsewhere needs to know nothing of the others;
+/** What is said of a release. The counter is the time in milliseconds, so that who signs elsewhere needs to know nothing of the others;
  *  it is one more than the one before where a clock has gone back. */
-export function signRelease(options: SignOptions, key: SigningKey): Envelope {
+export function toStatement(options: SignOptions): Statement {
   const { manifest, digest, app, builder, action, counterBefore, now } = options;
-  const statement: Statement = {
+  return {
     _type: STATEMENT_TYPE,
     subject: [{ name: manifest.id, digest: { sha256: digest } }],
     predicateType: PREDICATE_TYPE,
@@ -76,6 +76,19 @@ export function signRelease(options: SignOptions, key: SigningKey): Envelope {
       counter: Math.max(now.getTime(), counterBefore + 1),
     },
   };
+}
+
+/** Whether both are about the same bytes for the same app, whoever has said so, and when. */
+export function isSameClaim(one: Statement, other: Statement): boolean {
+  const toText = ({ subject, predicate }: Statement): string => {
+    const { app, commit, isDirty, builtAt, lockfileHash } = predicate;
+    return JSON.stringify([subject, app, commit, isDirty, builtAt, lockfileHash]);
+  };
+  return toText(one) === toText(other);
+}
+
+/** An envelope with one signature. */
+export function signStatement(statement: Statement, key: SigningKey): Envelope {
   return signPayload({ payloadType: PAYLOAD_TYPE, payload: Buffer.from(JSON.stringify(statement)) }, key);
 }
 

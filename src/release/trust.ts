@@ -129,7 +129,7 @@ export function verifyStatement(trust: Trust, envelope: Envelope | null, claim: 
   };
   if (subject?.name !== release) refuse(`it is about release ${subject?.name}, not ${release}`);
   if (predicate.app !== app) refuse(`it is about the app "${predicate.app}", not "${app}"`);
-  if (predicate.counter > now.getTime() + CLOCK_SKEW_MS_MAX)
+  if (isAhead(statement, now))
     refuse(
       `it was signed at ${predicate.signedAt}, which is more than a day ahead; set the clocks right, and sign again`,
     );
@@ -139,6 +139,11 @@ export function verifyStatement(trust: Trust, envelope: Envelope | null, claim: 
       'its manifest is not the one that was signed',
     ]);
   return { statement, signers };
+}
+
+/** Whether it is from a clock that is further ahead than clocks are. */
+export function isAhead({ predicate }: Statement, now: Date): boolean {
+  return predicate.counter > now.getTime() + CLOCK_SKEW_MS_MAX;
 }
 
 /** The statement that was accepted last. */

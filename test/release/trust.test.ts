@@ -5,7 +5,14 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { cosign, toPreAuthEncoding, type Envelope } from '../../src/release/dsse.ts';
 import { generateKey, readSigningKey, type SigningKey } from '../../src/release/signing-key.ts';
-import { parseEnvelope, parseStatement, signRelease, toDigest } from '../../src/release/statement.ts';
+import {
+  parseEnvelope,
+  parseStatement,
+  signStatement,
+  toDigest,
+  toStatement,
+  type SignOptions,
+} from '../../src/release/statement.ts';
 import {
   addKey,
   assertNewer,
@@ -37,6 +44,9 @@ const signing = {
   counterBefore: 0,
   now,
 } as const;
+
+const signRelease = (options: SignOptions, key: SigningKey): Envelope =>
+  signStatement(toStatement(options), key);
 
 interface Place {
   readonly directory: string;
