@@ -33,15 +33,15 @@ export function readRelease({ id, root, manifestFile, store, digest }: ReleaseLo
   const bytes = readFileSync(manifestFile);
   if (digest !== undefined && digestOf(bytes) !== digest) throw altered(id, 'its manifest');
   const manifest = parseManifest(bytes.toString());
-  const compiled = manifest.contents?.compiled ?? {};
+  // An older release does not say what it has.
+  const compiled = manifest.contents?.compiled ?? null;
   return {
     id,
     root,
     manifest,
     readCompiled({ hash, path: at }) {
       const code = readFileSync(path.join(store, `${hash}.js`));
-      const expected = compiled[hash];
-      if (expected !== undefined && digestOf(code) !== expected)
+      if (compiled !== null && digestOf(code) !== compiled[hash])
         throw altered(id, `the compiled code of ${at}`);
       return code.toString();
     },

@@ -46,3 +46,10 @@ test('a worker evaluates no code that was changed in the store, also where that 
   writeFileSync(path.join(store, 'c0de.js'), 'return 2;');
   assert.throws(() => release.readCompiled(entry), { code: 'ERR_MIDFLIGHT_RELEASE_ALTERED' });
 });
+
+test('a worker evaluates no code of which the manifest has no digest, whatever is in the store', (t) => {
+  const { store, read } = makeRelease(t);
+  writeFileSync(path.join(store, 'beef.js'), code);
+  const unlisted = { path: 'late.ts', hash: 'beef' } as ManifestModule;
+  assert.throws(() => read().readCompiled(unlisted), { code: 'ERR_MIDFLIGHT_RELEASE_ALTERED' });
+});
