@@ -10,6 +10,7 @@
 import type { KeyObject } from 'node:crypto';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -44,7 +45,11 @@ const policySchema = z.strictObject({ threshold: z.number().int().min(1).max(TRU
  *  Errors: ERR_MIDFLIGHT_TRUST_UNSAFE, ERR_MIDFLIGHT_KEY_INVALID. */
 export function readTrust(directory: string): Trust | null {
   const files = listKeyFiles(directory);
-  if (files.length === 0) return null;
+  if (files.length === 0) {
+    if (!existsSync(toPolicyFile(directory))) return null;
+    // With the last key, its removal takes the threshold away.
+    throw new MidflightError('ERR_MIDFLIGHT_TRUST_UNSAFE', [directory, 'has a threshold and no key']);
+  }
   assertOwned(directory);
   const keys = new Map<string, KeyObject>();
   for (const file of files) {
@@ -165,8 +170,13 @@ export function assertNewer({ statement }: Verified, highest: Accepted | null): 
   ]);
 }
 
+/** None where nobody has ever trusted a key. A link to what is not there is something else: the keys are elsewhere, and can't be read. */
 function listKeyFiles(directory: string): string[] {
-  if (!existsSync(directory)) return [];
+  const isLink = lstatSync(directory, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  if (!existsSync(directory)) {
+    if (!isLink) return [];
+    throw new MidflightError('ERR_MIDFLIGHT_TRUST_UNSAFE', [directory, 'leads to what is not there']);
+  }
   const names = readdirSync(directory).filter((name) => name.endsWith('.pub'));
   return names.toSorted().map((name) => path.join(directory, name));
 }

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -286,6 +296,24 @@ test('a key is removed by its file or the beginning of its id, but not so that t
   );
   removeKey(trust, key('c').id);
   assert.equal(readTrust(trust), null);
+});
+
+test('keys that are gone are not the same as none', (t) => {
+  const { directory, trust } = makePlace(t, ['a', 'b'], 2);
+  const linked = path.join(directory, 'linked');
+  symlinkSync(path.join(directory, 'mounted'), linked);
+  assert.equal(
+    codeOf(() => readTrust(linked)),
+    'ERR_MIDFLIGHT_TRUST_UNSAFE',
+  );
+  symlinkSync(trust, path.join(directory, 'mounted'));
+  assert.equal(readTrust(linked)?.threshold, 2);
+  for (const name of readdirSync(trust).filter((each) => each.endsWith('.pub')))
+    rmSync(path.join(trust, name));
+  assert.equal(
+    codeOf(() => readTrust(trust)),
+    'ERR_MIDFLIGHT_TRUST_UNSAFE',
+  );
 });
 
 test('without a folder of keys nothing is asked for', (t) => {
