@@ -118,6 +118,6 @@ async function pass(app: DevApp, root: string, paths: readonly string[]): Promis
 function createHome(root: string): void {
   const { directory } = toHome(root);
   if (existsSync(directory)) return;
-  mkdirSync(directory);
+  mkdirSync(directory, { mode: 0o700 });
   writeFileSync(path.join(directory, '.gitignore'), '*\n');
 }

@@ -62,6 +62,8 @@ export async function buildRelease(options: BuildOptions): Promise<BuiltRelease>
   const { home } = options;
   const staging = path.join(home.releases, `.staging-${process.pid}-${Date.now()}`);
   try {
+    // What apps print and what they are made of is for their owner.
+    await mkdir(home.directory, { recursive: true, mode: 0o700 });
     for (const directory of [staging, home.store, home.cache, home.dependencies]) {
       await mkdir(directory, { recursive: true });
     }

@@ -10,6 +10,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -95,6 +96,11 @@ test('a release is bundled in the same bytes each time, and elsewhere it is the 
   assert.equal(existsSync(path.join(root, 'data')), true);
   // Again, it is there already.
   assert.equal(await unpack(place), release);
+});
+
+test('what a build keeps is for its owner, whoever is the first to need the folder', async (t) => {
+  const { from } = await createPlace(t);
+  assert.equal(statSync(from.directory).mode & 0o777, 0o700);
 });
 
 test('a bundle without dependencies has them installed by the lockfile', async (t) => {
