@@ -1,7 +1,9 @@
 /** `midflight gc`: by the supervisor that runs, or in its place. */
 
 import { MidflightError } from '../errors.ts';
-import { collectGarbageOffline } from '../deploy/collect-garbage.ts';
+import { toOwnActor } from '../deploy/actor.ts';
+import { appendAudit } from '../deploy/audit-log.ts';
+import { collectGarbageOffline, toCollectEntry } from '../deploy/collect-garbage.ts';
 import type { SweepReport } from '../deploy/sweep.ts';
 import type { Home } from '../release/home.ts';
 import { callControl } from './control-client.ts';
@@ -11,7 +13,9 @@ export async function collect(home: Home, options: { readonly isDryRun: boolean 
     return (await callControl(home, { method: 'POST', path: '/gc', body: options })) as SweepReport;
   } catch (error) {
     const isAlone = error instanceof MidflightError && error.code === 'ERR_MIDFLIGHT_NOT_RUNNING';
-    if (isAlone) return collectGarbageOffline(home, options);
-    throw error;
+    if (!isAlone) throw error;
+    const report = await collectGarbageOffline(home, options);
+    if (!options.isDryRun) appendAudit(home.auditLog, toCollectEntry(toOwnActor('command'), report));
+    return report;
   }
 }

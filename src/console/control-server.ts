@@ -14,6 +14,7 @@ import { CLIENT_HEADER, parseClient } from '../deploy/actor.ts';
 import type { Signer } from '../deploy/admission.ts';
 import type { Audit } from '../deploy/audit.ts';
 import type { Actor } from '../deploy/audit-chain.ts';
+import { toCollectEntry } from '../deploy/collect-garbage.ts';
 import type { DeployCaller, DeployReport, Following, Progress } from '../deploy/deploy-request.ts';
 import { TIMEOUT_MS_MAX } from '../release/config.ts';
 import { toSummarized } from '../deploy/evidence.ts';
@@ -190,9 +191,12 @@ function toRoutes({
     audit({ action: 'scale', actor: actorOf(context), result: 'done', detail: `${scaled} workers` });
     return context.json({ workers: scaled });
   });
-  app.post('/gc', async (context) =>
-    context.json(await deployer.collect(collectSchema.parse(await context.req.json()))),
-  );
+  app.post('/gc', async (context) => {
+    const options = collectSchema.parse(await context.req.json());
+    const report = await deployer.collect(options);
+    if (!options.isDryRun) audit(toCollectEntry(actorOf(context), report));
+    return context.json(report);
+  });
   app.post('/stop', (context) => {
     audit({ action: 'stop', actor: actorOf(context), result: 'begun' });
     setImmediate(onStop);

@@ -1,6 +1,6 @@
 /** What must stay, as the record, the workers and the disk say it now; the rest is swept. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { parseManifest, type Keep } from '../protocol/manifest.ts';
@@ -8,6 +8,7 @@ import { toReleaseIdOfRoot, toReleaseLocation, type Home } from '../release/home
 import { acquireLock } from '../supervisor/lock.ts';
 import { findOrphans } from '../supervisor/orphans.ts';
 import type { AtWork } from './at-work.ts';
+import type { Actor, AuditEntry } from './audit-chain.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { History } from './history.ts';
 import { findLiveReleases, type ReleaseFacts, type ReleaseRoot } from './live-releases.ts';
@@ -56,7 +57,6 @@ export async function collectGarbageOffline(
     throw new MidflightError('ERR_MIDFLIGHT_USAGE', [
       'what a killed keeper has left still serves, and nobody knows what it needs; "midflight start" first',
     ]);
-  mkdirSync(home.directory, { recursive: true });
   const lock = acquireLock(home.lockFile);
   try {
     const history = openRecord(home, () => undefined);
@@ -69,6 +69,14 @@ export async function collectGarbageOffline(
   } finally {
     lock.dispose();
   }
+}
+
+/** What the audit log says of a collection that somebody asked for. After it, since on a full disk nothing could be said before. */
+export function toCollectEntry(actor: Actor, { removed }: SweepReport): AuditEntry {
+  const { releases, store, cache, dependencies } = removed;
+  const names = releases.length === 0 ? 'no release' : releases.join(', ');
+  const detail = `${names}; ${store} files of the store, ${cache} of the cache, ${dependencies} sets of dependencies`;
+  return { action: 'gc', actor, result: 'done', detail };
 }
 
 function releasesAtWork({ working, probation }: AtWork): Held {

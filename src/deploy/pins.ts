@@ -4,8 +4,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { toReleaseLocation, type Home } from '../release/home.ts';
+import { toOwnActor } from './actor.ts';
+import { appendAudit } from './audit-log.ts';
 
-/** Pins a release, or lets it go; returns all that are pinned then. Errors: ERR_MIDFLIGHT_RELEASE_UNKNOWN. */
+/** Pins a release, or lets it go, and notes that in the audit log; returns all that are pinned then. Errors: ERR_MIDFLIGHT_RELEASE_UNKNOWN. */
 export function setPin(
   home: Home,
   id: string,
@@ -20,6 +22,8 @@ export function setPin(
     mkdirSync(home.pinned, { recursive: true });
     writeFileSync(file, '');
   }
+  const action = isPinned ? 'pin' : 'pin --remove';
+  appendAudit(home.auditLog, { action, actor: toOwnActor('command'), release: id, result: 'done' });
   return listPins(home);
 }
 

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { AuditLine } from '../../src/deploy/audit-chain.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 
 const toServer = (version: string): string => `
@@ -97,4 +98,21 @@ test('pins and gc beside a running app', async (t) => {
   assert.deepEqual(kept.roots, ['current', 'proved', 'pinned', 'worker', 'newest']);
   assert.equal((await app.midflight('gc')).exitCode, 0);
   assert.equal(await app.get(), 'v1');
+  await app.end();
+  // Without anybody to ask, too.
+  assert.equal((await app.midflight('gc')).exitCode, 0);
+  const { lines } = (await app.midflight('audit', '--json')).json as { lines: AuditLine[] };
+  const noted = lines.filter(({ action }) => ['pin', 'gc'].includes(action));
+  assert.deepEqual(
+    noted.map(({ action, actor, release: about, detail }) => [
+      action,
+      actor.by,
+      about ?? detail?.split(';')[0],
+    ]),
+    [
+      ['pin', 'command', release],
+      ['gc', 'client', 'no release'],
+      ['gc', 'command', 'no release'],
+    ],
+  );
 });
