@@ -38,7 +38,7 @@ const kMoments = new Set([
   'rejected',
 ]);
 /** They are told while another step goes on. */
-const kAsides = new Set(['state', 'hook', 'warning', 'prune']);
+const kAsides = new Set(['state', 'hook', 'warning', 'prune', 'flush']);
 /** They take as long as somebody has said. */
 const kWaits = new Set(['probation']);
 /** Somebody wanted it so. */

@@ -41,6 +41,7 @@ import {
   type DeployRun,
 } from './deploy-run.ts';
 import { bootstrap, resume } from './first-start.ts';
+import { beginFlush } from './flush.ts';
 import type { History } from './history.ts';
 import { settlePlan, toRejection, type PlanWish } from './planning.ts';
 import { startProbation } from './probation-run.ts';
@@ -130,6 +131,7 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
 
   async function planAndApply(run: DeployRun, wish: PlanWish): Promise<Outcome> {
     const { candidate } = wish;
+    const settleFlush = beginFlush(parts);
     const plan = await settlePlan(parts, run, wish);
     const { path } = plan;
     if (path === 'none') return { ended: finishRun(parts, run, { result: 'unchanged', error: null }) };
@@ -139,6 +141,7 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
       if (error.message.includes('\n')) tell('rejected', error.message);
       return { ended: finishRun(parts, run, { result: 'rejected', error }) };
     }
+    await settleFlush(run);
     noteBegin(parts, run);
     await apply(parts, run, { release: candidate.release, path });
     return 'committed';

@@ -8,6 +8,7 @@ import { noteBegin } from './admission.ts';
 import { toOwnActor } from './actor.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployCaller, DeployRequest } from './deploy-request.ts';
+import { beginFlush } from './flush.ts';
 import { beginRun, finishRun, toSourceText } from './deploy-run.ts';
 import { noteProved } from './open-record.ts';
 import { makePlan, toRejection } from './planning.ts';
@@ -102,8 +103,10 @@ async function startFirst(
   const run = beginRun(parts, { what, action: 'start', actor });
   try {
     const candidate = await buildCandidate(parts, run, { request, signer });
+    const settleFlush = beginFlush(parts);
     const plan = await makePlan(parts, run, { candidate, path: 'auto' });
     if (plan.path === 'rejected') throw toRejection(plan, candidate);
+    await settleFlush(run);
     noteBegin(parts, run);
     parts.tell('start', `release ${candidate.release.manifest.id}`);
     await runHookOf(parts, run, { release: candidate.release, name: 'beforeApply' });

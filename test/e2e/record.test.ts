@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { AuditLine } from '../../src/deploy/audit-chain.ts';
@@ -115,4 +125,32 @@ test('pins and gc beside a running app', async (t) => {
       ['gc', 'command', 'no release'],
     ],
   );
+});
+
+test('a release is on the disk before it is let in, and a deploy says where nobody knows', async (t) => {
+  const tools = mkdtempSync(path.join(tmpdir(), 'midflight-sync-'));
+  const said = path.join(tools, 'said');
+  // How many releases had been let in by then, and which one there was.
+  const script = `echo "$(cat audit.log 2>&1 | grep -c '"begun"') $(ls releases | wc -l)" >> ${said}; exit $(cat ${tools}/code)`;
+  writeFileSync(path.join(tools, 'sync'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  writeFileSync(path.join(tools, 'code'), '0');
+  const app = await createTestApp({
+    files: { 'server.mjs': toServer('v1') },
+    config: { entry: 'server.mjs', probationMs: 0 },
+    environment: { PATH: `${tools}:${process.env['PATH']}` },
+  });
+  t.after(async () => {
+    await app.dispose();
+    rmSync(tools, { recursive: true, force: true });
+  });
+  await app.start();
+  const { timings } = (await deploy(app, 'v2')) as { timings: Readonly<Record<string, number>> };
+  assert.ok(timings['flushMs'] !== undefined);
+  assert.deepEqual(readFileSync(said, 'utf8').trim().split('\n'), ['0 1', '1 2']);
+  writeFileSync(path.join(tools, 'code'), '5');
+  app.commit({ 'server.mjs': toServer('v3') });
+  const { stdout, exitCode } = await app.midflight('deploy');
+  assert.equal(exitCode, 0, stdout);
+  assert.match(stdout, /flush .*a power cut would damage it: sync ended with 5/);
+  assert.equal(await app.get(), 'v3');
 });
