@@ -6,6 +6,7 @@
 import { styleText } from 'node:util';
 import type { DeployReport, Progress } from '../deploy/deploy-request.ts';
 import { toDurationText } from './output.ts';
+import { toVisible } from './visible-text.ts';
 
 export interface Screen {
   readonly isTerminal: boolean;
@@ -66,7 +67,7 @@ export function createDeployDisplay(screen: Screen, now: () => number): DeployDi
     screen.isTerminal ? styleText(style, text, { validateStream: false }) : text;
 
   function line(text: string): void {
-    screen.write(`${isDrawn ? kClearLine : ''}${text.trimEnd()}\n`);
+    screen.write(`${isDrawn ? kClearLine : ''}${toVisible(text.trimEnd())}\n`);
     isDrawn = false;
   }
 
@@ -74,7 +75,7 @@ export function createDeployDisplay(screen: Screen, now: () => number): DeployDi
     if (!screen.isTerminal) return;
     const text = question ?? (current === null ? '' : toLiveText(current));
     if (text === '' && !isDrawn) return;
-    screen.write(kClearLine + text.slice(0, Math.max(0, screen.columns - 1)));
+    screen.write(kClearLine + toVisible(text).slice(0, Math.max(0, screen.columns - 1)));
     isDrawn = text !== '';
   }
 

@@ -2,6 +2,7 @@
 
 import { styleText } from 'node:util';
 import { toFailure, type Failure } from '../errors.ts';
+import { toVisible } from './visible-text.ts';
 
 export type Style = 'green' | 'red' | 'yellow' | 'cyan' | 'dim' | 'bold';
 
@@ -15,12 +16,12 @@ export function printJson(value: unknown): void {
 }
 
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${toVisible(text)}\n`);
 }
 
 /** A line of `midflight start`, with the time. */
 export function logLine(message: string): void {
-  process.stderr.write(`${new Date().toISOString().slice(11, 23)} midflight ${message}\n`);
+  process.stderr.write(`${new Date().toISOString().slice(11, 23)} midflight ${toVisible(message)}\n`);
 }
 
 /** The same for a program that reads it. */
@@ -36,7 +37,7 @@ export function reportFailure(error: unknown, isJson: boolean): void {
 /** What a supervisor has answered. */
 export function printFailure(failure: Failure, isJson: boolean): void {
   if (isJson) printJson({ error: failure });
-  else process.stderr.write(`midflight: ${failure.code}\n${failure.message}\n`);
+  else process.stderr.write(`midflight: ${failure.code}\n${toVisible(failure.message)}\n`);
   process.exitCode = failure.exitCode;
 }
 
