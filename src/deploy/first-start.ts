@@ -32,12 +32,20 @@ export async function bootstrap(
     await removeStaging(home);
     await removeBegun(home);
     const known = history.proved() ?? history.current();
-    const release = known === null ? null : await readRelease(home, known).catch(() => null);
+    const release = known === null ? null : await readKnown(parts, known);
     if (release === null) await startFirst(parts, request, caller);
     else await startAgain(parts, release, caller);
   } finally {
     end();
   }
+}
+
+/** Null where it can't be read any more, which nobody should have to find out by what serves instead. */
+async function readKnown({ home, tell }: DeployParts, id: string): Promise<RunnableRelease | null> {
+  return readRelease(home, id).catch((error: unknown) => {
+    tell('start', `release ${id} can't be read, so one is made of the source: ${String(error)}`);
+    return null;
+  });
 }
 
 /** Goes on where another supervisor was killed. False where nothing serves, so that there is nothing to go on with. */

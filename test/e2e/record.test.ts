@@ -127,6 +127,18 @@ test('pins and gc beside a running app', async (t) => {
   );
 });
 
+test('a start whose release can not be read says so, and which one it makes instead', async (t) => {
+  const app = await createApp();
+  t.after(() => app.dispose());
+  await app.start();
+  const { release } = await app.status();
+  await app.end();
+  writeFileSync(path.join(app.directory, '.midflight/releases', release, 'manifest.json'), '{');
+  await app.start();
+  assert.equal(await app.get(), 'v1');
+  assert.match(app.log(), new RegExp(`release ${release} can't be read, so one is made of the source`));
+});
+
 test('a release is on the disk before it is let in, and a deploy says where nobody knows', async (t) => {
   const tools = mkdtempSync(path.join(tmpdir(), 'midflight-sync-'));
   const said = path.join(tools, 'said');
