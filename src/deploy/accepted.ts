@@ -9,6 +9,19 @@ export function findAccepted(history: Pick<History, 'highestAccepted'>, auditLog
   return history.highestAccepted() ?? findInAudit(auditLog);
 }
 
+/** The same for who asks often. A record that was put back from a backup is older than the log, which is read once. */
+export function createAccepted(
+  history: Pick<History, 'highestAccepted'>,
+  auditLog: string,
+): () => Accepted | null {
+  let logged: Accepted | null | undefined;
+  return () => {
+    if (logged === undefined) logged = findInAudit(auditLog);
+    const recorded = history.highestAccepted();
+    return (recorded?.counter ?? 0) < (logged?.counter ?? 0) ? logged : recorded;
+  };
+}
+
 function findInAudit(auditLog: string): Accepted | null {
   let highest: Accepted | null = null;
   for (const { result, counter, digest } of readAudit(auditLog).lines) {

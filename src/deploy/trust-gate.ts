@@ -14,7 +14,7 @@ import type { Home } from '../release/home.ts';
 import { requireWhole } from './whole-release.ts';
 import { readEnvelope } from '../release/statement.ts';
 import { assertNewer, readTrust, verifyStatement, type Verified } from '../release/trust.ts';
-import { findAccepted } from './accepted.ts';
+import { createAccepted } from './accepted.ts';
 import type { Audit } from './audit.ts';
 import type { Actor, AuditEntry } from './audit-chain.ts';
 import type { History } from './history.ts';
@@ -45,6 +45,7 @@ export interface TrustGateOptions {
 }
 
 export function createTrustGate({ home, history, audit }: TrustGateOptions): TrustGate {
+  const highest = createAccepted(history, home.auditLog);
   const refused = (error: unknown, entry: Omit<AuditEntry, 'action' | 'result'>): never => {
     const detail = error instanceof MidflightError ? error.message : String(error);
     audit({ action: 'verify', result: 'refused', ...entry, detail });
@@ -59,7 +60,7 @@ export function createTrustGate({ home, history, audit }: TrustGateOptions): Tru
     if (trust === null) return null;
     const claim = { release: id, digest, app: path.basename(home.appDirectory), now: new Date() };
     const verified = verifyStatement(trust, readEnvelope(manifestFile), claim);
-    if (!again) assertNewer(verified, findAccepted(history, home.auditLog));
+    if (!again) assertNewer(verified, highest());
     if (files) await requireWhole(home, id);
     return verified;
   }
@@ -85,7 +86,7 @@ export function createTrustGate({ home, history, audit }: TrustGateOptions): Tru
     accept(verified) {
       if (verified === null) return;
       const { subject, predicate } = verified.statement;
-      const before = findAccepted(history, home.auditLog)?.counter ?? 0;
+      const before = highest()?.counter ?? 0;
       if (predicate.counter > before)
         history.setHighestAccepted({ counter: predicate.counter, digest: subject[0]?.digest.sha256 ?? '' });
     },

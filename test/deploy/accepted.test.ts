@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { findAccepted } from '../../src/deploy/accepted.ts';
+import { createAccepted, findAccepted } from '../../src/deploy/accepted.ts';
 import { appendAudit } from '../../src/deploy/audit-log.ts';
 import { openHistory } from '../../src/deploy/history.ts';
 
-test('the newest statement that was accepted is known from the record, and from the audit log where the record is gone', (t) => {
+test('the newest statement that was accepted is known from the record, and from the audit log where the record is gone or older', (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'midflight-accepted-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const log = path.join(directory, 'audit.log');
@@ -22,6 +22,10 @@ test('the newest statement that was accepted is known from the record, and from 
   ] as const)
     appendAudit(log, { action: 'deploy', actor, result, counter, digest: `digest ${counter}` });
   assert.deepEqual(findAccepted(history, log), { counter: 7, digest: 'digest 7' });
+  history.setHighestAccepted({ counter: 6, digest: 'restored' });
+  const accepted = createAccepted(history, log);
+  assert.deepEqual(accepted(), { counter: 7, digest: 'digest 7' });
   history.setHighestAccepted({ counter: 8, digest: 'other' });
+  assert.deepEqual(accepted(), { counter: 8, digest: 'other' });
   assert.deepEqual(findAccepted(history, log), { counter: 8, digest: 'other' });
 });
