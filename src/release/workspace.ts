@@ -1,7 +1,7 @@
 /** The workspace that an app in a folder of its repository belongs to: where it begins, and which of its packages the app needs. */
 
 import { existsSync } from 'node:fs';
-import { glob, readdir, readFile, rm } from 'node:fs/promises';
+import { glob, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Gives the text of a file by its path in the repository; null where there is none. */
@@ -37,7 +37,8 @@ interface WorkspacePackage {
   readonly dependencies: readonly string[];
 }
 
-/** The packages of a workspace by folder; none where `root` is not one. */
+/** The packages of a workspace by folder; none where `root` is not one. What lies outside of `root`, also by way of a link, is not of
+ *  the release, and nothing is written or removed there. */
 export async function listPackages(root: string): Promise<ReadonlyMap<string, WorkspacePackage>> {
   const patterns = await readPatterns(async (name) => readPresent(path.join(root, name)));
   const wanted = patterns.filter((pattern) => !pattern.startsWith('!'));
@@ -47,9 +48,16 @@ export async function listPackages(root: string): Promise<ReadonlyMap<string, Wo
     { cwd: root, exclude: (name) => name.split('/').includes('node_modules') },
   )) {
     const folder = path.dirname(file).split(path.sep).join('/');
-    if (isListed(folder, patterns)) packages.set(folder, await readPackage(path.join(root, file)));
+    if (isListed(folder, patterns) && (await isWithin(root, path.join(root, folder))))
+      packages.set(folder, await readPackage(path.join(root, file)));
   }
   return new Map([...packages].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Where links have been followed. */
+async function isWithin(root: string, directory: string): Promise<boolean> {
+  const relative = path.relative(await realpath(root), await realpath(directory));
+  return relative.split(path.sep)[0] !== '..' && !path.isAbsolute(relative);
 }
 
 async function readPackage(file: string): Promise<WorkspacePackage> {

@@ -2,14 +2,22 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { buildRelease } from '../../src/release/build.ts';
 import { toHome, toReleaseLocation } from '../../src/release/home.ts';
-import { findWorkspaceRoot } from '../../src/release/workspace.ts';
+import { findWorkspaceRoot, leaveOutOtherPackages, listPackages } from '../../src/release/workspace.ts';
 
 const files = {
   '.gitignore': 'node_modules\n.midflight\n',
@@ -89,4 +97,31 @@ test('the workspace of a folder is the nearest above it that lists it', async ()
   assert.equal(await find('apps/old', { 'pnpm-workspace.yaml': yaml }), 'apps/old');
   assert.equal(await find('other/x', { 'pnpm-workspace.yaml': yaml }), 'other/x');
   assert.equal(await find('', { 'package.json': '{ "workspaces": ["apps/*"] }' }), '');
+});
+
+test('patterns and links that lead out of the repository are followed by nobody, and nothing is removed there', async (t) => {
+  const directory = realpathSync(mkdtempSync(path.join(tmpdir(), 'midflight-outside-')));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const root = path.join(directory, 'a/root');
+  const write = (name: string, content: string): void => {
+    mkdirSync(path.dirname(path.join(directory, name)), { recursive: true });
+    writeFileSync(path.join(directory, name), content);
+  };
+  const outside = ['a/beside', 'above/one', 'linked'];
+  for (const folder of outside) {
+    write(`${folder}/package.json`, '{ "name": "outside" }');
+    write(`${folder}/work.txt`, 'not yours');
+  }
+  const workspaces = ['packages/*', 'packages/link', '../beside', '../../above/*'];
+  write('a/root/package.json', JSON.stringify({ workspaces }));
+  for (const name of ['used', 'unused']) {
+    write(`a/root/packages/${name}/package.json`, '{}');
+    write(`a/root/packages/${name}/index.js`, '');
+  }
+  symlinkSync(path.join(directory, 'linked'), path.join(root, 'packages/link'));
+  assert.deepEqual([...(await listPackages(root)).keys()], ['packages/unused', 'packages/used']);
+  await leaveOutOtherPackages(root, 'packages/used');
+  for (const folder of outside) assert.ok(existsSync(path.join(directory, folder, 'work.txt')), folder);
+  assert.equal(existsSync(path.join(root, 'packages/unused/index.js')), false);
+  assert.equal(existsSync(path.join(root, 'packages/used/index.js')), true);
 });
