@@ -27,6 +27,7 @@ import { installDependencies } from './dependencies.ts';
 import { findEntry } from './entry.ts';
 import type { Home } from './home.ts';
 import { digestOf } from './inventory.ts';
+import { linkShared } from './link-shared.ts';
 import { readPackageFacts } from './package-facts.ts';
 import { describeContents } from './release-contents.ts';
 import { fetchSource, type FetchedSource } from './source.ts';
@@ -104,7 +105,7 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
   );
   const place = { home, tree, root: path.join(tree, source.appFolder) };
   const config = await readConfig(place.root);
-  await linkShared(place, config);
+  await linkShared({ appDirectory: home.appDirectory, root: place.root, names: config.shared });
   onStep('install');
   const includeDev = needsDevDependencies(config);
   const dependenciesHash = await installDependencies({
@@ -235,16 +236,6 @@ async function runBuild(commands: BuildCommands, { tree, root }: Place, config: 
   });
   if (result.problem !== null)
     throw new MidflightError('ERR_MIDFLIGHT_BUILD_FAILED', [command, result.problem]);
-}
-
-/** Uploads, a database file: one copy for every release, in the app's own directory. */
-async function linkShared({ home, root }: Place, config: Config): Promise<void> {
-  for (const name of config.shared) {
-    const link = path.join(root, name).replace(/\/+$/, '');
-    await rm(link, { recursive: true, force: true });
-    await mkdir(path.dirname(link), { recursive: true });
-    await symlink(path.join(home.appDirectory, name), link);
-  }
 }
 
 interface Description extends CompiledApp, Place {

@@ -23,6 +23,7 @@ import { isInside, readConfig } from './config.ts';
 import { installDependencies } from './dependencies.ts';
 import { toReleaseLocation, type Home } from './home.ts';
 import { digestOf } from './inventory.ts';
+import { linkShared } from './link-shared.ts';
 import { detectPlatform, toPlatformText } from './platform.ts';
 import { ensureInventory, toInstalled } from './release-contents.ts';
 import { verifyRelease } from './verify.ts';
@@ -137,7 +138,7 @@ async function settle(request: UnpackRequest, unpacked: Unpacked): Promise<Manif
     throw new MidflightError('ERR_MIDFLIGHT_ENVIRONMENT_MISSING', [envFile]);
   await mkdir(staged.store, { recursive: true });
   await symlink(path.relative(directory, staged.store), path.join(directory, MAPS_LINK));
-  await linkShared(request, manifest, directory);
+  await linkSharedOf(request, manifest, directory);
   request.onStep('install');
   if (isInstalledHere) {
     await verify(file, staged, { id, isInstalled: false });
@@ -191,21 +192,18 @@ async function verify(
   throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, `${shown.join('; ')}${more}`]);
 }
 
-async function linkShared(
-  { home, file }: UnpackRequest,
-  { settings, appFolder = '' }: Manifest,
+async function linkSharedOf(
+  { home: { appDirectory }, file }: UnpackRequest,
+  { settings: { shared: names }, appFolder = '' }: Manifest,
   directory: string,
 ): Promise<void> {
-  for (const name of settings.shared) {
+  for (const name of names)
     if (!isInside(name) || !isInside(path.posix.join(appFolder, name)))
       throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [
         file,
         `its shared ${name} is outside of the app`,
       ]);
-    const link = path.join(directory, 'app', appFolder, name).replace(/\/+$/, '');
-    await mkdir(path.dirname(link), { recursive: true });
-    await symlink(path.join(home.appDirectory, name), link);
-  }
+  await linkShared({ appDirectory, root: path.join(directory, 'app', appFolder), names });
 }
 
 /** To where they will be. */
