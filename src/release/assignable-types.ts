@@ -92,7 +92,7 @@ async function compile(
   const { timeoutMs } = options;
   const args = [compiler, '--project', folder, '--pretty', 'false'];
   const env = { ...process.env, NO_COLOR: '1' };
-  const result = await runCommand(process.execPath, args, { cwd: folder, timeoutMs, env });
+  const result = await runCommand(process.execPath, args, { cwd: folder, timeoutMs, env, keepsStdout: true });
   if (result.timedOut) return { status: 'unchecked', reason: `tsc has not ended after ${timeoutMs} ms` };
   const said = readCompilerOutput(result.stdout).filter((problem) => problem.path === CHECK_FILE);
   if (!said.some(({ line }) => line === CANARY_LINE)) {

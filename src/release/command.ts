@@ -1,6 +1,7 @@
 /** Runs one outside command (git, a package manager, an app's build) with a deadline, keeping the end of what it printed. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
+import { pipeline } from 'node:stream';
 import { MidflightError } from '../errors.ts';
 
 /** Enough to hold an npm or tsc failure whole. */
@@ -12,8 +13,10 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Run through the shell, as npm scripts are. */
   readonly shell?: boolean;
-  /** Where standard output goes when it is data and not a message. */
+  /** Where standard output goes when it is data and not a message. Closed early: the command finds nobody who reads. */
   readonly stdout?: NodeJS.WritableStream;
+  /** Standard output is an answer, and wanted whole; a build may print without end. */
+  readonly keepsStdout?: boolean;
   /** Aborted: the command is ended, with all that it has started. */
   readonly signal?: AbortSignal | undefined;
   /** Gets all messages, as they come. */
@@ -25,6 +28,7 @@ export interface CommandResult {
   readonly timedOut: boolean;
   /** The last 64 KiB of standard output and standard error, in the order of arrival. */
   readonly output: string;
+  /** `''` unless it is kept. */
   readonly stdout: string;
 }
 
@@ -58,22 +62,29 @@ export function runCommand(
   let output = '';
   let stdout = '';
   let timedOut = false;
-  const keep = (chunk: Buffer): void => {
-    const text = chunk.toString();
+  const keep = (text: string): void => {
     output = (output + text).slice(-OUTPUT_BYTES_MAX);
     onOutput?.(text);
   };
   if (options.stdout === undefined) {
-    child.stdout.on('data', (chunk: Buffer) => {
-      stdout += chunk.toString();
-      keep(chunk);
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (options.keepsStdout === true) stdout += text;
+      keep(text);
     });
-  } else child.stdout.pipe(options.stdout);
-  child.stderr.on('data', keep);
+  } else pipeline(child.stdout, options.stdout, () => null);
+  child.stderr.setEncoding('utf8').on('data', keep);
   let grace: NodeJS.Timeout | undefined;
+  let hasExited = false;
+  /** Of who was told to end; a daemon that it has started in a group of its own may hold its output for ever. */
+  const letGo = (): void => {
+    if (!hasExited || grace === undefined) return;
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
   const onAbort = (): void => {
     signalGroup(child, 'SIGTERM');
     grace ??= setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS);
+    letGo();
   };
   signal?.addEventListener('abort', onAbort);
   const timer = setTimeout(() => {
@@ -91,6 +102,10 @@ export function runCommand(
   child.once('error', (error) => {
     settle();
     reject(error);
+  });
+  child.once('exit', () => {
+    hasExited = true;
+    letGo();
   });
   child.once('close', (exitCode) => {
     settle();

@@ -4,7 +4,6 @@
  */
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
@@ -65,14 +64,16 @@ async function extract(
   tar.stderr.on('data', (chunk: Buffer) => (problem += chunk.toString()));
   // A full disk ends tar early; what git still writes then is of no use.
   tar.stdin.on('error', (error) => (problem ||= error.message));
-  const ended = once(tar, 'close') as Promise<[number | null]>;
+  // Also where there is no tar.
+  tar.once('error', (error) => (problem = error.message));
+  const ended = new Promise<number | null>((resolve) => tar.once('close', resolve));
   const tree = `${commit}:${folder}`;
   const archive = await git(['archive', '--format=tar', tree], {
     cwd: repository,
     signal,
     stdout: tar.stdin,
   });
-  const [exitCode] = await ended;
+  const exitCode = await ended;
   if (archive.exitCode === 0 && exitCode === 0) return;
   const said = `${archive.output}${problem}`.trim();
   throw new MidflightError('ERR_MIDFLIGHT_SOURCE_FETCH_FAILED', [tree, said]);

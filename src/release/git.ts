@@ -19,7 +19,12 @@ export interface GitOptions {
 export async function git(args: readonly string[], options: GitOptions): Promise<CommandResult> {
   try {
     const env = toGitEnvironment(process.env);
-    const result = await runCommand('git', args, { timeoutMs: GIT_TIMEOUT_MS, ...options, env });
+    const result = await runCommand('git', args, {
+      timeoutMs: GIT_TIMEOUT_MS,
+      keepsStdout: true,
+      ...options,
+      env,
+    });
     return { ...result, output: redactCredentials(result.output) };
   } catch (error) {
     if (error instanceof MidflightError) throw error;

@@ -50,7 +50,7 @@ async function runOwn(command: string, options: TypeCheckOptions): Promise<Comma
 function toCommandOptions({ tree, root, timeoutMs, names, signal }: TypeCheckOptions): CommandOptions {
   const binaries = [...new Set([root, tree])].map((folder) => path.join(folder, 'node_modules', '.bin'));
   const env = { ...toBuildEnvironment(process.env, { names, binaries }), ...quiet };
-  return { cwd: root, timeoutMs, env, signal };
+  return { cwd: root, timeoutMs, env, signal, keepsStdout: true };
 }
 
 /** Incremental: the file of the check before lies beside the tree meanwhile, as the paths in it are relative to it. */

@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -96,3 +105,27 @@ test('a ref that names no commit and a folder without a repository are errors of
   const bare = { ...request, appDirectory: path.dirname(directory) };
   await assert.rejects(fetchInto(target, bare), { code: 'ERR_MIDFLIGHT_SOURCE_NO_REPOSITORY' });
 });
+
+for (const [what, tar] of [
+  ['is missing', null],
+  ['ends early', '#!/bin/sh\nexit 7\n'],
+] as const) {
+  test(`where tar ${what} the source can't be fetched, and that is all`, async (t) => {
+    const { directory, target, write, git } = createRepository(t);
+    // More than a pipe holds.
+    write('large.bin', 'x'.repeat(1_000_000));
+    git('add', '--all');
+    git('commit', '--quiet', '--message', 'large');
+    const binaries = path.join(directory, '..', 'binaries');
+    mkdirSync(binaries);
+    const { PATH = '' } = process.env;
+    const real = PATH.split(path.delimiter).find((folder) => existsSync(path.join(folder, 'git'))) ?? '';
+    symlinkSync(path.join(real, 'git'), path.join(binaries, 'git'));
+    if (tar !== null) writeFileSync(path.join(binaries, 'tar'), tar, { mode: 0o755 });
+    process.env['PATH'] = binaries;
+    t.after(() => (process.env['PATH'] = PATH));
+    await assert.rejects(fetchInto(target, { appDirectory: directory, ref: 'HEAD', isDirty: false }), {
+      code: 'ERR_MIDFLIGHT_SOURCE_FETCH_FAILED',
+    });
+  });
+}
