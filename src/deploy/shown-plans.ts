@@ -4,12 +4,17 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { describeMoved, type ShownPlan } from '../plan/plan-id.ts';
+import { dropOldest } from '../release/drop-oldest.ts';
 import type { Home } from '../release/home.ts';
 
-/** Keeps it, until the cache is cleared. */
+/** Whoever applies a plan has read it; each has the digests of all files. */
+export const SHOWN_PLANS_MAX = 50;
+
+/** Keeps it, until newer ones have taken its place. */
 export async function keepShownPlan(home: Home, plan: ShownPlan): Promise<void> {
   await mkdir(home.cache, { recursive: true });
   await writeFile(toFile(home, plan.id), JSON.stringify(plan));
+  await dropOldest(home.cache, PREFIX, SHOWN_PLANS_MAX);
 }
 
 /** Errors: ERR_MIDFLIGHT_PLAN_MOVED where what is to be done is not what was shown as `id`. */
@@ -24,11 +29,13 @@ async function readShownPlan(home: Home, id: string): Promise<ShownPlan | null> 
   try {
     return JSON.parse(await readFile(toFile(home, id), 'utf8')) as ShownPlan;
   } catch {
-    // Not shown here, or the cache was cleared.
+    // Not shown here, or long ago.
     return null;
   }
 }
 
 function toFile(home: Home, id: string): string {
-  return path.join(home.cache, `plan-${path.basename(id)}.json`);
+  return path.join(home.cache, `${PREFIX}${path.basename(id)}.json`);
 }
+
+const PREFIX = 'plan-';

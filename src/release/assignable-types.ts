@@ -12,6 +12,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } fro
 import path from 'node:path';
 import { runCommand } from './command.ts';
 import { hidePrivates } from './hide-privates.ts';
+import { dropOldest } from './drop-oldest.ts';
 import { findCompiler, isTyped, readCompilerOutput, type CompilerProblem } from './type-problems.ts';
 
 export interface AssignableOptions {
@@ -43,12 +44,19 @@ export type AssignableTypes =
   | { readonly status: 'checked'; readonly misfits: readonly Misfit[] }
   | { readonly status: 'unchecked'; readonly reason: string };
 
+/** Of the same sources a check is asked for again within some deploys, or never. */
+const ANSWERS_MAX = 100;
+/** More than there are at once. */
+const CHECKS_MAX = 20;
+
 /** Asks the compiler, or what it said of the same sources before. */
 export async function checkAssignable(options: AssignableOptions): Promise<AssignableTypes> {
   const compiler = findCompiler(path.join(options.after, options.appFolder));
   if (compiler === null) return { status: 'unchecked', reason: 'no TypeScript is installed in the release' };
   const known = path.join(options.cacheDirectory, `types-${await digest(options, compiler)}.json`);
   if (existsSync(known)) return JSON.parse(await readFile(known, 'utf8')) as AssignableTypes;
+  // What a check has left that was killed.
+  await dropOldest(options.cacheDirectory, '.types-', CHECKS_MAX);
   const folder = await mkdtemp(path.join(options.cacheDirectory, '.types-'));
   try {
     const result = await check(options, compiler, folder);
@@ -56,6 +64,7 @@ export async function checkAssignable(options: AssignableOptions): Promise<Assig
     const staging = path.join(folder, 'result.json');
     await writeFile(staging, JSON.stringify(result));
     await rename(staging, known);
+    await dropOldest(options.cacheDirectory, 'types-', ANSWERS_MAX);
     return result;
   } finally {
     await rm(folder, { recursive: true, force: true });
