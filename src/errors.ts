@@ -147,6 +147,11 @@ export const catalog = {
     (file, problem) =>
       `${file} can't be written: ${problem}; what ran before runs on, see to the disk and deploy again`,
   ),
+  ERR_MIDFLIGHT_STORE_LOCKED: row(
+    (directory, waitedMs) =>
+      `What ${directory} has is being swept by another process, and that has not ended after ${waitedMs} ms; see what "midflight gc" there waits for, then try again`,
+    4,
+  ),
   ERR_MIDFLIGHT_NOT_RUNNING: row(
     (directory, orphanPids = '') =>
       orphanPids === ''

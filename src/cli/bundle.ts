@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Command } from 'commander';
+import { watchInterrupt } from './interrupted.ts';
 import { print, printJson } from './output.ts';
 import { signOption } from './sign-option.ts';
 
@@ -36,6 +37,7 @@ export function addBundle(program: Command): void {
         hasDependencies: dependencies,
         keyFiles: sign,
         app,
+        signal: watchInterrupt(),
       });
       if (json) printJson(bundle);
       else print(`release ${bundle.release}, ${bundle.sizeBytes} bytes, ${bundle.digest}`);

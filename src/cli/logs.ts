@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { followAppLog, readAppLog } from '../console/read-app-log.ts';
 import { toHome } from '../release/home.ts';
+import { watchInterrupt } from './interrupted.ts';
 import { printJson } from './output.ts';
 
 const NEWLINE = 0x0a;
@@ -27,9 +28,7 @@ export function addLogs(program: Command): void {
         write: json ? createJsonWriter() : write,
       };
       if (!follow) return readAppLog(options);
-      const interrupted = new AbortController();
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-      await followAppLog(options, interrupted.signal);
+      await followAppLog(options, watchInterrupt());
     });
 }
 

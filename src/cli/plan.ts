@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { watchInterrupt } from './interrupted.ts';
 import { paint, print, printJson } from './output.ts';
 import { toMarkdown } from './plan-markdown.ts';
 import { toPlanText } from './plan-text.ts';
@@ -27,7 +28,13 @@ export function addPlan(program: Command): void {
     .option('--markdown', 'for a pull request', false)
     .action(async (ref: string, { dirty, path, all, json, markdown }: PlanOptions) => {
       const { planDeploy } = await import('../deploy/plan-deploy.ts');
-      const plan = await planDeploy({ appDirectory: process.cwd(), ref, isDirty: dirty, path });
+      const plan = await planDeploy({
+        appDirectory: process.cwd(),
+        ref,
+        isDirty: dirty,
+        path,
+        signal: watchInterrupt(),
+      });
       const apply = ['midflight deploy', ref, ...(dirty ? ['--dirty'] : []), `--path ${path}`]
         .filter((word) => word !== 'HEAD' && word !== '--path auto')
         .join(' ');

@@ -1,12 +1,13 @@
 /** Makes a bundle of a release that is there, or of a commit, which is built for that and removed again. */
 
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { buildRelease } from '../release/build.ts';
 import { writeBundle, type WrittenBundle } from '../release/bundle.ts';
 import { toHome } from '../release/home.ts';
+import { takeBuildTurn } from '../release/store-turn.ts';
 import { signKept } from './keep-trust.ts';
+import { removeFolder } from './sweep.ts';
 
 export interface BundleRequest {
   readonly appDirectory: string;
@@ -19,11 +20,16 @@ export interface BundleRequest {
   readonly keyFiles: readonly string[];
   /** The folder of the app that it is signed for, where that has another name. */
   readonly app?: string | undefined;
+  readonly signal?: AbortSignal;
 }
 
 /** Errors: those of the build, and the first import that can't be linked. */
 export async function bundleRelease(request: BundleRequest): Promise<WrittenBundle> {
-  const { appDirectory, ref, isDirty, out, hasDependencies, keyFiles, app } = request;
+  return takeBuildTurn(toHome(request.appDirectory), async () => bundle(request), request.signal);
+}
+
+async function bundle(request: BundleRequest): Promise<WrittenBundle> {
+  const { appDirectory, ref, isDirty, out, hasDependencies, keyFiles, app, signal } = request;
   const home = toHome(appDirectory);
   const isThere = path.basename(ref) === ref && existsSync(path.join(home.releases, ref, 'manifest.json'));
   const write = async (release: string): Promise<WrittenBundle> => {
@@ -36,6 +42,7 @@ export async function bundleRelease(request: BundleRequest): Promise<WrittenBund
     ref,
     isDirty,
     isForElsewhere: true,
+    signal,
     onStep: () => undefined,
   });
   try {
@@ -43,6 +50,6 @@ export async function bundleRelease(request: BundleRequest): Promise<WrittenBund
     if (problem !== undefined) throw problem;
     return await write(manifest.id);
   } finally {
-    await rm(path.join(home.releases, manifest.id), { recursive: true, force: true });
+    await removeFolder(home, path.join(home.releases, manifest.id));
   }
 }

@@ -3,7 +3,7 @@
 import type { MidflightError } from '../errors.ts';
 import { buildRelease, type BuildOptions, type BuiltRelease } from '../release/build.ts';
 import { unpackBundle, type UnpackRequest } from '../release/unpack-bundle.ts';
-import { takeStoreTurn } from '../release/store-turn.ts';
+import { takeBuildTurn } from '../release/store-turn.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import { admit, toRunnable, type Signer } from './admission.ts';
 import type { DeployParts } from './deploy-parts.ts';
@@ -57,7 +57,7 @@ async function build(
   try {
     const { signal } = run.abort;
     // A sweep in between would not know yet that somebody wants the release, and what it shares.
-    return await takeStoreTurn(home.directory, async () => {
+    const work = async (): Promise<BuiltRelease> => {
       const built = await makeRelease(
         { request, beforeUse },
         {
@@ -75,7 +75,8 @@ async function build(
       signal.throwIfAborted();
       run.release = built.manifest.id;
       return built;
-    });
+    };
+    return await takeBuildTurn(home, work, signal);
   } finally {
     close();
   }

@@ -1,6 +1,5 @@
 /** How an app comes up: on its proved release, on what another supervisor has left, or on its first one. */
 
-import { removeStaging } from '../release/build.ts';
 import type { Notebook } from '../supervisor/notebook.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import { buildCandidate } from './candidate.ts';
@@ -12,7 +11,7 @@ import { beginFlush } from './flush.ts';
 import { beginRun, finishRun, toSourceText } from './deploy-run.ts';
 import { noteProved } from './open-record.ts';
 import { makePlan, toRejection } from './planning.ts';
-import { removeBegun } from './sweep.ts';
+import { removeLeftovers } from './sweep.ts';
 import { readRelease } from './releases.ts';
 import { runHookOf } from './run-hooks.ts';
 import { recordProved, removeSurplus } from './settle.ts';
@@ -29,8 +28,7 @@ export async function bootstrap(
   workers.countFrom(history.generationCount());
   try {
     history.interrupt('The supervisor and its keeper ended while it was at work');
-    await removeStaging(home);
-    await removeBegun(home);
+    await removeLeftovers(home);
     const known = history.proved() ?? history.current();
     const release = known === null ? null : await readKnown(parts, known);
     if (release === null) await startFirst(parts, request, caller);
@@ -54,8 +52,7 @@ export async function resume(parts: DeployParts, notebook: Notebook): Promise<bo
   const { end } = await atWork.take({ waitMs: 0 }, () => 'start');
   workers.scaleNext(history.scaledTo());
   try {
-    await removeStaging(home);
-    await removeBegun(home);
+    await removeLeftovers(home);
     const dropped = await workers.recover(notebook, async (id) => recall(parts, id));
     const release = workers.currentRelease();
     const serving = release === null ? 'nothing serves' : `release ${release.manifest.id} serves`;

@@ -1,24 +1,26 @@
 /** A dry run: the release is built and compared with what runs, and nothing is applied. */
 
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { toPlan, type Plan, type PlanInput, type Policy } from '../plan/plan.ts';
 import { toShownPlan } from '../plan/plan-id.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import { buildRelease, type BuiltRelease } from '../release/build.ts';
 import { toHome, toReleaseLocation, type Home } from '../release/home.ts';
+import { takeBuildTurn } from '../release/store-turn.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
 import { completePlan, readExportTypes, type PlanSources } from './complete-plan.ts';
 import { openHistory } from './history.ts';
 import { readRelease } from './releases.ts';
 import { keepShownPlan } from './shown-plans.ts';
+import { removeFolder } from './sweep.ts';
 
 export interface PlanRequest {
   readonly appDirectory: string;
   readonly ref: string;
   readonly isDirty: boolean;
   readonly path: Policy['path'];
+  readonly signal?: AbortSignal;
 }
 
 /** A plan that can be applied by its id, as long as it is still so. */
@@ -32,13 +34,16 @@ export interface PlannedDeploy extends Plan {
 /** Builds, plans, and removes the release again. Errors: those of the build. */
 export async function planDeploy(request: PlanRequest): Promise<PlannedDeploy> {
   const home = toHome(request.appDirectory);
-  const { ref, isDirty } = request;
-  const built = await buildRelease({ home, ref, isDirty, onStep: () => undefined });
-  try {
-    return await planBuilt(home, built, request.path);
-  } finally {
-    await rm(path.join(home.releases, built.manifest.id), { recursive: true, force: true });
-  }
+  const { ref, isDirty, signal } = request;
+  const work = async (): Promise<PlannedDeploy> => {
+    const built = await buildRelease({ home, ref, isDirty, signal, onStep: () => undefined });
+    try {
+      return await planBuilt(home, built, request.path);
+    } finally {
+      await removeFolder(home, path.join(home.releases, built.manifest.id));
+    }
+  };
+  return takeBuildTurn(home, work, signal);
 }
 
 async function planBuilt(

@@ -2,8 +2,8 @@
  * Removes what nothing needs: releases that `findLiveReleases` does not name, then what no release on disk names of the store, the
  * cache and the dependencies.
  *
- * 1. No build of this process is under way meanwhile (`takeStoreTurn`), and no other process may deploy: a supervisor has the lock of
- *    its directory, or whoever sweeps without one has it.
+ * 1. No build is under way meanwhile, of whatever process (`takeSweepTurn`), and no other process may deploy: a supervisor has the lock
+ *    of its directory, or whoever sweeps without one has it.
  * 2. Which releases live is asked again before each removal, in the same step, so that nothing can come between.
  * 3. A release or installed dependencies are renamed first: half of one never has its name. The next sweep finishes what was begun.
  * 4. What is shared goes by the manifests of all releases that are left; if one can't be read, nothing shared goes.
@@ -16,8 +16,9 @@ import type { Manifest } from '../protocol/manifest.ts';
 import { parseManifest } from '../protocol/manifest.ts';
 import { createPauses, type Pauses } from '../protocol/pauses.ts';
 import { toMapName } from '../protocol/source-map.ts';
+import { removeStaging } from '../release/build.ts';
 import { toReleaseLocation, type Home } from '../release/home.ts';
-import { takeStoreTurn } from '../release/store-turn.ts';
+import { takeSweepTurn } from '../release/store-turn.ts';
 import type { ReleaseRoot } from './live-releases.ts';
 
 export interface SweepRequest {
@@ -48,17 +49,41 @@ const CACHE_FACTOR = 2;
 
 /** Sweeps once. */
 export async function sweep(request: SweepRequest): Promise<SweepReport> {
-  return takeStoreTurn(request.home.directory, async () => sweepAlone(request));
+  const swept = await takeSweepTurn(request.home, async () => sweepAlone(request));
+  if (swept !== null) return swept;
+  const deferred = 'another process builds: "midflight plan" or "midflight bundle"';
+  return { ...toReport(request, request.findLive()), deferred };
 }
 
-async function sweepAlone({ home, isDryRun, findLive }: SweepRequest): Promise<SweepReport> {
+/** What builds and sweeps that were killed have left; where another process builds, the next sweep removes it. */
+export async function removeLeftovers(home: Home): Promise<void> {
+  await takeSweepTurn(home, async () => {
+    await removeStaging(home);
+    await removeBegun(home);
+  });
+}
+
+/** Of a sweep that removes nothing. */
+function toReport(
+  { isDryRun }: SweepRequest,
+  live: ReturnType<SweepRequest['findLive']>,
+): Omit<SweepReport, 'deferred'> {
+  const kept = [...(live ?? [])].map(([release, roots]) => ({ release, roots }));
+  return { isDryRun, kept, removed: nothing, freedBytes: 0 };
+}
+
+const nothing = { releases: [], store: 0, cache: 0, dependencies: 0 };
+
+async function sweepAlone(request: SweepRequest): Promise<SweepReport> {
+  const { home, isDryRun, findLive } = request;
   const counter = { freedBytes: 0 };
   const first = findLive();
-  const kept = [...(first ?? [])].map(([release, roots]) => ({ release, roots }));
-  const nothing = { releases: [], store: 0, cache: 0, dependencies: 0 };
-  const report = { isDryRun, kept, removed: nothing, freedBytes: 0 };
+  const report = toReport(request, first);
   if (first === null) return { ...report, deferred: 'a worker does not say what it has loaded' };
-  if (!isDryRun) await removeBegun(home);
+  if (!isDryRun) {
+    await removeStaging(home);
+    await removeBegun(home);
+  }
   const releases: string[] = [];
   const pauses = createPauses();
   for (const id of listNames(home.releases)) {
@@ -95,8 +120,6 @@ async function sweepShared(
 ): Promise<{ removed: Omit<SweepReport['removed'], 'releases'>; deferred: string | null }> {
   const { home, gone, pauses } = sweeping;
   const none = { store: 0, cache: 0, dependencies: 0 };
-  const builder = findOtherBuilder(home);
-  if (builder !== null) return { removed: none, deferred: `process ${builder} is building` };
   const names = new Set<string>();
   const dependencies = new Set<string>();
   for (const id of listNames(home.releases).filter((name) => !gone.has(name))) {
@@ -162,39 +185,21 @@ function readManifest(home: Home, id: string): Manifest | null {
   }
 }
 
-/** `midflight plan` builds in a process of its own, and counts on dependencies that are there. */
-function findOtherBuilder(home: Home): number | null {
-  const all = existsSync(home.releases) ? readdirSync(home.releases) : [];
-  for (const name of all) {
-    const pid = Number(/^\.staging-(\d+)-/.exec(name)?.[1] ?? process.pid);
-    if (pid !== process.pid && isRunning(pid)) return pid;
-  }
-  return null;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 /** What has no name that anybody looks for is not listed: builds under way and removals. */
 function listNames(directory: string): readonly string[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory).filter((name) => !name.startsWith('.'));
 }
 
-/** By a name that nobody looks for. */
-async function removeFolder(home: Home, directory: string): Promise<void> {
+/** By a name that nobody looks for, so that half of it is never taken for a release. */
+export async function removeFolder(home: Home, directory: string): Promise<void> {
   const removing = path.join(home.releases, `${REMOVING}${path.basename(directory)}`);
   renameSync(directory, removing);
   await rm(removing, { recursive: true, force: true });
 }
 
 /** What sweeps that were killed have begun. */
-export async function removeBegun(home: Home): Promise<void> {
+async function removeBegun(home: Home): Promise<void> {
   const all = existsSync(home.releases) ? readdirSync(home.releases) : [];
   for (const name of all.filter((each) => each.startsWith(REMOVING)))
     await rm(path.join(home.releases, name), { recursive: true, force: true });

@@ -76,7 +76,7 @@ export async function buildRelease(options: BuildOptions): Promise<BuiltRelease>
   }
 }
 
-/** Removes what builds that were killed have left. Only one process builds for a home at a time. */
+/** Removes what builds that were killed have left, in the turn of a sweep: nobody builds then. */
 export async function removeStaging(home: Home): Promise<void> {
   if (!existsSync(home.releases)) return;
   const names = await readdir(home.releases);

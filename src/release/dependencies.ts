@@ -135,7 +135,10 @@ async function installAside(
       if (existsSync(file)) await cp(file, path.join(staging, name), { recursive: true });
     }
     await install(chosen, staging, options);
-    await rename(staging, installed);
+    await rename(staging, installed).catch((error: unknown) => {
+      // A build of another process, which wants the same, was quicker.
+      if (!existsSync(installed)) throw error;
+    });
   } finally {
     await rm(staging, { recursive: true, force: true });
   }

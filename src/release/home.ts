@@ -21,6 +21,8 @@ export interface Home {
   readonly pinned: string;
   readonly controlSocket: string;
   readonly lockFile: string;
+  /** Shared by builds, and taken alone by a sweep. */
+  readonly storeLock: string;
   /** What a keeper that follows a killed one knows its processes by. */
   readonly processFile: string;
   /** The keys whose signatures count. */
@@ -46,6 +48,7 @@ export function toHome(appDirectory: string): Home {
     pinned: inside('pinned'),
     controlSocket: inside('control.sock'),
     lockFile: inside('supervisor.lock'),
+    storeLock: inside('store.lock'),
     processFile: inside('processes.json'),
     trust: inside('trust'),
     auditLog: inside('audit.log'),

@@ -9,6 +9,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import type { CommandResult } from './command.ts';
+import { waitForLock } from './file-lock.ts';
 import { git, redactCredentials } from './git.ts';
 
 /** The first fetch of a large repository takes long. */
@@ -38,9 +39,27 @@ export interface MirroredCommit {
 /** Brings the mirror up to date and finds the commit there. A whole hash that is there already is not asked for.
  *  Errors: ERR_MIDFLIGHT_SOURCE_UNREACHABLE, ERR_MIDFLIGHT_SOURCE_AUTHENTICATION, ERR_MIDFLIGHT_SOURCE_REF_UNKNOWN. */
 export async function fetchMirror(request: MirrorRequest): Promise<MirroredCommit> {
-  const { mirrors, repository, ref } = request;
+  const { mirrors, repository } = request;
   const name = createHash('sha256').update(repository).digest('hex').slice(0, 16);
   const gitDirectory = path.join(mirrors, `${name}.git`);
+  await mkdir(mirrors, { recursive: true });
+  // Two who fetch at once would find each other's locks, and take them for those of a killed git.
+  const { timeoutMs = FETCH_TIMEOUT_MS, signal } = request;
+  const lock = await waitForLock(`${gitDirectory}.lock`, { kind: 'alone', waitMs: timeoutMs, signal });
+  if (lock === null)
+    throw new MidflightError('ERR_MIDFLIGHT_SOURCE_UNREACHABLE', [
+      redactCredentials(repository),
+      `another process fetches it, and has not ended after ${timeoutMs} ms`,
+    ]);
+  try {
+    return await fetchAlone(gitDirectory, request);
+  } finally {
+    lock.dispose();
+  }
+}
+
+async function fetchAlone(gitDirectory: string, request: MirrorRequest): Promise<MirroredCommit> {
+  const { repository, ref } = request;
   await createMirror(gitDirectory, request);
   if (WHOLE_COMMIT.test(ref)) {
     const known = await findCommit(gitDirectory, request);
@@ -57,7 +76,6 @@ async function createMirror(gitDirectory: string, { mirrors, signal }: MirrorReq
   if (existsSync(path.join(gitDirectory, 'HEAD'))) return;
   const staging = `${gitDirectory}.${process.pid}.tmp`;
   await rm(staging, { recursive: true, force: true });
-  await mkdir(mirrors, { recursive: true });
   const { exitCode, output } = await git(['init', '--bare', '--quiet', staging], { cwd: mirrors, signal });
   if (exitCode !== 0) throw new MidflightError('ERR_MIDFLIGHT_SOURCE_FETCH_FAILED', [gitDirectory, output]);
   await rm(gitDirectory, { recursive: true, force: true });

@@ -1,18 +1,62 @@
 /**
- * Whose turn it is with what releases share: a build, which counts on what is there already, or a sweep, which removes what no release
- * names. In one process only: builds of a supervisor and sweeps are in its own, and a sweep without one has its lock.
+ * Whose turn it is with what releases share: builds, which count on what is there already, or a sweep, which removes what no release
+ * names.
+ *
+ * 1. In one process they come one after the other.
+ * 2. Builds of other processes (`midflight plan`, `bundle`) may be under way beside a build; a sweep is alone. A process that is killed
+ *    has no turn any more.
  */
+
+import { mkdirSync } from 'node:fs';
+import { MidflightError } from '../errors.ts';
+import { lockFile, waitForLock } from './file-lock.ts';
+import type { Home } from './home.ts';
+
+/** A sweep that removes installed dependencies may take minutes on a slow disk. */
+const SWEEP_MS_MAX = 600_000;
 
 const turns = new Map<string, Promise<unknown>>();
 
-/** Runs one piece of work after the other, by the folder that they are about. */
-export async function takeStoreTurn<Result>(directory: string, work: () => Promise<Result>): Promise<Result> {
-  const mine = (turns.get(directory) ?? Promise.resolve()).then(work, work);
+/** For whatever makes, reads or copies a release that nothing else keeps.
+ *  Errors: ERR_MIDFLIGHT_STORE_LOCKED where a sweep of another process does not end; ERR_MIDFLIGHT_BUILD_ABORTED. */
+export async function takeBuildTurn<Result>(
+  home: Home,
+  work: () => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> {
+  return takeTurn(home, async () => {
+    const lock = await waitForLock(home.storeLock, { kind: 'shared', waitMs: SWEEP_MS_MAX, signal });
+    if (lock === null)
+      throw new MidflightError('ERR_MIDFLIGHT_STORE_LOCKED', [home.directory, String(SWEEP_MS_MAX)]);
+    try {
+      return await work();
+    } finally {
+      lock.dispose();
+    }
+  });
+}
+
+/** For whatever removes. Null where another process builds: then nothing was done. */
+export async function takeSweepTurn<Result>(home: Home, work: () => Promise<Result>): Promise<Result | null> {
+  return takeTurn(home, async () => {
+    const lock = lockFile(home.storeLock, 'alone');
+    if (lock === null) return null;
+    try {
+      return await work();
+    } finally {
+      lock.dispose();
+    }
+  });
+}
+
+async function takeTurn<Result>(home: Home, work: () => Promise<Result>): Promise<Result> {
+  mkdirSync(home.directory, { recursive: true, mode: 0o700 });
+  const mine = (turns.get(home.directory) ?? Promise.resolve()).then(work, work);
   const settled = mine.catch(() => null);
-  turns.set(directory, settled);
+  turns.set(home.directory, settled);
   try {
     return await mine;
   } finally {
-    if (turns.get(directory) === settled) turns.delete(directory);
+    if (turns.get(home.directory) === settled) turns.delete(home.directory);
   }
 }

@@ -1,9 +1,9 @@
-/** One supervisor a directory. The lock is SQLite's file lock, so the kernel drops it with the process that held it. */
+/** One supervisor a directory. */
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { MidflightError } from '../errors.ts';
+import { lockFile } from '../release/file-lock.ts';
 
 export interface Lock {
   dispose(): void;
@@ -12,24 +12,17 @@ export interface Lock {
 /** Takes the lock, or says who has it. Errors: ERR_MIDFLIGHT_ALREADY_RUNNING. */
 export function acquireLock(file: string): Lock {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(file);
-  try {
-    database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
-  } catch (error) {
-    database.close();
-    throw new MidflightError(
-      'ERR_MIDFLIGHT_ALREADY_RUNNING',
-      [path.dirname(path.dirname(file)), readPid(file)],
-      {
-        cause: error,
-      },
-    );
-  }
+  const lock = lockFile(file, 'alone');
+  if (lock === null)
+    throw new MidflightError('ERR_MIDFLIGHT_ALREADY_RUNNING', [
+      path.dirname(path.dirname(file)),
+      readPid(file),
+    ]);
   writeFileSync(`${file}.pid`, String(process.pid));
   return {
     dispose() {
       rmSync(`${file}.pid`, { force: true });
-      database.close();
+      lock.dispose();
     },
   };
 }

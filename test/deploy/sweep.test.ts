@@ -11,10 +11,10 @@ import { collectGarbageOffline } from '../../src/deploy/collect-garbage.ts';
 import { openHistory } from '../../src/deploy/history.ts';
 import type { ReleaseRoot } from '../../src/deploy/live-releases.ts';
 import { setPin } from '../../src/deploy/pins.ts';
-import { sweep, type SweepReport } from '../../src/deploy/sweep.ts';
+import { removeLeftovers, sweep, type SweepReport } from '../../src/deploy/sweep.ts';
 import { buildRelease } from '../../src/release/build.ts';
 import { toHome, type Home } from '../../src/release/home.ts';
-import { takeStoreTurn } from '../../src/release/store-turn.ts';
+import { takeBuildTurn } from '../../src/release/store-turn.ts';
 import { verifyRelease } from '../../src/release/verify.ts';
 
 interface Built {
@@ -71,24 +71,50 @@ test('releases that are not live go with the modules and dependencies that only 
   assert.deepEqual((await sweepTo(home, [second, last])).removed.releases, []);
 });
 
-test('nothing shared goes where a manifest of what stays cannot be read, or another process builds', async (t) => {
+test('nothing shared goes where a manifest of what stays cannot be read', async (t) => {
   const { home, ids } = await buildReleases(t, 3);
   const [first = '', second = '', third = ''] = ids;
-  const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  t.after(() => child.kill());
-  await once(child, 'spawn');
-  const staging = path.join(home.releases, `.staging-${child.pid}-1`);
-  mkdirSync(staging);
-  const beside = await sweepTo(home, [second, third]);
-  assert.deepEqual([beside.removed.releases, beside.removed.store], [[first], 0]);
-  assert.match(beside.deferred ?? '', new RegExp(`process ${child.pid} is building`));
-  rmSync(staging, { recursive: true });
   writeFileSync(path.join(home.releases, second, 'manifest.json'), '{');
   const unread = await sweepTo(home, [second, third]);
-  assert.equal(unread.removed.store, 0);
+  assert.deepEqual([unread.removed.releases, unread.removed.store], [[first], 0]);
   assert.match(unread.deferred ?? '', /can't be read/);
+});
+
+/** A process that builds, or copies a release, until it is killed. */
+const builder = (home: Home): string => `
+import { mkdirSync } from 'node:fs';
+import { takeBuildTurn } from ${JSON.stringify(import.meta.resolve('../../src/release/store-turn.ts'))};
+const home = ${JSON.stringify(home)};
+await takeBuildTurn(home, async () => {
+  mkdirSync(home.releases + '/.staging-' + process.pid + '-1');
+  console.log('builds');
+  await new Promise(() => setInterval(() => {}, 1e6));
+});`;
+
+test('while another process builds nothing goes, its own least of all; when it was killed, what it has left does', async (t) => {
+  const { home, ids } = await buildReleases(t, 3);
+  const [first = '', ...others] = ids;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', builder(home)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  const staging = path.join(home.releases, `.staging-${child.pid}-1`);
+  const beside = await sweepTo(home, others);
+  assert.deepEqual([beside.removed.releases, beside.removed.store, beside.freedBytes], [[], 0, 0]);
+  assert.match(beside.deferred ?? '', /another process builds/);
+  // As a start does.
+  await removeLeftovers(home);
+  assert.ok(existsSync(staging));
+  // A build of this one needs not wait for it.
+  await takeBuildTurn(home, async () => build(home, 2));
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await removeLeftovers(home);
+  assert.ok(!existsSync(staging));
+  const after = await sweepTo(home, others);
+  assert.ok(after.removed.releases.includes(first));
+  assert.equal(after.deferred, null);
 });
 
 test('where it cannot be told what lives, nothing goes; where that is so only later, nothing more goes', async (t) => {
@@ -114,7 +140,7 @@ test('a sweep waits for a build that is under way, whose modules nobody names ye
   const { home, ids } = await buildReleases(t, 2);
   const held = Promise.withResolvers<void>();
   const live = ids.slice(1);
-  const building = takeStoreTurn(home.directory, async () => {
+  const building = takeBuildTurn(home, async () => {
     await held.promise;
     // The same as the first release, whose module the sweep would remove.
     live.push(await build(home, 0));

@@ -159,3 +159,13 @@ test('a sweep that is killed before any of its steps leaves what it keeps whole,
     assertClean(home, 1);
   }
 });
+
+test('dependencies that a build of another process has installed meanwhile are taken', async (t) => {
+  const home = createHome(t);
+  // The other one is quicker by as much as possible.
+  const quicker = `${installer}cp -r . "${'${PWD%.*.tmp}'}"\n`;
+  writeFileSync(path.join(path.dirname(home.appDirectory), 'bin/bun'), quicker, { mode: 0o755 });
+  await build(home, 0);
+  await assertWhole(home);
+  assertClean(home, 1);
+});

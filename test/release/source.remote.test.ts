@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { MidflightError } from '../../src/errors.ts';
+import { lockFile } from '../../src/release/file-lock.ts';
+import { fetchMirror } from '../../src/release/mirror.ts';
 import { fetchSource, type FetchedSource } from '../../src/release/source.ts';
 import { findFreePort } from '../support/app.ts';
 
@@ -220,4 +222,20 @@ test('a file of git LFS that is only a pointer makes no release', async (t) => {
   remote.push({ 'models/.gitattributes': '*.bin filter=lfs export-ignore\n' });
   const { read } = await remote.fetch('main');
   assert.throws(() => read('models/a.bin'), { code: 'ENOENT' });
+});
+
+test('a repository that another process fetches is waited for, and not taken for broken', async (t) => {
+  const { base, bare, push } = createRemote(t);
+  const commit = push({ 'server.js': '' });
+  const mirrors = path.join(base, 'mirrors');
+  const request = { mirrors, repository: bare, ref: 'main', cwd: base };
+  const { gitDirectory } = await fetchMirror(request);
+  const other = lockFile(`${gitDirectory}.lock`, 'alone');
+  await assert.rejects(fetchMirror({ ...request, timeoutMs: 0 }), {
+    code: 'ERR_MIDFLIGHT_SOURCE_UNREACHABLE',
+    message: /another process fetches it/,
+  });
+  const waiting = fetchMirror(request);
+  other?.dispose();
+  assert.equal((await waiting).commit, commit);
 });
