@@ -134,6 +134,10 @@ export const catalog = {
     (directory) =>
       `The disk of ${directory} is full; free some space and deploy again, what ran before runs on`,
   ),
+  ERR_MIDFLIGHT_DISK_UNWRITABLE: row(
+    (directory, problem) =>
+      `${directory} can't be written: ${problem}; what ran before runs on, see to the disk and its permissions, then try again`,
+  ),
   ERR_MIDFLIGHT_RECORD_NEWER: row(
     (file, version, known) =>
       `${file} was written by a newer Midflight (schema ${version}, this one knows ${known}); use that one, or move the file away and lose the history`,

@@ -103,8 +103,13 @@ function checkHome({ appDirectory, directory }: Home): Check {
   const place = existsSync(directory) ? directory : appDirectory;
   try {
     accessSync(place, constants.W_OK | constants.X_OK);
-  } catch {
-    return toCheck(name, 'fail', `${place} can't be written`, `give it to the user that runs the app: chown`);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const fix =
+      code === 'EROFS'
+        ? 'mount its disk to be written: see "dmesg" for why it is not'
+        : 'give it to the user that runs the app: chown';
+    return toCheck(name, 'fail', `${place} can't be written: ${code}`, fix);
   }
   const { uid, mode } = statSync(place);
   const own = process.getuid?.();

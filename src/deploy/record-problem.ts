@@ -8,6 +8,7 @@ const IO_ERROR = 10;
 /** SQLITE_CORRUPT. */
 export const CORRUPT = 11;
 const FULL = 13;
+const CANT_OPEN = 14;
 const NOT_A_DATABASE = 26;
 
 /** Whether the file is no database, or is not whole. */
@@ -24,6 +25,7 @@ export function explainRecordProblem(error: unknown, file: string): unknown {
     case FULL:
       return new MidflightError('ERR_MIDFLIGHT_DISK_FULL', [path.dirname(file)], { cause: error });
     case READONLY:
+    case CANT_OPEN:
     case IO_ERROR:
       return new MidflightError('ERR_MIDFLIGHT_RECORD_UNWRITABLE', [file, String(error)], { cause: error });
     default:

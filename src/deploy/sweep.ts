@@ -17,6 +17,7 @@ import { parseManifest } from '../protocol/manifest.ts';
 import { createPauses, type Pauses } from '../protocol/pauses.ts';
 import { toMapName } from '../protocol/source-map.ts';
 import { removeStaging } from '../release/build.ts';
+import { explainDiskProblem } from '../release/disk-problem.ts';
 import { toReleaseLocation, type Home } from '../release/home.ts';
 import { takeSweepTurn } from '../release/store-turn.ts';
 import type { ReleaseRoot } from './live-releases.ts';
@@ -47,9 +48,16 @@ const REMOVING = '.removing-';
 /** Transformed files that no module comes from are removed when they are that many times as many as the modules. */
 const CACHE_FACTOR = 2;
 
-/** Sweeps once. */
+/** Sweeps once. Errors: those of the disk. */
 export async function sweep(request: SweepRequest): Promise<SweepReport> {
-  const swept = await takeSweepTurn(request.home, async () => sweepAlone(request));
+  const work = async (): Promise<SweepReport> => {
+    try {
+      return await sweepAlone(request);
+    } catch (error) {
+      throw explainDiskProblem(error, request.home.directory);
+    }
+  };
+  const swept = await takeSweepTurn(request.home, work);
   if (swept !== null) return swept;
   const deferred = 'another process builds: "midflight plan" or "midflight bundle"';
   return { ...toReport(request, request.findLive()), deferred };

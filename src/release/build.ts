@@ -23,6 +23,7 @@ import { toAssets } from './assets.ts';
 import { createBuildCommands, type BuildCommands } from './build-commands.ts';
 import { compileModules } from './compile-modules.ts';
 import { readConfig, readSourceSettings, type Config } from './config.ts';
+import { explainDiskProblem } from './disk-problem.ts';
 import { installDependencies } from './dependencies.ts';
 import { findEntry } from './entry.ts';
 import type { Home } from './home.ts';
@@ -70,7 +71,7 @@ export async function buildRelease(options: BuildOptions): Promise<BuiltRelease>
     }
     return await buildIn(staging, options);
   } catch (error) {
-    throw explainFullDisk(error, home.directory);
+    throw explainDiskProblem(error, home.directory);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
@@ -315,11 +316,4 @@ async function digestEnvironment(
   const hash = createHash('sha256');
   for (const file of present) hash.update(await readFile(file));
   return hash.digest('hex');
-}
-
-function explainFullDisk(error: unknown, directory: string): unknown {
-  const text =
-    error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? ''} ${error.message}` : '';
-  if (!/ENOSPC|No space left on device|EDQUOT/.test(text)) return error;
-  return new MidflightError('ERR_MIDFLIGHT_DISK_FULL', [directory], { cause: error });
 }

@@ -16,6 +16,7 @@ import { MidflightError } from '../errors.ts';
 import { parseManifest, type Manifest } from '../protocol/manifest.ts';
 import { MAPS_LINK, toMapName } from '../protocol/source-map.ts';
 import type { Home } from './home.ts';
+import { explainDiskProblem } from './disk-problem.ts';
 import { detectPlatform, platformSchema } from './platform.ts';
 import { isLoadable } from './release-contents.ts';
 
@@ -99,7 +100,7 @@ async function pack(home: Home, out: string, { description, names, mtime }: Pack
     await rename(staging, out);
   } catch (error) {
     await rm(staging, { force: true });
-    throw error;
+    throw explainDiskProblem(error, path.dirname(out));
   }
   return lstatSync(out).size;
 }

@@ -1,7 +1,9 @@
 /** A lock that ends with its process: the kernel drops it ([how](../../docs/node/sqlite-lock.md)). Many may share it, or one has it alone. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { explainDiskProblem } from './disk-problem.ts';
 
 export interface FileLock {
   dispose(): void;
@@ -25,20 +27,21 @@ const statements: Readonly<Record<LockKind, string>> = {
   alone: 'BEGIN EXCLUSIVE',
 };
 
-/** Null where another holder, of this process or of another, is in the way. The file is made. Errors: those of SQLite. */
+/** Null where another holder, of this process or of another, is in the way. The file is made, in a folder that is there. Errors: those of the disk. */
 export function lockFile(file: string, kind: LockKind): FileLock | null {
-  const database = new DatabaseSync(file);
+  let database: DatabaseSync | null = null;
   try {
+    database = new DatabaseSync(file);
     database.exec(`PRAGMA busy_timeout = 0; ${statements[kind]}`);
-    return { dispose: () => database.close() };
+    return { dispose: () => database?.close() };
   } catch (error) {
-    database.close();
+    database?.close();
     if ((Number((error as { errcode?: unknown }).errcode) & 0xff) === BUSY) return null;
-    throw error;
+    throw explainDiskProblem(error, path.dirname(file));
   }
 }
 
-/** Null where it was not free in time. Errors: the reason of the signal; those of SQLite. */
+/** Null where it was not free in time. Errors: the reason of the signal; those of the disk. */
 export async function waitForLock(
   file: string,
   { kind, waitMs, signal }: LockWish,

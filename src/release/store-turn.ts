@@ -9,6 +9,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { MidflightError } from '../errors.ts';
+import { explainDiskProblem } from './disk-problem.ts';
 import { lockFile, waitForLock } from './file-lock.ts';
 import type { Home } from './home.ts';
 
@@ -50,7 +51,11 @@ export async function takeSweepTurn<Result>(home: Home, work: () => Promise<Resu
 }
 
 async function takeTurn<Result>(home: Home, work: () => Promise<Result>): Promise<Result> {
-  mkdirSync(home.directory, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(home.directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw explainDiskProblem(error, home.directory);
+  }
   const mine = (turns.get(home.directory) ?? Promise.resolve()).then(work, work);
   const settled = mine.catch(() => null);
   turns.set(home.directory, settled);

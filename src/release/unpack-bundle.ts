@@ -21,6 +21,7 @@ import { bundleSchema, BUNDLE_FILE, toStoredNames, type BundleDescription } from
 import { createBundleGuard } from './bundle-guard.ts';
 import { isInside, readConfig } from './config.ts';
 import { installDependencies } from './dependencies.ts';
+import { explainDiskProblem } from './disk-problem.ts';
 import { toReleaseLocation, type Home } from './home.ts';
 import { digestOf } from './inventory.ts';
 import { linkShared } from './link-shared.ts';
@@ -45,7 +46,8 @@ export interface UnpackRequest {
 }
 
 /** Puts the release into `releases/`; one that is there already is compared with the bundle, and stays.
- *  Errors: ERR_MIDFLIGHT_BUNDLE_UNREADABLE, ERR_MIDFLIGHT_BUNDLE_INVALID, ERR_MIDFLIGHT_BUNDLE_PLATFORM, those of an install. */
+ *  Errors: ERR_MIDFLIGHT_BUNDLE_UNREADABLE, ERR_MIDFLIGHT_BUNDLE_INVALID, ERR_MIDFLIGHT_BUNDLE_PLATFORM, those of an install and of the
+ *  disk. */
 export async function unpackBundle(request: UnpackRequest): Promise<Manifest> {
   const { home, file } = request;
   const staging = path.join(home.releases, `.staging-${process.pid}-${Date.now()}`);
@@ -56,6 +58,8 @@ export async function unpackBundle(request: UnpackRequest): Promise<Manifest> {
     const description = await readDescription(file, staging);
     refuseOtherPlatform(file, description);
     return await settle(request, { staging, description });
+  } catch (error) {
+    throw explainDiskProblem(error, home.directory);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }

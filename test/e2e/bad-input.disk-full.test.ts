@@ -60,3 +60,18 @@ test('a disk that is full stops the first start with what to do', async (t) => {
   mountSmallDisk(t, app);
   await assert.rejects(app.start(), /ERR_MIDFLIGHT_DISK_FULL[\s\S]*free some space/);
 });
+
+test('a bundle for which there is no room is not taken for one that is damaged', async (t) => {
+  const options = { files: { 'server.mjs': server }, config: { entry: 'server.mjs', probationMs: 50 } };
+  const maker = await createTestApp(options);
+  t.after(() => maker.dispose());
+  maker.commit({ 'big.bin': 'x'.repeat(SIZE_KIB * 1_024) });
+  const bundle = path.join(maker.directory, 'bundle');
+  assert.equal((await maker.midflight('bundle', '--out', bundle)).exitCode, 0);
+  const app = await createTestApp(options);
+  mountSmallDisk(t, app);
+  await app.start();
+  const refused = await app.midflight('deploy', '--bundle', bundle, '--json');
+  assert.equal((refused.json['error'] as { code: string }).code, 'ERR_MIDFLIGHT_DISK_FULL');
+  assert.equal(await app.get(), 'v1');
+});
