@@ -4,14 +4,17 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { openHistory } from '../deploy/history.ts';
 import { toFailure } from '../errors.ts';
 import { parseListenText } from '../protocol/listen-text.ts';
 import { readConfig } from '../release/config.ts';
 import type { Home } from '../release/home.ts';
 import { findManager } from '../release/package-managers.ts';
+import { verifyRelease } from '../release/verify.ts';
 import { warnOfFileLimit } from '../supervisor/file-limit.ts';
 import { findOrphans } from '../supervisor/orphans.ts';
 import { hasPerl } from '../supervisor/program-parent.ts';
+import { readInotifyUse, type InotifyUse } from './inotify-use.ts';
 
 export const checkResults = ['ok', 'warn', 'fail'] as const;
 export type CheckResult = (typeof checkResults)[number];
@@ -30,6 +33,13 @@ const FREE_BYTES_LOW = 1024 ** 3;
 const FREE_BYTES_MIN = 100 * 1024 ** 2;
 /** `--version` of a package manager that asks the network first hangs. */
 const VERSION_TIMEOUT_MS = 20_000;
+/** A tree of some size has as many folders, and an editor watches them a second time. */
+const FREE_WATCHES_LOW = 4_096;
+/** Some for `midflight dev`, an editor and its helpers. */
+const FREE_INSTANCES_LOW = 8;
+/** What a clock that is kept right may go back. */
+const CLOCK_BACK_MS_MAX = 5_000;
+const PROBLEMS_SHOWN_MAX = 3;
 const MODE_OF_OTHERS_TO_WRITE = 0o022;
 
 /** All checks, in the order of what they are about: the machine, then the app. */
@@ -40,9 +50,11 @@ export async function examine(home: Home): Promise<readonly Check[]> {
     checkNode(),
     checkTool('git', 'releases are made from it'),
     checkFileLimit(),
+    checkWatches(readInotifyUse()),
     checkDisk(home),
+    checkHome(home),
+    ...(await checkRecord(home)),
   ];
-  checks.push(checkHome(home));
   if ('code' in config) {
     const fix = 'correct midflight.config; docs/reference/config.md has the keys';
     return [...checks, toCheck('configuration', 'fail', config.message, fix)];
@@ -89,6 +101,20 @@ function checkFileLimit(): Check {
   return toCheck('open files', 'warn', message, fix);
 }
 
+/** Only `midflight dev` watches, so what serves never fails by it. */
+export function checkWatches(use: InotifyUse | null): Check {
+  const name = 'file watches';
+  if (use === null) return toCheck(name, 'ok', 'no limit is known here');
+  const { instances, instancesMax, watches, watchesMax } = use;
+  const message = `${watches} of ${watchesMax} are taken, by ${instances} of ${instancesMax} instances`;
+  const few = [
+    watchesMax - watches < FREE_WATCHES_LOW && `fs.inotify.max_user_watches=${watchesMax + 2 ** 19}`,
+    instancesMax - instances < FREE_INSTANCES_LOW && `fs.inotify.max_user_instances=${instancesMax * 4}`,
+  ].filter((setting) => setting !== false);
+  if (few.length === 0) return toCheck(name, 'ok', message);
+  return toCheck(name, 'warn', `${message}; "midflight dev" may need more`, `sysctl ${few.join(' ')}`);
+}
+
 function checkDisk({ appDirectory }: Home): Check {
   const { bavail, bsize } = statfsSync(appDirectory);
   const freeBytes = bavail * bsize;
@@ -123,6 +149,53 @@ function checkHome({ appDirectory, directory }: Home): Check {
   if (place === directory && (mode & MODE_OF_OTHERS_TO_WRITE) !== 0)
     return toCheck(name, 'warn', `others may write into ${place}`, `chmod go-w ${place}`);
   return toCheck(name, 'ok', place === directory ? 'own, and writable' : 'can be made');
+}
+
+/** The record, and what is right only as far as that says: the clock, and the files of the release that serves. */
+async function checkRecord(home: Home): Promise<readonly Check[]> {
+  if (!existsSync(home.database)) return [toCheck('record', 'ok', 'nothing was deployed yet')];
+  try {
+    const history = openHistory(home.database);
+    try {
+      history.check();
+      const [newest] = history.list(1);
+      const current = history.current();
+      const checks = [toCheck('record', 'ok', 'whole')];
+      if (newest !== undefined) checks.push(checkClock(newest.endedAt ?? newest.startedAt));
+      return current === null ? checks : [...checks, await checkRelease(home, current)];
+    } finally {
+      history.close();
+    }
+  } catch (error) {
+    const { message } = toFailure(error);
+    return [toCheck('record', 'fail', message, 'docs/guide/operations.md has what to do with a record')];
+  }
+}
+
+function checkClock(newest: string): Check {
+  const aheadMs = Date.parse(newest) - Date.now();
+  if (!(aheadMs > CLOCK_BACK_MS_MAX)) return toCheck('clock', 'ok', new Date().toISOString());
+  return toCheck(
+    'clock',
+    'warn',
+    `it is ${new Date().toISOString()}, and the last deploy was at ${newest}: the clock was wrong then, or is now`,
+    'see whether it is kept right ("timedatectl"); signatures and the ages of releases go by it',
+  );
+}
+
+async function checkRelease(home: Home, id: string): Promise<Check> {
+  const name = 'current release';
+  const fix = 'deploy its commit again, and find out who changed it; "midflight verify" names all';
+  try {
+    const { problems, fileCount } = await verifyRelease(home, id);
+    const [first] = problems;
+    if (first === undefined) return toCheck(name, 'ok', `${fileCount} files of ${id} are as they were built`);
+    const shown = problems.slice(0, PROBLEMS_SHOWN_MAX).map(({ path, kind }) => `${path} is ${kind}`);
+    const more = problems.length > shown.length ? `; and ${problems.length - shown.length} more` : '';
+    return toCheck(name, first.kind === 'unlisted' ? 'warn' : 'fail', `${shown.join('; ')}${more}`, fix);
+  } catch (error) {
+    return toCheck(name, 'fail', toFailure(error).message, 'deploy again');
+  }
 }
 
 async function checkManager({ appDirectory }: Home): Promise<Check> {

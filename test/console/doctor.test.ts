@@ -2,12 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, watch, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { examine, type Check } from '../../src/console/doctor.ts';
+import { checkWatches, examine, type Check } from '../../src/console/doctor.ts';
+import { readInotifyUse } from '../../src/console/inotify-use.ts';
+import { openHistory } from '../../src/deploy/history.ts';
+import { buildRelease } from '../../src/release/build.ts';
 import { toHome } from '../../src/release/home.ts';
 
 async function examineApp(
@@ -62,4 +65,64 @@ test('an address that another process has fails', async (t) => {
 test('a folder that others may write into is warned of', async (t) => {
   const find = await examineApp(t, { open: '' });
   assert.equal(find('.midflight').result, 'warn');
+});
+
+test('file watches that are nearly all taken are warned of with the setting', (t) => {
+  const proc = mkdtempSync(path.join(tmpdir(), 'midflight-proc-'));
+  t.after(() => rmSync(proc, { recursive: true, force: true }));
+  const write = (name: string, text: string): void => {
+    mkdirSync(path.dirname(path.join(proc, name)), { recursive: true });
+    writeFileSync(path.join(proc, name), text);
+  };
+  write('sys/fs/inotify/max_user_watches', '8192\n');
+  write('sys/fs/inotify/max_user_instances', '128\n');
+  for (const [pid, count] of [
+    [7, 5_000],
+    [8, 1],
+  ] as const) {
+    write(`${pid}/fdinfo/4`, `pos:\t0\n${'inotify wd:1 ino:2\n'.repeat(count)}`);
+    mkdirSync(path.join(proc, `${pid}/fd`));
+    symlinkSync('anon_inode:inotify', path.join(proc, `${pid}/fd/4`));
+    symlinkSync('/dev/null', path.join(proc, `${pid}/fd/5`));
+  }
+  const use = readInotifyUse(proc);
+  assert.deepEqual(use, { instances: 2, instancesMax: 128, watches: 5_001, watchesMax: 8_192 });
+  const { result, fix } = checkWatches(use);
+  assert.equal(result, 'warn');
+  assert.match(fix ?? '', /^sysctl fs\.inotify\.max_user_watches=\d+$/);
+  assert.match(checkWatches({ ...use, watches: 0, instances: 127 }).fix ?? '', /max_user_instances/);
+  assert.equal(checkWatches({ ...use, watches: 0 }).result, 'ok');
+  assert.equal(readInotifyUse(path.join(proc, 'nowhere')), null);
+});
+
+test('a watch of this process is among those that are taken', { skip: process.platform !== 'linux' }, (t) => {
+  const watcher = watch(import.meta.dirname);
+  t.after(() => watcher.close());
+  const after = readInotifyUse() ?? assert.fail('no inotify');
+  assert.ok(after.watches > 0 && after.instances > 0);
+});
+
+test('files of the release that serves which differ fail, and a clock that is behind the record is warned of', async (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'midflight-doctor-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  writeFileSync(path.join(directory, 'server.js'), 'export {};');
+  writeFileSync(path.join(directory, 'midflight.config.json'), '{"entry":"server.js"}');
+  const home = toHome(directory);
+  const { manifest } = await buildRelease({ home, ref: '', isDirty: true, onStep: () => undefined });
+  const history = openHistory(home.database);
+  history.begin(null);
+  history.setCurrent(manifest.id);
+  history.close();
+  const find = async (name: string): Promise<Check> =>
+    (await examine(home)).find((check) => check.name === name) ?? assert.fail(`no ${name}`);
+  for (const name of ['record', 'clock', 'current release'])
+    assert.equal((await find(name)).result, 'ok', name);
+  writeFileSync(path.join(home.releases, manifest.id, 'app/server.js'), 'export default 2;');
+  assert.match((await find('current release')).message, /app\/server\.js is altered/);
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() - 60_000 });
+  assert.equal((await find('clock')).result, 'warn');
+  rmSync(path.join(home.releases, manifest.id), { recursive: true });
+  assert.equal((await find('current release')).result, 'fail');
+  writeFileSync(home.database, 'x'.repeat(8_192));
+  assert.match((await find('record')).message, /damaged/);
 });
