@@ -40,6 +40,8 @@ export function createTurns(describeHolder: () => string): Turns {
     onWait?.(describeHolder());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const refuse = (waited: string): void => {
+      // At once: a turn that is given to who has gone would never come back.
+      waiting.delete(resolve);
       reject(new MidflightError('ERR_MIDFLIGHT_DEPLOY_LOCKED', [describeHolder(), waited]));
     };
     const timer = setTimeout(() => refuse(`${waitMs} ms`), waitMs);

@@ -33,6 +33,17 @@ test('who does not wait is refused, and told who is at work', async () => {
   });
 });
 
+test('a turn that is given back in the moment in which who waits for it goes is free', async () => {
+  const turns = createTurns(() => 'deploy of main');
+  const giveBack = await turns.take({ waitMs: 0 });
+  const gone = new AbortController();
+  const unwanted = turns.take({ waitMs: LONG_MS, signal: gone.signal });
+  gone.abort();
+  giveBack();
+  await assert.rejects(unwanted, { code: 'ERR_MIDFLIGHT_DEPLOY_LOCKED' });
+  assert.equal(turns.isTaken(), false);
+});
+
 test('a wait that lasts too long, or that nobody wants any more, ends and is passed over', async () => {
   const turns = createTurns(() => 'deploy of main');
   const giveBack = await turns.take({ waitMs: 0 });
