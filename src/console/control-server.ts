@@ -173,8 +173,8 @@ function toRoutes({
     const { signers, release } = rollbackSchema.parse(await context.req.json());
     const actor = actorOf(context);
     return streamSSE(context, (stream) =>
-      follow(stream, deployer, (_, following) =>
-        deployer.rollback(release, { actor, signer: toSigner(signers, following) }),
+      follow(stream, deployer, (caller, following) =>
+        deployer.rollback(release, { ...caller, actor, signer: toSigner(signers, following) }),
       ),
     );
   });

@@ -125,7 +125,8 @@ test('a deploy that waits for its probation is told that it was rolled back by h
   app.commit(toServer('two'));
   const deploying = app.midflight('deploy', '--json');
   while (!/two/.test(await app.get()));
-  await app.midflight('rollback');
+  const { stdout } = await app.midflight('rollback');
+  assert.match(stdout, /commit .*generation/);
   const { json, exitCode } = await deploying;
   const { code, message } = json['error'] as { code: string; message: string };
   assert.deepEqual([json['result'], code, exitCode], ['rolled-back', 'ERR_MIDFLIGHT_DEPLOY_WITHDRAWN', 3]);
