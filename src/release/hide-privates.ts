@@ -13,7 +13,7 @@ export function hidePrivates(path: string, source: string): string {
     const member = toMember(node);
     if (member === null) return;
     const { isPrivate, start, end } = member;
-    if (isPrivate && node.type !== 'TSParameterProperty') code.remove(start, end);
+    if (isPrivate) code.remove(start, node.type === 'TSParameterProperty' ? node.parameter.start : end);
     else {
       const modifier = /\b(?:private|protected)\b/.exec(source.slice(start, end));
       if (modifier !== null) code.remove(start + modifier.index, start + modifier.index + modifier[0].length);
