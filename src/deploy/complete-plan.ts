@@ -15,6 +15,8 @@ export interface PlanSources {
   readonly before: string | null;
   readonly after: string;
   readonly cacheDirectory: string;
+  /** Aborted: nobody wants the plan any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** A compiler that takes longer than this keeps a deploy waiting for what it could have found by "typecheck". */
@@ -33,7 +35,7 @@ export async function completePlan(input: PlanInput, sources: PlanSources): Prom
 async function findTypes(
   { modules }: Plan,
   { next }: PlanInput,
-  { before, after, cacheDirectory }: PlanSources,
+  { before, after, cacheDirectory, signal }: PlanSources,
 ): Promise<TypeFindings | null> {
   const replaced = findReplaced(modules, next).filter((each) => isTyped(each.path));
   if (replaced.length === 0 || before === null) return null;
@@ -45,6 +47,7 @@ async function findTypes(
     differing: modules.map((module) => module.path),
     cacheDirectory,
     timeoutMs: CHECK_TIMEOUT_MS,
+    signal,
   });
   if (found.status === 'checked') return { misfits: found.misfits, unchecked: null };
   const paths = replaced.map((each) => each.path);

@@ -75,6 +75,7 @@ export async function makePlan(
     before,
     after: release.location.root,
     cacheDirectory: home.cache,
+    signal: run.abort.signal,
   });
   run.plan = plan;
   run.path = plan.path;

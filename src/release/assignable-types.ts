@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { toBuildEnvironment } from './build-environment.ts';
 import { runCommand } from './command.ts';
 import { hidePrivates } from './hide-privates.ts';
 import { dropOldest } from './drop-oldest.ts';
@@ -27,6 +28,8 @@ export interface AssignableOptions {
   readonly differing: readonly string[];
   readonly cacheDirectory: string;
   readonly timeoutMs: number;
+  /** Aborted: the compiler is ended, and the check rejects. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface CheckedModule {
@@ -55,6 +58,7 @@ export async function checkAssignable(options: AssignableOptions): Promise<Assig
   if (compiler === null) return { status: 'unchecked', reason: 'no TypeScript is installed in the release' };
   const known = path.join(options.cacheDirectory, `types-${await digest(options, compiler)}.json`);
   if (existsSync(known)) return JSON.parse(await readFile(known, 'utf8')) as AssignableTypes;
+  await mkdir(options.cacheDirectory, { recursive: true });
   // What a check has left that was killed.
   await dropOldest(options.cacheDirectory, '.types-', CHECKS_MAX);
   const folder = await mkdtemp(path.join(options.cacheDirectory, '.types-'));
@@ -98,10 +102,10 @@ async function compile(
   const { lines, names } = toAssignments(options.modules);
   await writeFile(path.join(folder, CHECK_FILE), lines.join('\n'));
   await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify(toSettings(options)));
-  const { timeoutMs } = options;
+  const { timeoutMs, signal } = options;
   const args = [compiler, '--project', folder, '--pretty', 'false'];
-  const env = { ...process.env, NO_COLOR: '1' };
-  const result = await runCommand(process.execPath, args, { cwd: folder, timeoutMs, env, keepsStdout: true });
+  const env = { ...toBuildEnvironment(process.env), NO_COLOR: '1' };
+  const result = await runCommand(process.execPath, args, { cwd: folder, timeoutMs, env, signal, keepsStdout: true });
   if (result.timedOut) return { status: 'unchecked', reason: `tsc has not ended after ${timeoutMs} ms` };
   const said = readCompilerOutput(result.stdout).filter((problem) => problem.path === CHECK_FILE);
   if (!said.some(({ line }) => line === CANARY_LINE)) {

@@ -24,7 +24,7 @@ const unchanged: Files = {
 };
 
 interface Fixture {
-  check(): Promise<AssignableTypes>;
+  check(signal?: AbortSignal): Promise<AssignableTypes>;
   readonly cache: string;
 }
 
@@ -51,7 +51,7 @@ function createFixture(
   const [old, fresh] = [lay('old', before), lay('new', after)];
   return {
     cache,
-    check: () =>
+    check: (signal) =>
       checkAssignable({
         before: old,
         after: fresh,
@@ -60,6 +60,7 @@ function createFixture(
         differing: Object.keys(after),
         cacheDirectory: cache,
         timeoutMs: 60_000,
+        signal,
       }),
   };
 }
@@ -136,4 +137,13 @@ test('where there is no compiler, or it stops before the check, that is said', a
   const broken = { ...files, 'src/clock.ts': 'export class {' };
   const stopped = createFixture(t, files, broken, { exports: ['a'] });
   assert.match(summary(await stopped.check()).join(), /tsc did not come to it: .*clock\.ts/);
+});
+
+test('the compiler ends when nobody wants the plan any more, and works without a cache', async (t) => {
+  const { check, cache } = createFixture(t, routes('export let a = 1;'), routes('export let a = 2;'), {
+    exports: ['a'],
+  });
+  rmSync(cache, { recursive: true });
+  await assert.rejects(check(AbortSignal.abort()), { code: 'ERR_MIDFLIGHT_BUILD_ABORTED' });
+  assert.deepEqual(readdirSync(cache), []);
 });
