@@ -2,10 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ExportTypes } from '../plan/module-changes.ts';
 import { toPlan, type Plan, type PlanInput } from '../plan/plan.ts';
 import { findReplaced } from '../plan/staying-importers.ts';
 import type { TypeFindings } from '../plan/type-findings.ts';
+import type { Manifest } from '../protocol/manifest.ts';
 import { checkAssignable } from '../release/assignable-types.ts';
 import { readExportedTypes } from '../release/exported-types.ts';
 import { isTyped } from '../release/type-problems.ts';
@@ -34,7 +36,7 @@ export async function completePlan(input: PlanInput, sources: PlanSources): Prom
 
 async function findTypes(
   { modules }: Plan,
-  { next }: PlanInput,
+  { current, next }: PlanInput,
   { before, after, cacheDirectory, signal }: PlanSources,
 ): Promise<TypeFindings | null> {
   const replaced = findReplaced(modules, next).filter((each) => isTyped(each.path));
@@ -44,7 +46,8 @@ async function findTypes(
     after,
     appFolder: next.appFolder ?? '',
     modules: replaced,
-    differing: modules.map((module) => module.path),
+    evaluated: modules.map((module) => module.path),
+    differing: differingSources(current, next),
     cacheDirectory,
     timeoutMs: CHECK_TIMEOUT_MS,
     signal,
@@ -52,6 +55,14 @@ async function findTypes(
   if (found.status === 'checked') return { misfits: found.misfits, unchecked: null };
   const paths = replaced.map((each) => each.path);
   return { misfits: [], unchecked: { reason: found.reason, paths } };
+}
+
+/** Also those in which nothing but types does: as modules they are the same. Older releases do not list their files. */
+function differingSources(current: Manifest | null, next: Manifest): readonly string[] {
+  const [before, after] = [current?.contents?.files, next.contents?.files];
+  if (before === undefined || after === undefined) return [];
+  const paths = Object.keys({ ...before, ...after }).filter(isTyped);
+  return paths.filter((at) => !isDeepStrictEqual(before[at], after[at]));
 }
 
 /** What the exports of these modules are stated to be, for a person to read. */

@@ -7,25 +7,19 @@
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { toBuildEnvironment } from './build-environment.ts';
 import { runCommand } from './command.ts';
 import { hidePrivates } from './hide-privates.ts';
 import { dropOldest } from './drop-oldest.ts';
 import { findCompiler, isTyped, readCompilerOutput, type CompilerProblem } from './type-problems.ts';
+import { findConcerned, layOutSides, readSource, type Layout, type TypeSides } from './type-sides.ts';
 
-export interface AssignableOptions {
-  /** The trees of the two releases. */
-  readonly before: string;
-  readonly after: string;
-  /** The app's own folder in them; empty where that is the whole. */
-  readonly appFolder: string;
-  /** The modules to look at, with the names that importers may use; null for all. */
+export interface AssignableOptions extends TypeSides {
+  /** The modules to look at, with the names that importers may use. */
   readonly modules: readonly CheckedModule[];
-  /** Everything that differs, or may have other types because of what differs. */
-  readonly differing: readonly string[];
   readonly cacheDirectory: string;
   readonly timeoutMs: number;
   /** Aborted: the compiler is ended, and the check rejects. */
@@ -56,14 +50,19 @@ const CHECKS_MAX = 20;
 export async function checkAssignable(options: AssignableOptions): Promise<AssignableTypes> {
   const compiler = findCompiler(path.join(options.after, options.appFolder));
   if (compiler === null) return { status: 'unchecked', reason: 'no TypeScript is installed in the release' };
-  const known = path.join(options.cacheDirectory, `types-${await digest(options, compiler)}.json`);
+  const sources = await listSources(options.after);
+  const known = path.join(
+    options.cacheDirectory,
+    `types-${await digest(options, { compiler, sources })}.json`,
+  );
   if (existsSync(known)) return JSON.parse(await readFile(known, 'utf8')) as AssignableTypes;
   await mkdir(options.cacheDirectory, { recursive: true });
   // What a check has left that was killed.
   await dropOldest(options.cacheDirectory, '.types-', CHECKS_MAX);
   const folder = await mkdtemp(path.join(options.cacheDirectory, '.types-'));
   try {
-    const result = await check(options, compiler, folder);
+    const files = findConcerned(options, sources);
+    const result = await check(options, compiler, { folder, files });
     if (result.status === 'unchecked') return result;
     const staging = path.join(folder, 'result.json');
     await writeFile(staging, JSON.stringify(result));
@@ -75,30 +74,27 @@ export async function checkAssignable(options: AssignableOptions): Promise<Assig
   }
 }
 
-async function check(options: AssignableOptions, compiler: string, folder: string): Promise<AssignableTypes> {
-  const asIs = await compile(options, compiler, { folder, text: (_, source) => source });
+async function check(
+  options: AssignableOptions,
+  compiler: string,
+  place: Omit<Layout, 'text'>,
+): Promise<AssignableTypes> {
+  const asIs = await compile(options, compiler, { ...place, text: (_, source) => source });
   const isNominal = asIs.status === 'checked' && asIs.misfits.some(({ message }) => nominal.test(message));
   if (!isNominal) return asIs;
-  return compile(options, compiler, { folder, text: hidePrivates });
+  return compile(options, compiler, { ...place, text: hidePrivates });
 }
 
 /** What TypeScript says of two classes that are alike, and both declare something that nobody else may see. */
 const nominal = /\bprivate\b|\bprotected\b|different member that cannot be accessed/;
 
-interface Attempt {
-  readonly folder: string;
-  text(path: string, source: string): string;
-}
-
 async function compile(
   options: AssignableOptions,
   compiler: string,
-  { folder, text }: Attempt,
+  layout: Layout,
 ): Promise<AssignableTypes> {
-  const trees = { before: options.before, after: options.after };
-  for (const [name, tree] of Object.entries(trees))
-    await layOut(path.join(folder, name), tree, options, text);
-  await linkPackages(folder, options);
+  const { folder } = layout;
+  await layOutSides(options, layout);
   const { lines, names } = toAssignments(options.modules);
   await writeFile(path.join(folder, CHECK_FILE), lines.join('\n'));
   await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify(toSettings(options)));
@@ -120,35 +116,6 @@ const CHECK_FILE = 'check.ts';
 const CANARY_LINE = 1;
 const CANARY = `export const canary: 'wrong' = 'right' as string;`;
 const REASON_LENGTH_MAX = 200;
-
-/** Both sides: a class whose private members are hidden is not the one in the tree. */
-async function layOut(
-  target: string,
-  tree: string,
-  { differing }: AssignableOptions,
-  text: Attempt['text'],
-): Promise<void> {
-  await mkdir(target, { recursive: true });
-  for (const at of differing) {
-    const source = readSource(path.join(tree, at));
-    if (!isTyped(at) || source === null) continue;
-    const file = path.join(target, at);
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, text(at, source));
-  }
-}
-
-/** Where the laid out files look for them; those of both sides are the same ones. */
-async function linkPackages(folder: string, { after, appFolder }: AssignableOptions): Promise<void> {
-  const places = appFolder === '' ? [''] : ['', `before/${appFolder}`, `after/${appFolder}`];
-  for (const place of places) {
-    const packages = path.join(after, place === '' ? '' : appFolder, 'node_modules');
-    const link = path.join(folder, place, 'node_modules');
-    await rm(link, { force: true });
-    if (!existsSync(packages) || !existsSync(path.dirname(link))) continue;
-    await symlink(packages, link, 'dir');
-  }
-}
 
 interface Assignments {
   readonly lines: readonly string[];
@@ -214,30 +181,31 @@ function toReadable(message: string): string {
     .replaceAll(type, (_, side: string) => (side === 'before' ? 'old ' : 'new '));
 }
 
-/** Every typed source counts, as types are not in the hash of a module. */
-async function digest(options: AssignableOptions, compiler: string): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify([options.modules, options.differing]));
-  const version = await readFile(path.resolve(compiler, '../../package.json'), 'utf8');
-  hash.update(version);
-  for (const at of options.differing) hash.update(`\0${readSource(path.join(options.before, at)) ?? ''}`);
-  const entries = await readdir(options.after, { recursive: true, withFileTypes: true });
-  const files = entries
+/** The typed sources of a tree, without its dependencies'. */
+async function listSources(tree: string): Promise<readonly string[]> {
+  const entries = await readdir(tree, { recursive: true, withFileTypes: true });
+  return entries
     .filter((entry) => entry.isFile() && isTyped(entry.name))
-    .map((entry) => path.join(entry.parentPath, entry.name))
-    .filter((file) => !file.includes(`${path.sep}node_modules${path.sep}`));
-  const settings = ['tsconfig.json', 'package-lock.json', 'package.json'].flatMap((name) =>
-    [...new Set(['', options.appFolder])].map((folder) => path.join(options.after, folder, name)),
-  );
-  for (const file of [...files.toSorted(), ...settings])
-    hash.update(`\0${path.relative(options.after, file)}\0${readSource(file) ?? ''}`);
-  return hash.digest('hex').slice(0, 32);
+    .map((entry) => path.relative(tree, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'))
+    .filter((at) => !at.split('/').includes('node_modules'))
+    .toSorted();
 }
 
-function readSource(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    // Only one of the releases has it.
-    return null;
-  }
+interface Asked {
+  readonly compiler: string;
+  readonly sources: readonly string[];
+}
+
+/** Every typed source counts, as types are not in the hash of a module. */
+async function digest(options: AssignableOptions, { compiler, sources }: Asked): Promise<string> {
+  const { before, after, appFolder, modules, evaluated, differing } = options;
+  const hash = createHash('sha256').update(JSON.stringify([modules, evaluated, differing]));
+  hash.update(await readFile(path.resolve(compiler, '../../package.json'), 'utf8'));
+  for (const at of [...evaluated, ...differing]) hash.update(`\0${readSource(path.join(before, at)) ?? ''}`);
+  const settings = ['tsconfig.json', 'package-lock.json', 'package.json'].flatMap((name) =>
+    [...new Set(['', appFolder])].map((folder) => path.posix.join(folder, name)),
+  );
+  for (const at of [...sources, ...settings])
+    hash.update(`\0${at}\0${readSource(path.join(after, at)) ?? ''}`);
+  return hash.digest('hex').slice(0, 32);
 }

@@ -5,7 +5,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { checkAssignable, type AssignableTypes } from '../../src/release/assignable-types.ts';
+import {
+  checkAssignable,
+  type AssignableOptions,
+  type AssignableTypes,
+} from '../../src/release/assignable-types.ts';
 import { repository, type Files } from '../support/app.ts';
 
 const settings = {
@@ -28,12 +32,26 @@ interface Fixture {
   readonly cache: string;
 }
 
+interface Wanted extends Partial<Pick<AssignableOptions, 'appFolder' | 'evaluated' | 'differing'>> {
+  readonly exports: readonly string[];
+  readonly hasCompiler?: boolean;
+  /** Packages of the workspace that are linked. */
+  readonly links?: readonly string[];
+}
+
 /** Two trees; what only one of them has, `null` says. */
 function createFixture(
   t: TestContext,
   before: Files,
   after: Files,
-  { exports, hasCompiler = true }: { readonly exports: readonly string[]; readonly hasCompiler?: boolean },
+  {
+    exports,
+    hasCompiler = true,
+    appFolder = '',
+    evaluated = Object.keys(after),
+    differing = [],
+    links = [],
+  }: Wanted,
 ): Fixture {
   const directory = mkdtempSync(path.join(tmpdir(), 'midflight-types-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -42,8 +60,11 @@ function createFixture(
       mkdirSync(path.dirname(path.join(directory, name, at)), { recursive: true });
       writeFileSync(path.join(directory, name, at), text);
     }
+    const packages = path.join(directory, name, 'node_modules');
+    if (hasCompiler) mkdirSync(packages);
     if (hasCompiler)
-      symlinkSync(path.join(repository, 'node_modules'), path.join(directory, name, 'node_modules'));
+      symlinkSync(path.join(repository, 'node_modules/typescript'), path.join(packages, 'typescript'));
+    for (const link of links) symlinkSync(`../packages/${link}`, path.join(packages, link));
     return path.join(directory, name);
   };
   const cache = path.join(directory, 'cache');
@@ -55,9 +76,10 @@ function createFixture(
       checkAssignable({
         before: old,
         after: fresh,
-        appFolder: '',
-        modules: [{ path: 'src/routes.ts', exports }],
-        differing: Object.keys(after),
+        appFolder,
+        modules: [{ path: path.posix.join(appFolder, 'src/routes.ts'), exports }],
+        evaluated,
+        differing,
         cacheDirectory: cache,
         timeoutMs: 60_000,
         signal,
@@ -128,6 +150,61 @@ test('a class of the module itself fits by what others see of it, and not where 
     ['Router', 'create'],
   );
   assert.match(found.join('\n'), /Type 'string' is not assignable to type 'number'/);
+});
+
+test('types that come from another package of the workspace, by an alias, or from a declaration beside built code, are those of each side', async (t) => {
+  const text = (result: string, type: string): Files => ({
+    'apps/api/src/routes.ts': `import { limit } from 'lib'; import { word } from '#words'; import { built } from 'built';
+      import type { Alias } from '@app/alias.ts'; export const same = () => [limit, word].length;
+      export const ofPackage = () => limit(); export const ofImports = () => word();
+      export const ofPaths = (): Alias => null!; export const ofBuilt = () => built();`,
+    'packages/lib/index.ts': `export { limit } from './limit.ts';`,
+    'packages/lib/limit.ts': `export const limit = () => ${result};`,
+    'packages/built/index.js': `export const built = () => ${result};`,
+    'packages/built/index.d.ts': `export declare const built: () => ${type};`,
+    'apps/api/src/words.ts': `export const word = () => ${result};`,
+    'apps/api/src/alias.ts': `export type Alias = ${type};`,
+    'apps/api/package.json': '{ "name": "api", "type": "module", "imports": { "#words": "./src/words.ts" } }',
+    'apps/api/tsconfig.json': JSON.stringify({
+      compilerOptions: { ...settings, paths: { '@app/*': ['./src/*'] } },
+    }),
+    'packages/lib/package.json': '{ "name": "lib", "type": "module", "exports": "./index.ts" }',
+    'packages/built/package.json': '{ "name": "built", "type": "module", "exports": "./index.js" }',
+  });
+  const wanted = {
+    exports: ['same', 'ofPackage', 'ofImports', 'ofPaths', 'ofBuilt'],
+    appFolder: 'apps/api',
+    evaluated: ['apps/api/src/routes.ts', 'packages/lib/index.ts', 'packages/built/index.js'],
+    differing: [
+      'packages/lib/limit.ts',
+      'apps/api/src/words.ts',
+      'apps/api/src/alias.ts',
+      'packages/built/index.d.ts',
+    ],
+    links: ['lib', 'built'],
+  };
+  const found = summary(await createFixture(t, text('5', 'number'), text('"5"', 'string'), wanted).check());
+  assert.deepEqual(
+    found.map((each) => each.split(':')[0]),
+    ['ofPackage', 'ofImports', 'ofPaths', 'ofBuilt'],
+  );
+});
+
+test('a source in which only types differ has them on each side, also for what imports its types', async (t) => {
+  const text = (field: string): Files => ({
+    ...routes(
+      `import { start } from './start.ts'; export const serve = (): Parameters<typeof start>[0] => null!;`,
+    ),
+    'src/options.ts': `export interface Options { ${field} }`,
+    'src/start.ts': `import type { Options } from './options.js'; export const start = (options: Options) => options;`,
+  });
+  const wanted = { exports: ['serve'], evaluated: ['src/routes.ts'], differing: ['src/options.ts'] };
+  const found = summary(await createFixture(t, text('port: number'), text('port: string'), wanted).check());
+  assert.match(found.join(), /^serve: .*Type 'string' is not assignable to type 'number'/s);
+  assert.deepEqual(
+    summary(await createFixture(t, text('port: number'), text('port: 80'), wanted).check()),
+    [],
+  );
 });
 
 test('where there is no compiler, or it stops before the check, that is said', async (t) => {
