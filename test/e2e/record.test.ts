@@ -42,6 +42,8 @@ test('a start on a damaged record serves the proved release and says so, and a b
   assert.equal((await deploy(app, 'v2'))['result'], 'committed');
   const backup = path.join(app.directory, 'record.backup');
   assert.equal((await app.midflight('backup', backup)).exitCode, 0);
+  const nowhere = await app.midflight('backup', path.join(app.directory, 'nowhere/record.backup'));
+  assert.deepEqual([nowhere.exitCode, /nowhere \(ENOENT\)/.test(nowhere.stderr)], [2, true]);
   await app.end();
   const home = path.join(app.directory, '.midflight');
   const database = path.join(home, 'midflight.db');
