@@ -222,10 +222,7 @@ export const catalog = {
     3,
   ),
   ERR_MIDFLIGHT_BISECT_REFUSED: row((why) => `bisect can't try these releases: ${why}`, 2),
-  ERR_MIDFLIGHT_PROBATION_FAILED: row(
-    (what) => `The new release failed in probation: ${what}; the one before is back`,
-    3,
-  ),
+  ERR_MIDFLIGHT_PROBATION_FAILED: row((what) => `The new release failed in probation: ${what}`, 3),
   ERR_MIDFLIGHT_DEPLOY_WITHDRAWN: row(
     (release) => `Rolled back by hand while it was in probation; release ${release} is back`,
     3,
@@ -240,7 +237,7 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_GOING_BACK_FAILED: row(
     (why, problem) =>
-      `${why}; but going back failed: ${problem}; see "midflight status" for what serves, and "midflight rollback"`,
+      `Going back failed: ${problem}; see "midflight status" for what serves, and "midflight rollback"\n${why}`,
   ),
   ERR_MIDFLIGHT_EVALUATION_FAILED: row((what) => `The new code threw while it loaded: ${what}`, 3),
   ERR_MIDFLIGHT_RELEASE_UNKNOWN: row(

@@ -341,7 +341,7 @@ export function toWorkerError({ code, message, stack, details, module }: ErrorRe
 const ownFiles = new URL('../', import.meta.url).href;
 
 /** The lines of a stack that tell of the app: ours, and those between them, end it. */
-function withoutOwnFrames(stack: string): string {
+export function withoutOwnFrames(stack: string): string {
   const lines = stack.split('\n');
   const own = lines.findIndex((line) => line.includes(ownFiles));
   const end = own === -1 ? lines.length : own;

@@ -8,7 +8,7 @@
  */
 
 import { EventEmitter } from 'node:events';
-import type { WorkerEvent } from '../protocol/messages.ts';
+import { withoutOwnFrames, type WorkerEvent } from '../protocol/messages.ts';
 import type { ServiceSample } from '../protocol/service-sample.ts';
 import type { ProtocolRange } from '../protocol/versions.ts';
 import { watchBalance } from './balance.ts';
@@ -188,8 +188,10 @@ function toEventListener({
     if (event.type === 'crashed') crashes.announce(pid, event.generation, event.error);
     if (event.type !== 'rolledBack') return;
     env.log(`worker ${pid} went back from generation ${event.generation}: ${event.error.message}`);
-    const { message, code, stack } = event.error;
-    events.emit('fault', Object.assign(new Error(message), { code, stack }), event.generation);
+    const { code, stack } = event.error;
+    // Where it was thrown is what shows it; our own stack says nothing.
+    const error = new Error(withoutOwnFrames(stack));
+    events.emit('fault', Object.assign(error, { code, stack }), event.generation);
   };
 }
 

@@ -28,7 +28,7 @@ describe('a probation', () => {
     const report = await deployAndFail(app);
     assert.deepEqual([report.path, report.result, report.exitCode], ['swap', 'rolled-back', 3]);
     assert.equal(report.error?.code, 'ERR_MIDFLIGHT_PROBATION_FAILED');
-    assert.match(report.error?.message ?? '', /a moment later/);
+    assert.match(report.error?.message ?? '', /Error: a moment later\n +at .*greeting\.ts:\d+/);
     assert.deepEqual(await ask(app), { greeting: 'one', pid });
   });
 
