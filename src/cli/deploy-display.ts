@@ -62,6 +62,7 @@ export function createDeployDisplay(screen: Screen, now: () => number): DeployDi
   let isDrawn = false;
   let lastAtMs = 0;
   let failedStep: string | null = null;
+  let run: number | null = null;
 
   const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
     screen.isTerminal ? styleText(style, text, { validateStream: false }) : text;
@@ -94,15 +95,27 @@ export function createDeployDisplay(screen: Screen, now: () => number): DeployDi
     current = null;
   }
 
+  /** The step is still at work; where nobody sees it being redrawn, what it has come to is a line of its own. */
+  function goOn(step: Step, progress: Progress): void {
+    if (!screen.isTerminal) line(`  ${toStepText(progress, null)}`);
+    const message = screen.isTerminal ? progress.message : step.progress.message;
+    current = { ...step, progress: { ...step.progress, message } };
+  }
+
   return {
     progress(progress) {
       const { step, atMs } = progress;
       lastAtMs = Math.max(lastAtMs, atMs);
+      run = progress.run ?? run;
       if (kAsides.has(step)) {
         line(`  ${toStepText(progress, null)}`);
         return draw();
       }
       const isBad = step === 'rejected' || step === 'rollback';
+      if (current?.progress.step === step && !isBad) {
+        goOn(current, progress);
+        return draw();
+      }
       if (isBad) failedStep ??= current?.progress.step ?? null;
       end(atMs, isBad ? paint('red', '✗') : paint('green', '✓'));
       // Why, the report says.
@@ -125,12 +138,13 @@ export function createDeployDisplay(screen: Screen, now: () => number): DeployDi
       end(Math.max(lastAtMs, totalOf(current, now)), paint('green', '✓'));
       question = null;
       draw();
-      const [head = '', ...rest] = toReportLines(report, failedStep);
+      const [head = '', ...rest] = toReportLines(report, { failedStep, run });
       line(paint(isGood ? 'green' : 'red', head));
       for (const each of rest) line(each);
       const slowest = toSlowestText(durations);
       if (slowest !== '') line(paint('yellow', slowest));
-      line(paint('dim', toTimesText(report)));
+      const times = toTimesText(report);
+      if (times !== '') line(paint('dim', times));
     },
     close() {
       current = null;
@@ -150,8 +164,14 @@ function toStepText({ step, message }: Progress, durationMs: number | null): str
   return `${step.padEnd(10)} ${time.padStart(8)}  ${first}`;
 }
 
+interface Seen {
+  readonly failedStep: string | null;
+  /** Its number in the history. */
+  readonly run: number | null;
+}
+
 /** The reason first, then what shows it, then what to do. */
-function toReportLines(report: DeployReport, failedStep: string | null): string[] {
+function toReportLines(report: DeployReport, { failedStep, run }: Seen): string[] {
   const { result, release, previous, path, generation, error } = report;
   if (error === null) {
     const how = result === 'committed' ? `by ${path}, generation ${generation}` : '';
@@ -164,21 +184,23 @@ function toReportLines(report: DeployReport, failedStep: string | null): string[
   return [
     [result, release, failedStep && `in ${failedStep}`].filter(Boolean).join(' '),
     `${error.code}: ${reason}`,
-    ...(left > 0 ? [`  | … ${left} lines before these are in "midflight history --json"`] : []),
+    ...(left > 0 ? [`  | … ${left} lines before these are in ${toRecordText(run)}`] : []),
     ...shown,
-    ...toAdvice(report),
+    ...toAdvice(report, toRecordText(run)),
   ];
 }
 
-function toAdvice({ result, previous, error }: DeployReport): string[] {
+function toRecordText(run: number | null): string {
+  return `"midflight history${run === null ? '' : ` ${run}`}"`;
+}
+
+function toAdvice({ result, previous, error }: DeployReport, record: string): string[] {
   const onward = `${previous ?? 'nothing'} serves on`;
   if (kWishes.has(error?.code ?? '')) return [onward];
   if (result === 'interrupted') return ['"midflight status" says what serves'];
   if (result === 'rolled-back')
-    return [
-      `${onward}; "midflight history" has the evidence, .midflight/logs/app.log what the workers printed`,
-    ];
-  return [`${onward}: nothing has changed; correct that, and deploy again`];
+    return [`${onward}; ${record} has the evidence, .midflight/logs/app.log what the workers printed`];
+  return [`${onward}: nothing has changed; correct that, and try again`];
 }
 
 /** Which step to look at where a deploy took long. */

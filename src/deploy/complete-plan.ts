@@ -17,6 +17,8 @@ export interface PlanSources {
   readonly before: string | null;
   readonly after: string;
   readonly cacheDirectory: string;
+  /** A compiler is asked, which takes a while. */
+  onCheck?(paths: readonly string[]): void;
   /** Aborted: nobody wants the plan any more. */
   readonly signal?: AbortSignal;
 }
@@ -37,10 +39,12 @@ export async function completePlan(input: PlanInput, sources: PlanSources): Prom
 async function findTypes(
   { modules }: Plan,
   { current, next }: PlanInput,
-  { before, after, cacheDirectory, signal }: PlanSources,
+  { before, after, cacheDirectory, signal, onCheck }: PlanSources,
 ): Promise<TypeFindings | null> {
   const replaced = findReplaced(modules, next).filter((each) => isTyped(each.path));
   if (replaced.length === 0 || before === null) return null;
+  const paths = replaced.map((each) => each.path);
+  onCheck?.(paths);
   const found = await checkAssignable({
     before,
     after,
@@ -53,7 +57,6 @@ async function findTypes(
     signal,
   });
   if (found.status === 'checked') return { misfits: found.misfits, unchecked: null };
-  const paths = replaced.map((each) => each.path);
   return { misfits: [], unchecked: { reason: found.reason, paths } };
 }
 

@@ -3,6 +3,7 @@
 import { MidflightError } from '../errors.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import type { Plan, Policy } from '../plan/plan.ts';
+import { listNames } from '../plan/reason.ts';
 import { toShownPlan } from '../plan/plan-id.ts';
 import type { Candidate } from './candidate.ts';
 import { completePlan } from './complete-plan.ts';
@@ -57,7 +58,7 @@ async function requireShown(
 
 /** Makes the plan, and notes it in the run. */
 export async function makePlan(
-  { home, workers, history }: DeployParts,
+  { home, workers, history, tell }: DeployParts,
   run: DeployRun,
   { candidate, path, isGoingBack = false }: PlanWish,
 ): Promise<Plan> {
@@ -76,6 +77,7 @@ export async function makePlan(
     after: release.location.root,
     cacheDirectory: home.cache,
     signal: run.abort.signal,
+    onCheck: (paths) => tell('types', `of what is replaced in place: ${listNames(paths)}`),
   });
   run.plan = plan;
   run.path = plan.path;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { createDeployDisplay, type DeployDisplay } from '../../src/cli/deploy-display.ts';
 import type { DeployReport } from '../../src/deploy/deploy-request.ts';
 
@@ -74,14 +75,46 @@ test('a failure says the reason first, then the end of the evidence, then what t
     '✗ build         70 ms',
     'rejected in build',
     'ERR_MIDFLIGHT_BUILD_FAILED: The build "make" failed:',
-    '  | … 10 lines before these are in "midflight history --json"',
+    '  | … 10 lines before these are in "midflight history 1"',
     '  | line 10',
   ]);
   assert.deepEqual(lines.slice(-4), [
     '  | line 69',
-    'old serves on: nothing has changed; correct that, and deploy again',
+    'old serves on: nothing has changed; correct that, and try again',
     'build 70 ms',
     '',
+  ]);
+});
+
+test('a step that says what it is at is one step', () => {
+  const told: readonly [string, number, string?][] = [
+    ['build', 0],
+    ['build', 2_100, 'compiling a'],
+    ['build', 4_200, 'compiling b'],
+    ['prepare', 5_000, 'swap'],
+    ['prepare', 5_010, 'the swap failed, so a new process is tried'],
+    ['commit', 5_300],
+  ];
+  const seen = [false, true].map((isTerminal) => {
+    const { display, written } = show(isTerminal);
+    for (const [step, atMs, message = ''] of told) display.progress({ step, message, run: 1, atMs });
+    const lines = written.filter((text) => text.endsWith('\n'));
+    return lines.map((text) => stripVTControlCharacters(text).trim());
+  });
+  assert.deepEqual(seen, [
+    [
+      'build                compiling a',
+      'build                compiling b',
+      '✓ build         5.0 s',
+      'prepare              the swap failed, so a new process is tried',
+      '✓ prepare      300 ms  swap',
+      'commit',
+    ],
+    [
+      '✓ build         5.0 s  compiling b',
+      '✓ prepare      300 ms  the swap failed, so a new process is tried',
+      'commit',
+    ],
   ]);
 });
 

@@ -83,6 +83,7 @@ test('a type that importers which stay can not take is rejected, and a handoff w
   );
   const rejected = await app.midflight('deploy');
   assert.equal(rejected.exitCode, 3);
+  assert.match(rejected.stdout, /✓ types .* of what is replaced in place: greet\.ts\n/);
   assert.match(rejected.stdout, /MF3002 greet\.ts is replaced in place.*\n.*give "greet" a type/s);
   assert.equal(await app.get(), 'you1');
 
