@@ -45,16 +45,25 @@ export function createJudge(workers: Workers): Judge {
     if (latest?.generation === generation) return latest.error;
     const ended = new AbortController();
     const { signal } = ended;
+    const over = new AbortController();
     const passed = (): Verdict => 'passed';
+    const checked = checkUntil({ ended: signal, over: over.signal }, health);
+    const inTime = async (): Promise<Verdict> => {
+      const verdict = await passTime(signal, options);
+      if (verdict !== 'passed') return verdict;
+      over.abort();
+      return checked;
+    };
     try {
       return await Promise.race([
-        passTime(signal, options),
+        inTime(),
         waitForAbort(intervention, signal).then(() => intervention.reason as Intervention, passed),
         once(faults, String(generation), { signal }).then(([error]) => error as Error, passed),
-        checkUntil(signal, health),
+        checked,
       ]);
     } finally {
       ended.abort();
+      over.abort();
     }
   }
 
@@ -71,18 +80,20 @@ export function createJudge(workers: Workers): Judge {
     return 'passed';
   }
 
-  /** Resolves after so many failed checks in a row. */
+  /** Resolves after so many failed checks in a row; else when the time is over, but not before a check that is under way, or has
+   *  failed, has been followed by a good one: who is ill, or does not answer, has not passed. */
   async function checkUntil(
-    signal: AbortSignal,
+    { ended, over }: { readonly ended: AbortSignal; readonly over: AbortSignal },
     { intervalMs, failures }: ProbationOptions['health'],
   ): Promise<Verdict> {
     for (let failed = 0; ;) {
+      const signal = failed === 0 ? over : ended;
+      const isDue = await sleep(intervalMs, true, { signal }).catch(() => false);
+      if (!isDue) return 'passed';
       try {
-        await sleep(intervalMs, null, { signal });
         await workers.checkHealth();
         failed = 0;
       } catch (error) {
-        if (signal.aborted) return 'passed';
         failed++;
         if (failed >= failures) return error as Error;
       }
