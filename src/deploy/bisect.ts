@@ -5,6 +5,7 @@
 
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
+import type { CommandResult } from '../release/command.ts';
 import { toHome, type Home } from '../release/home.ts';
 import { readEnvelope } from '../release/statement.ts';
 import { readTrust, verifyStatement } from '../release/trust.ts';
@@ -115,16 +116,20 @@ async function byHealth(worker: NodeWorker, release: RunnableRelease): Promise<A
   }
 }
 
-/** One that does not even load says nothing of what the command is about. */
+/** One that does not even load, or opens no door, says nothing of what the command is about. */
 async function byCommand(worker: NodeWorker, release: RunnableRelease, command: string): Promise<Attempt> {
   try {
     await load(worker, { release, generation: kGeneration, health: null });
+    const result = await withDoor(worker, kGeneration, async (address) =>
+      runHealthCommand(command, { release, pid: worker.pid, address, timeoutMs: RUN_TIMEOUT_MS }),
+    );
+    return toAttempt(result);
   } catch (error) {
     return toUntestable(error);
   }
-  const { exitCode, timedOut, output } = await withDoor(worker, kGeneration, async (address) =>
-    runHealthCommand(command, { release, pid: worker.pid, address, timeoutMs: RUN_TIMEOUT_MS }),
-  );
+}
+
+function toAttempt({ exitCode, timedOut, output }: Omit<CommandResult, 'stdout'>): Attempt {
   const how = timedOut ? `no end in ${RUN_TIMEOUT_MS} ms` : `exit code ${exitCode}`;
   const message = output === '' ? how : `${how}: ${output.slice(-OUTPUT_LENGTH_MAX)}`;
   if (timedOut || exitCode === UNTESTABLE_EXIT_CODE) return { verdict: 'untestable', message };

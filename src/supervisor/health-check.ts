@@ -7,11 +7,13 @@ import { healthBefore } from '../protocol/manifest.ts';
 import type { DoorAnswer, HealthCheck } from '../protocol/messages.ts';
 import { toCommandEnvironment } from './command-environment.ts';
 import type { RunnableRelease } from './process-host.ts';
-import { ask, type Worker } from './worker.ts';
+import { askWithin, type Worker } from './worker.ts';
 
 /** From this version of its protocol on, an agent knows more than a path. */
 const PROTOCOL_OF_CHECKS = 2;
 const OUTPUT_LENGTH_MAX = 500;
+/** What an event loop that is not stuck may be late by, on a machine that stalls. */
+const ANSWER_MARGIN_MS = 5_000;
 
 /** What a worker is asked itself, and not by a command; null where its agent knows nothing that could be asked. */
 export function toHealthCheck(worker: Worker, { manifest }: RunnableRelease): HealthCheck | null {
@@ -28,8 +30,20 @@ export async function checkHealthOf(
   generation: number,
 ): Promise<void> {
   const check = toHealthCheck(worker, release);
-  if (check !== null) await ask(worker, { type: 'health', health: check });
+  if (check !== null) await askForHealth(worker, check);
   await checkByCommand(worker, release, generation);
+}
+
+/** Its own `health()`, a path and an address have that long each; one that is stuck says nothing at all. */
+async function askForHealth(worker: Worker, health: HealthCheck): Promise<void> {
+  const timeoutMs = 3 * health.timeoutMs + ANSWER_MARGIN_MS;
+  const late = [`of worker ${worker.pid}`, `it said nothing in ${timeoutMs} ms`];
+  await askWithin(
+    worker,
+    { type: 'health', health },
+    timeoutMs,
+    new MidflightError('ERR_MIDFLIGHT_HEALTH_FAILED', late),
+  );
 }
 
 /** By the command of the configuration, where there is one, until it is well or has failed as often as it may. */
@@ -97,11 +111,12 @@ export async function withDoor<Result>(
   act: (address: string | null) => Promise<Result>,
 ): Promise<Result> {
   if (worker.kind === 'command' || isOld(worker)) return act(null);
-  const { port } = (await ask(worker, { type: 'openDoor', generation })) as DoorAnswer;
   try {
+    const answer = await askWithin(worker, { type: 'openDoor', generation }, ANSWER_MARGIN_MS);
+    const { port } = answer as DoorAnswer;
     return await act(port === null ? null : `127.0.0.1:${port}`);
   } finally {
-    await ask(worker, { type: 'closeDoor' }).catch(() => null);
+    await askWithin(worker, { type: 'closeDoor' }, ANSWER_MARGIN_MS).catch(() => null);
   }
 }
 

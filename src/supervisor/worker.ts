@@ -53,11 +53,15 @@ export async function ask(worker: Worker, request: WorkerRequest): Promise<unkno
   return null;
 }
 
-/** The same, for what must not wait for one that is stuck. Errors: ERR_MIDFLIGHT_WORKER_UNREACHABLE. */
-export async function askWithin(worker: Worker, request: WorkerRequest, timeoutMs: number): Promise<unknown> {
+/** The same, for what must not wait for one that is stuck. Errors: `late`, by default ERR_MIDFLIGHT_WORKER_UNREACHABLE. */
+export async function askWithin(
+  worker: Worker,
+  request: WorkerRequest,
+  timeoutMs: number,
+  late = new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', [request.type]),
+): Promise<unknown> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const error = new MidflightError('ERR_MIDFLIGHT_WORKER_UNREACHABLE', [request.type]);
-  const timer = setTimeout(() => reject(error), timeoutMs);
+  const timer = setTimeout(() => reject(late), timeoutMs);
   try {
     return await Promise.race([ask(worker, request), promise]);
   } finally {
