@@ -33,11 +33,12 @@ export interface HookReport {
 const OUTPUT_LENGTH_MAX = 8_192;
 
 /** Runs a hook in the release's own tree; null where it has none of that name. At the deadline all that it has started in its
- *  group ends. Shape: a failure is a report, not a rejection. */
+ *  group ends, as it does where `signal` is aborted. Shape: a failure is a report, not a rejection. */
 export async function runHook(
   { manifest, location }: RunnableRelease,
   name: HookName,
   { previous, path, result, reason = '' }: HookFacts,
+  signal?: AbortSignal,
 ): Promise<HookReport | null> {
   const { [name]: command, timeoutMs } = manifest.settings.hooks;
   if (command === null) return null;
@@ -57,7 +58,12 @@ export async function runHook(
     env,
     timeoutMs,
     shell: true,
-  }).catch((error: unknown) => ({ exitCode: null, timedOut: false, output: String(error) }));
+    signal,
+  }).catch((error: unknown) => ({
+    exitCode: null,
+    timedOut: false,
+    output: String(signal?.aborted === true ? signal.reason : error),
+  }));
   return {
     name,
     command,

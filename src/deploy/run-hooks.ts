@@ -26,7 +26,9 @@ export async function runHookOf(
   if (previous === release.manifest.id) return;
   const path = previous === null ? 'start' : run.path;
   const facts = { previous, path, result: results[name], ...(reason === undefined ? {} : { reason }) };
-  const report = await runHook(release, name, facts);
+  // Where nothing is applied yet, who gives the deploy up does not wait for it.
+  const signal = name === 'beforeApply' ? run.abort.signal : undefined;
+  const report = await runHook(release, name, facts, signal);
   if (report === null) return;
   run.hooks.push(report);
   const error = report.outcome === 'passed' ? null : toHookError(report);

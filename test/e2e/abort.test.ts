@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { callControl } from '../../src/console/control-client.ts';
 import type { DeployReport } from '../../src/deploy/deploy-request.ts';
 import { toHome } from '../../src/release/home.ts';
 import { commandLine, createTestApp, waitForLog, type Files, type TestApp } from '../support/app.ts';
+import { hasEnded } from '../support/processes.ts';
 
 const toServer = (greeting: string): Files => ({
   'server.js': `require('node:http').createServer((request, response) => response.end('${greeting}')).listen(process.env.PORT, '127.0.0.1');\n`,
@@ -44,12 +45,6 @@ function typeAt(t: TestContext, app: TestApp, ...args: string[]): Typed {
   };
 }
 
-/** Also where nobody has asked yet how. */
-function hasEnded(pid: string): boolean {
-  const file = `/proc/${pid}/stat`;
-  return !existsSync(file) || / Z /.test(readFileSync(file, 'utf8'));
-}
-
 test('Ctrl-C at a terminal asks once: a deploy is left to itself, and joined again, or its build ends and nothing has changed', async (t) => {
   const app = await createTestApp({
     files: toServer('one'),
@@ -75,7 +70,7 @@ test('Ctrl-C at a terminal asks once: a deploy is left to itself, and joined aga
   await second.waitFor(/ERR_MIDFLIGHT_DEPLOY_ABORTED/);
   assert.equal(await second.exitCode, 3);
   assert.equal(await app.get(), 'one');
-  assert.ok(hasEnded(readFileSync(pidFile, 'utf8').trim()));
+  assert.ok(hasEnded(Number(readFileSync(pidFile, 'utf8'))));
   const none = await app.midflight('deploy', '--watch', '--json');
   assert.equal((none.json['error'] as { code: string }).code, 'ERR_MIDFLIGHT_DEPLOY_IDLE');
   assert.equal(none.exitCode, 4);

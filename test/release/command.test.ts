@@ -1,8 +1,13 @@
 /** One outside command: what it prints arrives whole, and it ends. */
 
 import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand } from '../../src/release/command.ts';
+import { untilEnded } from '../support/processes.ts';
 
 const cwd = import.meta.dirname;
 
@@ -45,4 +50,18 @@ test('a command that is to end has ended also where a daemon that it has started
   } finally {
     if (pid > 0) process.kill(pid, 'SIGKILL');
   }
+});
+
+test('a command that ignores being told to end is killed with all of its group', async (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'midflight-command-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const child = 'trap "" TERM; echo $$ > begun; mv begun child; for each in 1 2 3 4 5 6; do sleep 100; done';
+  const script = `trap '' TERM; sh -c '${child}' & wait; sleep 600`;
+  const abort = new AbortController();
+  const ran = runCommand(script, [], { cwd: directory, timeoutMs: 600_000, shell: true, signal: abort.signal });
+  const file = path.join(directory, 'child');
+  while (!existsSync(file)) await sleep(10);
+  abort.abort();
+  await assert.rejects(ran, { code: 'ERR_MIDFLIGHT_BUILD_ABORTED' });
+  await untilEnded(Number(readFileSync(file, 'utf8')));
 });
