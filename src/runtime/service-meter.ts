@@ -2,7 +2,8 @@
  * How one generation serves in this process: over the last minute, in slots of five seconds that are used again.
  *
  * 1. Recording an answer allocates nothing; what is kept is of a fixed size (about 25 kB for a generation).
- * 2. The first answers of a generation count for errors, but not for latency: code that was not compiled yet is slow in any release.
+ * 2. What a health check asks is not counted: the release before was not asked when it was measured.
+ * 3. The first answers of a generation count for errors, but not for latency: code that was not compiled yet is slow in any release.
  */
 
 import { Histogram } from '../protocol/histogram.ts';
@@ -31,7 +32,7 @@ export function nowUs(): number {
   return (performance.now() * 1_000) | 0;
 }
 
-/** When a request's headers had come, by `nowUs`: on a response, or a stream of HTTP/2. */
+/** When a request's headers had come, by `nowUs`: on a response, or a stream of HTTP/2. Not there where it was a health check. */
 export const kStartedUs = Symbol('midflight.startedUs');
 
 /** What is looked at of an answer that has ended. */
@@ -58,19 +59,19 @@ export class ServiceMeter {
   #startedAtMs: number | null = null;
   #answerCount = 0;
 
-  /** Its generation is current from now on. What came before, such as health checks, does not count. */
+  /** Its generation is current from now on. What came before does not count. */
   begin(): void {
     this.#startedAtMs ??= performance.now();
   }
 
   noteAnswer(answer: EndedAnswer): void {
-    if (this.#startedAtMs === null) return;
+    const startedUs = answer[kStartedUs];
+    if (this.#startedAtMs === null || startedUs === undefined) return;
     const nowMs = performance.now();
     const slot = this.#at(nowMs);
     slot.answerCount++;
     if (isError(answer)) slot.errorCount++;
     if (this.#answerCount++ < WARM_UP_ANSWER_COUNT || nowMs - this.#startedAtMs < WARM_UP_MS) return;
-    const startedUs = answer[kStartedUs] ?? 0;
     const latencyUs = (((nowMs * 1_000) | 0) - startedUs) >>> 0;
     if (latencyUs < LONG_US || !isStream(answer)) slot.latencyUs.record(latencyUs);
   }

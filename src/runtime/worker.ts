@@ -130,7 +130,8 @@ async function onRequest(request: WorkerRequest): Promise<unknown> {
     case 'openDoor':
       return openDoor(request.generation);
     case 'closeDoor':
-      door?.handle.close();
+      door?.close();
+      door = null;
       return null;
     case 'states':
       return generations.states.names();
@@ -179,7 +180,7 @@ let door: Door | null = null;
 
 function openDoor(generation: number): DoorAnswer {
   const scope = generations.scopeOf(generation);
-  door?.handle.close();
+  door?.close();
   door = scope && generations.servers.openDoor(scope);
   return { port: door?.port ?? null };
 }

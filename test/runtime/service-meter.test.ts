@@ -92,6 +92,51 @@ test('what comes before its generation is current does not count', async () => {
   assert.deepEqual(await settled(scope, 1), [1, 0]);
 });
 
+for (const { kind, listen } of [
+  {
+    kind: 'HTTP/1',
+    listen: () =>
+      http
+        .createServer((request, response) => response.writeHead(Number(request.url?.slice(1))).end())
+        .listen(0, '127.0.0.1'),
+  },
+  {
+    kind: 'HTTP/2',
+    listen: () =>
+      http2
+        .createServer((request, response) => response.writeHead(Number(request.url.slice(1))).end())
+        .listen(0, '127.0.0.1'),
+  },
+]) {
+  test(`what a health check asks over ${kind} does not count, by a probe or through a door`, async () => {
+    using world = createWorld();
+    const scope = await world.deploy(listen);
+    const { statusCode } = await world.adoption.probe(scope, { path: '/500', timeoutMs: 10_000 });
+    assert.equal(statusCode, 500);
+    const door = world.adoption.openDoor(scope);
+    assert.ok(door);
+    assert.equal(await statusOf(kind, door.port, '/501'), 501);
+    door.close();
+    assert.equal(await statusOf(kind, world.port(), '/200'), 200);
+    assert.deepEqual(await settled(scope, 1), [1, 0]);
+  });
+}
+
+async function statusOf(kind: string, port: number, path: string): Promise<number | undefined> {
+  if (kind === 'HTTP/1') {
+    const request = http.get({ host: '127.0.0.1', port, path, agent: false });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    await once(response.resume(), 'close');
+    return response.statusCode;
+  }
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  const stream = session.request({ ':path': path });
+  const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+  await once(stream.resume(), 'close');
+  session.close();
+  return Number(headers[':status']);
+}
+
 test('the first answers of a generation have no latency, later ones theirs', (t) => {
   let nowMs = 1_000;
   t.mock.method(performance, 'now', () => nowMs);
@@ -130,7 +175,7 @@ test('a clock of microseconds that wraps does no harm to a latency', (t) => {
   const meter = new ServiceMeter();
   meter.begin();
   nowMs += 600;
-  for (let index = 0; index < 50; index++) meter.noteAnswer({ statusCode: 200 });
+  for (let index = 0; index < 50; index++) meter.noteAnswer({ [kStartedUs]: nowUs(), statusCode: 200 });
   for (const wraps of [2 ** 31, 2 ** 32]) {
     nowMs = wraps / 1_000 - 1;
     const ended: EndedAnswer = { [kStartedUs]: nowUs(), statusCode: 200 };

@@ -15,6 +15,7 @@ import { type GenerationScope, runInScope } from '../generation-scope.ts';
 import { currentOrigin, type Origin } from '../origin.ts';
 import type { CarryGiver } from './carry-giver.ts';
 import type { ConnectionHold } from './connection-hold.ts';
+import { isThroughDoor } from './door-ports.ts';
 import { endEventStream } from './event-stream.ts';
 import { kStartedUs, nowUs } from '../service-meter.ts';
 import { type AnyResponse, Http1Exchanges, kSince, kWork } from './http1-exchanges.ts';
@@ -250,7 +251,7 @@ export class AdoptedServer {
       response[kWork] = this.scope;
       const nowMs = performance.now();
       response[kSince] = Math.trunc(nowMs / 1_000);
-      response[kStartedUs] = (nowMs * 1_000) | 0;
+      if (!isThroughDoor(request)) response[kStartedUs] = (nowMs * 1_000) | 0;
       this.scope.inFlightCount++;
       this.hub?.sessions.follow(request.url, response, this);
       if (this.#isLame()) this.http1.leave(request.socket, response, isPipelined);
@@ -358,7 +359,7 @@ export class AdoptedServer {
   #answerStream(values: unknown[]): boolean {
     const [stream, headers] = values as [Http2Stream, Record<string, string>];
     this.scope.inFlightCount++;
-    stream[kStartedUs] = nowUs();
+    if (!isThroughDoor(stream.session)) stream[kStartedUs] = nowUs();
     stream.on('close', this.#onWorkEnd);
     this.http2.addStream(stream, headers, this.scope);
     this.#service.hold?.onStream(this, stream);

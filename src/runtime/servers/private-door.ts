@@ -1,21 +1,22 @@
 /** A loopback port that leads to one server, public or not. */
 
 import type { AdoptedServer } from './adopted-server.ts';
+import { noteDoor } from './door-ports.ts';
 import { deliver } from './hub.ts';
-import { type ClientHandle, internalNet, type ListenerHandle, type SocketName } from './node-internals.ts';
+import { type ClientHandle, internalNet, type SocketName } from './node-internals.ts';
 
 export interface Door {
-  readonly handle: ListenerHandle;
   readonly port: number;
   /** Lets the connection from this local port in. Any other process that connects is turned away. */
   admit(port: number): void;
+  close(): void;
 }
 
 interface PeerHandle extends ClientHandle {
   getpeername(out: SocketName): number;
 }
 
-/** Opens it for connections that are admitted, or for all that this machine makes; until the handle is closed. */
+/** Opens it for connections that are admitted, or for all that this machine makes; until it is closed. */
 export function openDoor(server: AdoptedServer, to: 'admitted' | 'everybody'): Door {
   const handle = internalNet._createServerHandle('127.0.0.1', 0, 4);
   if (typeof handle === 'number') throw new Error(`can't bind to 127.0.0.1: errno ${handle}`);
@@ -41,11 +42,19 @@ export function openDoor(server: AdoptedServer, to: 'admitted' | 'everybody'): D
     match();
   };
   handle.listen(to === 'everybody' ? BACKLOG : 1);
-  const admit = (port: number): void => {
-    admitted = port;
+  const admit = (client: number): void => {
+    admitted = client;
     match();
   };
-  return { handle, port: nameOf((name) => handle.getsockname?.(name)), admit };
+  const port = nameOf((name) => handle.getsockname?.(name));
+  const forget = noteDoor(port);
+  const close = (): void => {
+    forget();
+    for (const other of waiting.values()) other.close();
+    waiting.clear();
+    handle.close();
+  };
+  return { port, admit, close };
 }
 
 const BACKLOG = 16;

@@ -38,7 +38,7 @@ export async function probeServer(
     if (signal.aborted) throw fail(`no answer in ${options.timeoutMs} ms`);
     throw fail(error instanceof Error ? error.message : String(error), error);
   } finally {
-    door.handle.close();
+    door.close();
   }
 }
 
@@ -130,6 +130,6 @@ export async function connectToServer(
     return await promise;
   } finally {
     socket.destroy();
-    door.handle.close();
+    door.close();
   }
 }
