@@ -39,6 +39,7 @@ installDebianPackages([
   'gunicorn',
   'nginx-light',
   'puma',
+  'systemd',
 ]);
 for (const { name, command, args } of steps) {
   const startedAt = performance.now();

@@ -8,6 +8,8 @@ const signs: Readonly<Record<string, string>> = {
   'golang-go': 'go',
   'golang-github-coreos-go-systemd-dev': '/usr/share/gocode/src/github.com/coreos/go-systemd',
   'nginx-light': 'nginx',
+  procps: 'pgrep',
+  systemd: '/lib/systemd/systemd',
   'golang-github-cloudflare-tableflip-dev': '/usr/share/gocode/src/github.com/cloudflare/tableflip',
 };
 
