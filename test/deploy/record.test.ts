@@ -20,6 +20,7 @@ import { noteProved, openRecord } from '../../src/deploy/open-record.ts';
 import { schemaSteps } from '../../src/deploy/record-schema.ts';
 import { FORMAT_VERSION } from '../../src/protocol/manifest.ts';
 import { toHome, type Home } from '../../src/release/home.ts';
+import { recordCommitted } from './committed-deploy.ts';
 
 /** As it was before it had a number. */
 const unnumbered = `
@@ -129,16 +130,7 @@ for (const [what, damage] of Object.entries({
     assert.equal(aside.length, 1);
     const again = open(home);
     assert.equal(again.log, '');
-    const id = again.history.begin(null);
-    again.history.end(id, {
-      release: 'c',
-      previous: null,
-      path: 'swap',
-      result: 'committed',
-      reasons: [],
-      timings: {},
-      evidence: null,
-    });
+    recordCommitted(again.history, 'c');
     assert.equal(again.history.notice(), null);
     again.history.close();
   });

@@ -16,6 +16,7 @@ import { buildRelease } from '../../src/release/build.ts';
 import { toHome, type Home } from '../../src/release/home.ts';
 import { takeBuildTurn } from '../../src/release/store-turn.ts';
 import { verifyRelease } from '../../src/release/verify.ts';
+import { recordCommitted } from './committed-deploy.ts';
 
 interface Built {
   readonly home: Home;
@@ -171,18 +172,7 @@ test('without a supervisor the record and the pins say what stays, and the lock 
   const { home, ids } = await buildReleases(t, 14);
   const [current = '', pinned = ''] = ids;
   const history = openHistory(home.database);
-  for (const release of ids) {
-    const id = history.begin(null);
-    history.end(id, {
-      release,
-      previous: null,
-      path: 'swap',
-      result: 'committed',
-      reasons: [],
-      timings: {},
-      evidence: null,
-    });
-  }
+  for (const release of ids) recordCommitted(history, release);
   history.setCurrent(current);
   history.setProved(current);
   history.close();

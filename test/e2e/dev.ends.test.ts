@@ -3,23 +3,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { createTestDev, type TestDev } from '../support/dev.ts';
-
-const server = `
-import http from 'node:http';
-import { answer } from './answer.ts';
-http.createServer((request, response) => response.end(answer(request.url ?? '/'))).listen(Number(process.env.PORT), '127.0.0.1');
-`;
-const answer = (text: string): string => `
-import { state } from 'midflight';
-import { word } from './word.ts';
-const visits = state('visits', () => ({ count: 0 }));
-export function answer(url: string): string {
-  visits.count += 1;
-  return url === '/visits' ? String(visits.count) : '${text} ' + word;
-}
-`;
-const word = (text: string): string => `export const word: string = '${text}';\n`;
-const files = { 'server.ts': server, 'answer.ts': answer('one'), 'word.ts': word('a') };
+import { files, word } from '../support/dev-app.ts';
 
 async function startDev(t: TestContext): Promise<{ dev: TestDev; pid: number }> {
   const dev = await createTestDev(files);

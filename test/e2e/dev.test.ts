@@ -8,24 +8,7 @@ import { test, type TestContext } from 'node:test';
 import { startLoad } from '../../scripts/load/load.ts';
 import { repository } from '../support/app.ts';
 import { createKeptConnection, createTestDev, startAtTerminal, type TestDev } from '../support/dev.ts';
-
-/** However long a client is kept from its next request, its connection stays. */
-const server = `
-import http from 'node:http';
-import { answer } from './answer.ts';
-http.createServer({ keepAliveTimeout: 600_000 }, (request, response) => response.end(answer(request.url ?? '/'))).listen(Number(process.env.PORT), '127.0.0.1');
-`;
-const answer = (text: string): string => `
-import { state } from 'midflight';
-import { word } from './word.ts';
-const visits = state('visits', () => ({ count: 0 }));
-export function answer(url: string): string {
-  visits.count += 1;
-  return url === '/visits' ? String(visits.count) : '${text} ' + word;
-}
-`;
-const word = (text: string): string => `export const word: string = '${text}';\n`;
-const files = { 'server.ts': server, 'answer.ts': answer('one'), 'word.ts': word('a') };
+import { answer, files, server, word } from '../support/dev-app.ts';
 
 /** Python serves on the socket that it inherits, from what the build has put together. */
 const program = `

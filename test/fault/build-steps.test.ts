@@ -15,15 +15,10 @@ import { sweep } from '../../src/deploy/sweep.ts';
 import { buildRelease, removeStaging } from '../../src/release/build.ts';
 import { toHome, type Home } from '../../src/release/home.ts';
 import { verifyRelease } from '../../src/release/verify.ts';
+import { putInstaller } from '../support/installer.ts';
 
 const asyncSteps = ['mkdir', 'writeFile', 'rename', 'symlink', 'rm', 'cp'] as const;
 const syncSteps = ['renameSync', 'rmSync'] as const;
-
-/** A package manager that needs no network. */
-const installer = `#!/bin/sh
-mkdir -p node_modules/dep
-echo 'export const a = 1;' > node_modules/dep/index.js
-`;
 
 class Killed extends Error {}
 
@@ -73,12 +68,7 @@ async function runUntil(
 function createHome(t: TestContext): Home {
   const directory = mkdtempSync(path.join(tmpdir(), 'midflight-steps-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
-  const bin = path.join(directory, 'bin');
-  mkdirSync(bin);
-  writeFileSync(path.join(bin, 'bun'), installer, { mode: 0o755 });
-  const before = process.env['PATH'];
-  process.env['PATH'] = `${bin}${path.delimiter}${before}`;
-  t.after(() => (process.env['PATH'] = before));
+  putInstaller(t, directory);
   const app = path.join(directory, 'app');
   mkdirSync(app);
   writeFileSync(path.join(app, 'midflight.config.json'), '{"entry":"server.js","shared":["data"]}');

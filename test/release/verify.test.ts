@@ -20,19 +20,13 @@ import { parseManifest, type Manifest } from '../../src/protocol/manifest.ts';
 import { buildRelease } from '../../src/release/build.ts';
 import { toHome, type Home } from '../../src/release/home.ts';
 import { verifyRelease } from '../../src/release/verify.ts';
+import { putInstaller } from '../support/installer.ts';
 
 type Built = {
   readonly home: Home;
   readonly manifest: Manifest;
   readonly inRelease: (name: string) => string;
 };
-
-/** A package manager that needs no network. */
-const installer = `#!/bin/sh
-mkdir -p node_modules/dep/bin node_modules/.bin
-echo 'export const a = 1;' > node_modules/dep/index.js
-ln -s ../dep/index.js node_modules/.bin/dep
-`;
 
 const plainApp = {
   'server.ts': `import './part.js'; import data from './data.json' with { type: 'json' }; console.log(data);`,
@@ -51,12 +45,7 @@ async function build(t: TestContext, files: Record<string, string | Buffer>): Pr
     writeFileSync(path.join(appDirectory, name), content);
   }
   symlinkSync('server.ts', path.join(appDirectory, 'link.ts'));
-  const bin = path.join(directory, 'bin');
-  mkdirSync(bin);
-  writeFileSync(path.join(bin, 'bun'), installer, { mode: 0o755 });
-  const before = process.env['PATH'];
-  process.env['PATH'] = `${bin}${path.delimiter}${before}`;
-  t.after(() => (process.env['PATH'] = before));
+  putInstaller(t, directory);
   const home = toHome(appDirectory);
   const { manifest } = await buildRelease({ home, ref: '', isDirty: true, onStep: () => undefined });
   return { home, manifest, inRelease: (name) => path.join(home.releases, manifest.id, name) };
