@@ -285,3 +285,25 @@ test('a quick drain waits a moment for the first request of a connection that is
   silent.destroy();
   late.destroy();
 });
+
+test('what is open is told in the order in which it came, also within a second', async () => {
+  using world = createWorld();
+  const asked = new net.Server();
+  await world.deploy(() =>
+    http.createServer((request) => asked.emit(request.url ?? '')).listen(0, '127.0.0.1'),
+  );
+  const sockets = Array.from({ length: 8 }, () => net.connect(world.port(), '127.0.0.1'));
+  await Promise.all(sockets.map(async (socket) => once(socket, 'connect')));
+  const came: string[] = [];
+  for (const [index, socket] of [...sockets.entries()].toReversed()) {
+    const arrived = once(asked, `/${index}`);
+    socket.write(`GET /${index} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await arrived;
+    came.push(`/${index}`);
+  }
+  const drained = world.adoption.drain({ timeoutMs: 60_000 });
+  const told = world.adoption.openWork()?.requests.map(({ url }) => url);
+  for (const socket of sockets) socket.destroy();
+  await drained;
+  assert.deepEqual(told, came);
+});

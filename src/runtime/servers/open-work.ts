@@ -6,6 +6,7 @@ import type { OpenWork } from '../../protocol/messages.ts';
 import { toPeer } from '../client-sockets.ts';
 import type { GenerationScope } from '../generation-scope.ts';
 import type { Pin } from '../retained.ts';
+import { kStartedUs } from '../service-meter.ts';
 import type { AdoptedServer } from './adopted-server.ts';
 import { kSince, kWork } from './http1-exchanges.ts';
 import { describeKept } from './kept-sockets.ts';
@@ -16,6 +17,8 @@ export interface OpenRequest {
   readonly scope: GenerationScope;
   /** By `secondsNow`. */
   readonly sinceS: number;
+  /** By `nowUs`: who was first within a second. HTTP/2 keeps its streams in order. */
+  readonly sinceUs?: number | undefined;
   readonly method: string | undefined;
   readonly url: string | undefined;
 }
@@ -88,13 +91,20 @@ function requestsOf(server: AdoptedServer): OpenRequest[] {
 
 function* httpRequestsOf(server: AdoptedServer): Generator<OpenRequest> {
   for (const { response } of server.http1.open()) {
-    const { req, [kWork]: scope, [kSince]: sinceS = 0 } = response;
-    if (scope !== undefined) yield { scope, sinceS, method: req?.method, url: req?.url };
+    const { req, [kWork]: scope, [kSince]: sinceS = 0, [kStartedUs]: sinceUs } = response;
+    if (scope !== undefined) yield { scope, sinceS, sinceUs, method: req?.method, url: req?.url };
   }
 }
 
-function oldest<Item extends { readonly sinceS: number }>(items: readonly Item[]): Item[] {
-  return items.toSorted((one, other) => one.sinceS - other.sinceS).slice(0, SHOWN_MAX);
+type Aged = Pick<OpenRequest, 'sinceS' | 'sinceUs'>;
+
+function oldest<Item extends Aged>(items: readonly Item[]): Item[] {
+  return items.toSorted(byAge).slice(0, SHOWN_MAX);
+}
+
+/** Microseconds wrap around: of two that are close, the difference is right. */
+function byAge(one: Aged, other: Aged): number {
+  return one.sinceS - other.sinceS || ((one.sinceUs ?? 0) - (other.sinceUs ?? 0)) | 0;
 }
 
 function toSocketPin({ kind, line }: AdoptedServer, socket: Socket): Pin {
