@@ -44,7 +44,7 @@ interface Making {
 }
 
 async function build(
-  { home, tell }: DeployParts,
+  { home, workers, tell }: DeployParts,
   run: DeployRun,
   { request, beforeUse }: Making,
 ): Promise<BuiltRelease> {
@@ -63,6 +63,7 @@ async function build(
         {
           home,
           signal,
+          before: workers.currentRelease()?.manifest ?? null,
           onStep(next) {
             signal.throwIfAborted();
             close();
@@ -84,7 +85,7 @@ async function build(
 
 async function makeRelease(
   { request: { ref, isDirty, bundle }, beforeUse }: Making,
-  options: Pick<BuildOptions, 'home' | 'signal' | 'onStep' | 'onProgress'>,
+  options: Pick<BuildOptions, 'home' | 'signal' | 'before' | 'onStep' | 'onProgress'>,
 ): Promise<BuiltRelease> {
   if (bundle === undefined) return buildRelease({ ...options, ref, isDirty });
   return { manifest: await unpackBundle({ ...options, beforeUse, file: bundle }), problems: [] };

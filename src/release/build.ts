@@ -4,35 +4,25 @@
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import { LayeredMap } from '../protocol/layered-map.ts';
-import {
-  FORMAT_VERSION,
-  healthBefore,
-  settingsBefore,
-  type Manifest,
-  type ManifestModule,
-  type ManifestModules,
-} from '../protocol/manifest.ts';
-import { MAPS_LINK, toMapName, toStoredMap } from '../protocol/source-map.ts';
+import { FORMAT_VERSION, healthBefore, settingsBefore, type Manifest } from '../protocol/manifest.ts';
+import { MAPS_LINK } from '../protocol/source-map.ts';
 import { toAssets } from './assets.ts';
 import { createBuildCommands, type BuildCommands } from './build-commands.ts';
-import { compileModules } from './compile-modules.ts';
+import { compileApp, type CompiledApp, type Place } from './compile-app.ts';
 import { readConfig, readSourceSettings, type Config } from './config.ts';
 import { explainDiskProblem } from './disk-problem.ts';
 import { installDependencies } from './dependencies.ts';
-import { findEntry } from './entry.ts';
 import type { Home } from './home.ts';
-import { digestOf } from './inventory.ts';
 import { linkShared } from './link-shared.ts';
 import { readPackageFacts } from './package-facts.ts';
-import { describeContents } from './release-contents.ts';
+import { describeContents, inventoryTree, type TreeInventory } from './release-contents.ts';
+import { mayBeReused, noteBuilt } from './reusable-modules.ts';
 import { fetchSource, type FetchedSource } from './source.ts';
-import type { StartScript } from './start-script.ts';
 import { checkTypes } from './type-check.ts';
 
 /** `compare` is of a bundle, which is not built again. */
@@ -45,6 +35,8 @@ export interface BuildOptions {
   readonly isDirty: boolean;
   /** It is to run elsewhere, so `envFile` need not be here. */
   readonly isForElsewhere?: boolean;
+  /** What of this release is the same is not compiled again. */
+  readonly before?: Manifest | null;
   /** Aborted: what runs for the build is ended. */
   readonly signal?: AbortSignal | undefined;
   readonly onStep: (step: BuildStep) => void;
@@ -118,24 +110,31 @@ async function buildIn(staging: string, options: BuildOptions): Promise<BuiltRel
   });
   onStep('build');
   if (config.build !== undefined) await runBuild(commands, place, config);
+  const { isForElsewhere = false, before = null } = options;
+  // It is read before it is compiled where that may spare most of the compiling.
+  const inventory = mayBeReused(before) ? await inventoryTree(home, tree) : null;
   const checking = checkRelease(place, config, signal);
-  const compiled = await compileApp(place, source, config).finally(() => checking);
-  const { isForElsewhere = false } = options;
-  const manifest = await describe({
+  const compiled = await compileApp(place, { source, config, before, inventory, dependenciesHash }).finally(
+    () => checking,
+  );
+  const { manifest, text } = await describe({
     ...place,
     config,
     source,
     isForElsewhere,
     dependenciesHash,
+    // A command that checks may have written.
+    inventory: isChecked(config) ? null : inventory,
     ...compiled,
   });
   await symlink(
     path.relative(path.join(home.releases, manifest.id), home.store),
     path.join(staging, MAPS_LINK),
   );
-  await writeFile(path.join(staging, 'manifest.json'), JSON.stringify(manifest, null, 1));
+  await writeFile(path.join(staging, 'manifest.json'), text);
   signal?.throwIfAborted();
   await rename(staging, path.join(home.releases, manifest.id));
+  if (compiled.problems.length === 0) noteBuilt(manifest);
   return { manifest, problems: [...compiled.problems, ...(await checking)] };
 }
 
@@ -163,66 +162,6 @@ async function checkRelease(
   return problem === null ? [] : [problem];
 }
 
-/** Where a build is at work. */
-interface Place {
-  readonly home: Home;
-  /** The release's tree. */
-  readonly tree: string;
-  /** The app's own folder in it. */
-  readonly root: string;
-}
-
-interface CompiledApp {
-  readonly start: StartScript | null;
-  readonly modules: ManifestModules;
-  /** Digests of compiled code, by the hash of the module. */
-  readonly compiled: Readonly<Record<string, string>>;
-  readonly textOf: (relative: string) => string | null;
-  readonly problems: readonly MidflightError[];
-}
-
-const noModules = {
-  start: null,
-  modules: LayeredMap.of<ManifestModule>(),
-  compiled: {},
-  textOf: () => null,
-  problems: [],
-};
-
-async function compileApp(
-  { home, tree, root }: Place,
-  { appFolder }: FetchedSource,
-  config: Config,
-): Promise<CompiledApp> {
-  if (config.command !== undefined) return noModules;
-  const found = await findEntry(root, config.entry);
-  const start = { ...found, entry: path.posix.join(appFolder, found.entry) };
-  const compiled: Record<string, string> = {};
-  const { modules, textOf, problems } = await compileModules({
-    root: tree,
-    appFolder,
-    entry: start.entry,
-    cacheDirectory: home.cache,
-    async writeCompiled(hash, code) {
-      compiled[hash] = digestOf(code);
-      await writeStored(path.join(home.store, `${hash}.js`), () => code);
-    },
-    writeMap: async (hash, map) =>
-      writeStored(path.join(home.store, toMapName(hash)), () => toStoredMap(map)),
-  });
-  return { start, modules, compiled, textOf, problems };
-}
-
-/** Content-addressed: what is there is the same, unless the machine went down before the disk had all of it. Renamed into place, so a
- *  reader never sees half of it. */
-async function writeStored(file: string, toText: () => string): Promise<void> {
-  const text = toText();
-  if (statSync(file, { throwIfNoEntry: false })?.size === Buffer.byteLength(text)) return;
-  const staging = `${file}.${process.pid}.tmp`;
-  await writeFile(staging, text);
-  await rename(staging, file);
-}
-
 async function runBuild(commands: BuildCommands, { tree, root }: Place, config: Config): Promise<void> {
   const { build: command = '', buildTimeoutMs: timeoutMs, buildEnv: names } = config;
   const binaries = [...new Set([root, tree])].map((folder) => path.join(folder, 'node_modules', '.bin'));
@@ -240,13 +179,20 @@ async function runBuild(commands: BuildCommands, { tree, root }: Place, config: 
 }
 
 interface Description extends CompiledApp, Place {
+  readonly inventory: TreeInventory | null;
   readonly config: Config;
   readonly source: FetchedSource;
   readonly isForElsewhere: boolean;
   readonly dependenciesHash: string | null;
 }
 
-async function describe(described: Description): Promise<Manifest> {
+interface DescribedRelease {
+  readonly manifest: Manifest;
+  /** It as JSON, as it is written. */
+  readonly text: string;
+}
+
+async function describe(described: Description): Promise<DescribedRelease> {
   const { config, source, start, modules, dependenciesHash } = described;
   const nodeOptions = [...(start?.nodeOptions ?? []), ...config.nodeOptions];
   const createdAt = new Date();
@@ -287,10 +233,12 @@ async function describe(described: Description): Promise<Manifest> {
     },
     contents,
   };
+  const text = JSON.stringify(content, null, 1);
+  const head = { id: toReleaseId(createdAt, text), createdAt: createdAt.toISOString() };
+  // Of a large app it is megabytes, and is made once.
   return {
-    id: toReleaseId(createdAt, JSON.stringify(content)),
-    createdAt: createdAt.toISOString(),
-    ...content,
+    manifest: { ...head, ...content },
+    text: `${JSON.stringify(head, null, 1).slice(0, -2)},${text.slice(1)}`,
   };
 }
 

@@ -1,7 +1,7 @@
 /** A source tree's modules: found from the entry on, transformed, resolved and checked. */
 
 import type { MidflightError } from '../errors.ts';
-import type { ManifestModules } from '../protocol/manifest.ts';
+import type { ManifestModule, ManifestModules } from '../protocol/manifest.ts';
 import { createModuleIndex, type IndexOptions } from './module-index.ts';
 
 export interface CompileOptions extends IndexOptions {
@@ -9,6 +9,8 @@ export interface CompileOptions extends IndexOptions {
   readonly writeCompiled: (hash: string, code: string) => Promise<void> | void;
   /** Stores a source map under its own hash, likewise. */
   readonly writeMap?: (mapHash: string, map: string) => Promise<void> | void;
+  /** With `before`: the files that may differ from those. What `before` has is stored already. */
+  readonly changes?: readonly string[];
 }
 
 export interface CompiledModules {
@@ -24,11 +26,17 @@ export interface CompiledModules {
  *  Errors: ERR_MIDFLIGHT_SYNTAX of a file that is imported; ERR_MIDFLIGHT_ENTRY_MISSING. */
 export async function compileModules(options: CompileOptions): Promise<CompiledModules> {
   const index = createModuleIndex(options);
-  const { modules, problems } = await index.update();
+  const { before } = options;
+  const { modules, problems } = await index.update(before && options.changes);
   for (const module of modules.values()) {
+    if (isSame(before?.get(module.path), module)) continue;
     const { code, map } = index.compiledOf(module);
     await options.writeCompiled(module.hash, code);
     if (map !== null && module.mapHash !== undefined) await options.writeMap?.(module.mapHash, map);
   }
   return { modules, textOf: (at) => index.textOf(at), problems };
+}
+
+function isSame(before: ManifestModule | undefined, { hash, mapHash }: ManifestModule): boolean {
+  return before?.hash === hash && before.mapHash === mapHash;
 }

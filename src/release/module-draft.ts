@@ -6,7 +6,8 @@ import type { ManifestModule } from '../protocol/manifest.ts';
 /** What is known of one file. */
 export interface Known {
   readonly module: ManifestModule;
-  readonly source: string;
+  /** Null where it was taken over. */
+  readonly source: string | null;
   /** No request names it. */
   readonly isComputedTarget: boolean;
 }
@@ -29,7 +30,7 @@ export function createDraft(known: ReadonlyMap<string, Known>, mayPrune: boolean
 }
 
 /** A file is this module from now on. */
-export function take(draft: Draft, module: ManifestModule, source: string): void {
+export function take(draft: Draft, module: ManifestModule, source: string | null): void {
   const { path: at, isComputedTarget } = module;
   const before = draft.get(at)?.module;
   const targets = new Set(targetsOf(module));

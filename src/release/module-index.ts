@@ -41,6 +41,8 @@ export interface IndexOptions {
   readonly cacheDirectory?: string | undefined;
   /** The disk when absent. */
   readonly readSource?: ReadSource | undefined;
+  /** What another index of the same files has had; it is taken over, and its code is to be found where that was put. */
+  readonly before?: ManifestModules | undefined;
 }
 
 export interface IndexUpdate {
@@ -58,7 +60,7 @@ export interface ModuleIndex {
   /** Takes in the files that may differ, by path relative to the root; every known one without a list.
    *  Errors: ERR_MIDFLIGHT_SYNTAX of a file that is imported; nothing has changed then. */
   update(changes?: Iterable<string>): Promise<IndexUpdate>;
-  /** The compiled code of a module that `modules` has or had; kept for as long as the module's description is. */
+  /** The compiled code of a module that was compiled here and `modules` has or had; kept for as long as the module's description is. */
   compiledOf(module: ManifestModule): CompiledCode;
   /** The text of a file as the last update that needed it read it; null for one that none did. */
   textOf(path: string): string | null;
@@ -102,6 +104,14 @@ class Index implements ModuleIndex {
     const entry = this.#resolver.entry(options.entry);
     if (entry === null) throw new MidflightError('ERR_MIDFLIGHT_ENTRY_MISSING', [options.entry]);
     this.entry = entry;
+    if (options.before !== undefined) this.#takeOver(options.before);
+  }
+
+  #takeOver(before: ManifestModules): void {
+    for (const [at, module] of before)
+      this.#known.set(at, { module, source: null, isComputedTarget: module.isComputedTarget });
+    this.#modules = before;
+    this.#mayLoadAny = hasRequesters(before);
   }
 
   get modules(): ManifestModules {
@@ -111,7 +121,7 @@ class Index implements ModuleIndex {
   async update(changes?: Iterable<string>): Promise<IndexUpdate> {
     this.#pauses = createPauses();
     for (const at of changes ?? this.#known.keys()) this.#pending.add(at);
-    for (const at of this.#pending) if (this.#texts.has(at)) this.#take(at);
+    for (const at of this.#pending) if (this.#texts.has(at) || this.#known.has(at)) this.#take(at);
     const isFirst = this.#known.size === 0;
     const isStructural = isFirst || changes === undefined || this.#isStructural();
     const draft = createDraft(this.#known, isStructural);
@@ -124,7 +134,7 @@ class Index implements ModuleIndex {
       if (draft.changes.size > 0) this.#markComputed(draft);
     }
     const mayLoadAny = hasRequesters(this.#modulesOf(draft));
-    if (draft.mayPrune && !isFirst && !mayLoadAny) this.#prune(draft);
+    if ((draft.mayPrune || this.#mayLoadAny) && !isFirst && !mayLoadAny) this.#prune(draft);
     const modules = this.#modulesOf(draft);
     const problems = checkLinks(modules, this.entry, this.#toCheck(draft, modules));
     if (problems.length === 0) this.#pending.clear();
@@ -188,7 +198,7 @@ class Index implements ModuleIndex {
     });
   }
 
-  /** Looks at every file and every request again. */
+  /** Looks at every request again, and at every file but those that were taken over and are not said to differ. */
   async #renew(draft: Draft): Promise<void> {
     const settings = JSON.stringify(this.#settings);
     this.#resolver = createResolver(this.#options.root, this.#options);
@@ -197,10 +207,11 @@ class Index implements ModuleIndex {
     this.#packageTypes = createPackageTypes(this.#resolver.root);
     const areSettingsSame = settings === JSON.stringify(this.#settings);
     for (const [at, { source, module, isComputedTarget }] of this.#known) {
-      const text = this.#take(at);
-      const isSame = areSettingsSame && text === source && typesBefore(at) === this.#packageTypes(at);
-      if (text === null) forget(draft, at);
-      else if (isSame) this.#resolveAgain(draft, module);
+      const areOptionsSame = areSettingsSame && typesBefore(at) === this.#packageTypes(at);
+      const isKept = areOptionsSame && source === null && !this.#pending.has(at);
+      const text = isKept ? null : this.#take(at);
+      if (isKept || (areOptionsSame && text !== null && text === source)) this.#resolveAgain(draft, module);
+      else if (text === null) forget(draft, at);
       else await this.#compileOne(draft, at, text, isComputedTarget);
     }
   }
@@ -259,8 +270,13 @@ class Index implements ModuleIndex {
     const known = draft.get(module.path);
     if (known === undefined) return;
     const renewed = { ...module, requests };
-    this.#compiled.set(renewed, this.compiledOf(module));
+    this.#keepCompiled(module, renewed);
     take(draft, renewed, known.source);
+  }
+
+  #keepCompiled(module: ManifestModule, renewed: ManifestModule): void {
+    const compiled = this.#compiled.get(module);
+    if (compiled !== undefined) this.#compiled.set(renewed, compiled);
   }
 
   /** What the entry leads to by requests is no longer, or not yet, only there for what run time names. */
@@ -271,7 +287,7 @@ class Index implements ModuleIndex {
       const isComputedTarget = !named.has(at);
       if (known === undefined || known.isComputedTarget === isComputedTarget) continue;
       const module = { ...known.module, isComputedTarget };
-      this.#compiled.set(module, this.compiledOf(known.module));
+      this.#keepCompiled(known.module, module);
       draft.changes.set(at, { ...known, module, isComputedTarget });
     }
   }

@@ -20,13 +20,15 @@ export interface ContentsRequest {
   readonly compiled: ReleaseContents['compiled'];
   /** The text of a file that was read already; null for others. */
   readonly textOf: (relative: string) => string | null;
+  /** What is in the tree, where that is known already. */
+  readonly inventory: TreeInventory | null;
 }
 
 /** Describes a release as it is now. Inventories of dependencies are written to where they belong. */
 export async function describeContents(request: ContentsRequest): Promise<ReleaseContents> {
   const { home, tree, dependenciesHash, compiled, textOf } = request;
   const installed = dependenciesHash === null ? null : toInstalled(home, dependenciesHash);
-  const { files, own } = await inventoryTree(home, tree, textOf);
+  const { files, own } = request.inventory ?? (await inventoryTree(home, tree, textOf));
   const ownFile = path.join(path.dirname(tree), OWN_INVENTORY);
   return {
     files,

@@ -15,7 +15,7 @@ import { sweep } from '../../src/deploy/sweep.ts';
 import { buildRelease, removeStaging } from '../../src/release/build.ts';
 import { toHome, type Home } from '../../src/release/home.ts';
 import { verifyRelease } from '../../src/release/verify.ts';
-import { putInstaller } from '../support/installer.ts';
+import { installer, putInstaller } from '../support/installer.ts';
 
 const asyncSteps = ['mkdir', 'writeFile', 'rename', 'symlink', 'rm', 'cp'] as const;
 const syncSteps = ['renameSync', 'rmSync'] as const;
