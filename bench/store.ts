@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { sweep } from '../src/deploy/sweep.ts';
-import { buildRelease } from '../src/release/build.ts';
+import type { Manifest } from '../src/protocol/manifest.ts';
+import { buildRelease, type BuiltRelease } from '../src/release/build.ts';
 import { toHome, type Home } from '../src/release/home.ts';
 import { verifyRelease } from '../src/release/verify.ts';
 import { median, toTable, type Claim, type Sizes } from './report.ts';
@@ -39,12 +40,20 @@ async function measureIn(
   const times: number[] = [];
   const ids: string[] = [];
   let first = 0;
+  let before: Manifest | null = null;
   for (let version = 0; version < releases; version++) {
     change(directory, version % modules, version, modules);
     const startedAt = performance.now();
-    const { manifest } = await buildRelease({ home, ref: 'HEAD', isDirty: false, onStep: () => undefined });
+    const built: BuiltRelease = await buildRelease({
+      home,
+      before,
+      ref: 'HEAD',
+      isDirty: false,
+      onStep: () => undefined,
+    });
     times.push(performance.now() - startedAt);
-    ids.push(manifest.id);
+    before = built.manifest;
+    ids.push(before.id);
     if (version === 0) first = sizeOf(home.directory);
     if (version % 20 === 19) log(`${version + 1} releases`);
   }

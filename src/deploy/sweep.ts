@@ -12,15 +12,13 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Manifest } from '../protocol/manifest.ts';
-import { parseManifest } from '../protocol/manifest.ts';
 import { createPauses, type Pauses } from '../protocol/pauses.ts';
-import { toMapName } from '../protocol/source-map.ts';
 import { removeStaging } from '../release/build.ts';
 import { explainDiskProblem } from '../release/disk-problem.ts';
-import { toReleaseLocation, type Home } from '../release/home.ts';
+import type { Home } from '../release/home.ts';
 import { takeSweepTurn } from '../release/store-turn.ts';
 import type { ReleaseRoot } from './live-releases.ts';
+import { forgetSharedNames, readSharedNames } from './shared-names.ts';
 
 export interface SweepRequest {
   readonly home: Home;
@@ -103,7 +101,9 @@ async function sweepAlone(request: SweepRequest): Promise<SweepReport> {
     // The measuring took its time: asked again, and moved in the same step.
     if (findLive()?.has(id) !== false) continue;
     releases.push(id);
-    if (!isDryRun) await removeFolder(home, directory);
+    if (isDryRun) continue;
+    forgetSharedNames(home, id);
+    await removeFolder(home, directory);
   }
   const shared = await sweepShared({ home, isDryRun, gone: new Set(releases), pauses, counter });
   return {
@@ -132,13 +132,10 @@ async function sweepShared(
   const dependencies = new Set<string>();
   for (const id of listNames(home.releases).filter((name) => !gone.has(name))) {
     await pauses.next();
-    const manifest = readManifest(home, id);
-    if (manifest === null) return { removed: none, deferred: `the manifest of ${id} can't be read` };
-    for (const { hash, mapHash } of manifest.modules.values()) {
-      names.add(`${hash}.js`);
-      if (mapHash !== undefined) names.add(toMapName(mapHash));
-    }
-    if (manifest.dependenciesHash !== null) dependencies.add(manifest.dependenciesHash);
+    const shared = readSharedNames(home, id);
+    if (shared === null) return { removed: none, deferred: `the manifest of ${id} can't be read` };
+    for (const name of shared.stored) names.add(name);
+    if (shared.dependenciesHash !== null) dependencies.add(shared.dependenciesHash);
   }
   const store = await removeFiles(sweeping, home.store, (name) => names.has(name));
   const cache = await sweepCache(sweeping, names);
@@ -182,15 +179,6 @@ async function removeFiles(
     if (!isDryRun) rmSync(file, { force: true, recursive: true });
   }
   return count;
-}
-
-function readManifest(home: Home, id: string): Manifest | null {
-  try {
-    return parseManifest(readFileSync(toReleaseLocation(home, id).manifestFile, 'utf8'));
-  } catch {
-    // It may be of another version, or damaged; either way it may name anything.
-    return null;
-  }
 }
 
 /** What has no name that anybody looks for is not listed: builds under way and removals. */

@@ -101,7 +101,13 @@ async function compile(
   const { timeoutMs, signal } = options;
   const args = [compiler, '--project', folder, '--pretty', 'false'];
   const env = { ...toBuildEnvironment(process.env), NO_COLOR: '1' };
-  const result = await runCommand(process.execPath, args, { cwd: folder, timeoutMs, env, signal, keepsStdout: true });
+  const result = await runCommand(process.execPath, args, {
+    cwd: folder,
+    timeoutMs,
+    env,
+    signal,
+    keepsStdout: true,
+  });
   if (result.timedOut) return { status: 'unchecked', reason: `tsc has not ended after ${timeoutMs} ms` };
   const said = readCompilerOutput(result.stdout).filter((problem) => problem.path === CHECK_FILE);
   if (!said.some(({ line }) => line === CANARY_LINE)) {

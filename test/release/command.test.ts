@@ -58,7 +58,12 @@ test('a command that ignores being told to end is killed with all of its group',
   const child = 'trap "" TERM; echo $$ > begun; mv begun child; for each in 1 2 3 4 5 6; do sleep 100; done';
   const script = `trap '' TERM; sh -c '${child}' & wait; sleep 600`;
   const abort = new AbortController();
-  const ran = runCommand(script, [], { cwd: directory, timeoutMs: 600_000, shell: true, signal: abort.signal });
+  const ran = runCommand(script, [], {
+    cwd: directory,
+    timeoutMs: 600_000,
+    shell: true,
+    signal: abort.signal,
+  });
   const file = path.join(directory, 'child');
   while (!existsSync(file)) await sleep(10);
   abort.abort();
