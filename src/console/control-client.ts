@@ -15,7 +15,6 @@ import {
 import { CLIENT_HEADER, toClientText } from '../deploy/actor.ts';
 import type { Home } from '../release/home.ts';
 import { assertOwnSocket } from './own-socket.ts';
-import { findOrphans } from '../supervisor/orphans.ts';
 
 // `import` reads every export of node:http, among them getters that load undici: 30 ms of each command (v24.21).
 const { request: httpRequest } = process.getBuiltinModule('node:http');
@@ -50,14 +49,15 @@ async function send(home: Home, call: ControlCall): Promise<IncomingMessage> {
     } catch (error) {
       if (error instanceof MidflightError) throw error;
       if (!isUnheard(error, call) || !hasKeeper(home) || performance.now() > deadline)
-        throw notRunning(home, error);
+        throw await notRunning(home, error);
       await sleep(RETRY_MS);
     }
   }
 }
 
-function notRunning(home: Home, cause: unknown): MidflightError {
+async function notRunning(home: Home, cause: unknown): Promise<MidflightError> {
   const { appDirectory, processFile } = home;
+  const { findOrphans } = await import('../supervisor/orphans.ts');
   const pids = hasKeeper(home) ? [] : findOrphans(processFile).map(({ pid }) => pid);
   return new MidflightError('ERR_MIDFLIGHT_NOT_RUNNING', [appDirectory, pids.join(', ')], { cause });
 }

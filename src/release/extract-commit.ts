@@ -33,7 +33,8 @@ export interface CommitToExtract {
 /** Errors: ERR_MIDFLIGHT_SOURCE_FETCH_FAILED, ERR_MIDFLIGHT_SOURCE_SUBMODULE, ERR_MIDFLIGHT_SOURCE_LFS. */
 export async function extractCommit(wanted: CommitToExtract, target: string): Promise<void> {
   const { repository: cwd, commit, signal } = wanted;
-  // Names what may have left something out, wherever it is.
+  const extracted = extract(wanted, target);
+  // Names what may have left something out, wherever it is. Starting a process keeps this one for milliseconds, and nobody waits for this.
   const asked = askGit(
     [
       'grep',
@@ -49,7 +50,7 @@ export async function extractCommit(wanted: CommitToExtract, target: string): Pr
     ],
     { cwd, signal },
   );
-  const [found] = await Promise.all([asked, extract(wanted, target)]);
+  const [found] = await Promise.all([asked, extracted]);
   if (found === null) return;
   if (found.includes('.gitmodules')) await extractSubmodules(wanted, target);
   if (found.includes('.gitattributes')) await refusePointers(target);
