@@ -192,8 +192,7 @@ export const catalog = {
     4,
   ),
   ERR_MIDFLIGHT_WORKER_NOT_READY: row(
-    (limitMs, what) =>
-      `The worker was not ready after ${limitMs} ms: ${what}; listen on a port, set "ready": "load" for an app that serves nothing, or raise readyTimeoutMs`,
+    (limitMs, what) => `The worker was not ready after ${limitMs} ms: ${what}; or raise readyTimeoutMs`,
     3,
   ),
   ERR_MIDFLIGHT_PROGRAM_NOT_READY: row(

@@ -48,6 +48,8 @@ export interface PrepareOptions {
   readonly generation: number;
   readonly ready: 'listen' | 'load';
   readonly readyTimeoutMs: number;
+  /** How long evaluation may take; for ever where it is not said, as the code of a script may wait. */
+  readonly evaluateTimeoutMs?: number;
   readonly health: HealthCheck | null;
 }
 

@@ -99,6 +99,8 @@ export interface ModuleGraph {
   readonly letGo: (instances: readonly ModuleInstance[]) => void;
   /** The module whose own code threw when the graph was evaluated. */
   readonly failedModule: () => string | null;
+  /** A module that waits at its own top-level await. */
+  readonly waitingModule: () => string | null;
   /** The namespace of a module; null for one that is not there or was not evaluated. */
   readonly namespace: (path: string) => object | null;
   readonly contextOf: (path: string) => ModuleContext;
@@ -173,6 +175,7 @@ export function createModuleGraph(options: ModuleGraphOptions): ModuleGraph {
       instances = instances.with(gone.map(({ manifest }) => [manifest.path, undefined] as const));
     },
     failedModule: () => findFailed(instances),
+    waitingModule: () => [...instances.values()].find(isWaiting)?.manifest.path ?? null,
     namespace: (at) => findNamespace(instances.get(at)),
     contextOf: cacheContexts(createContext),
     readCompiled: ({ manifest }) => readCompiled(manifest),
@@ -239,6 +242,12 @@ function findFailed(instances: ChunkedMap<ModuleInstance>): string | null {
     ),
   );
   return (first ?? failed[0])?.manifest.path ?? null;
+}
+
+/** Others wait for what they import. */
+function isWaiting({ manifest, evaluation }: ModuleInstance): boolean {
+  const { asyncOrder, pendingAsyncCount } = evaluation;
+  return manifest.hasTopLevelAwait && typeof asyncOrder === 'number' && pendingAsyncCount === 0;
 }
 
 /** Changed are modules that differ, that are new or failed before, or that would read other assets; and from these on every

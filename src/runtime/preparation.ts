@@ -4,7 +4,7 @@
  *   event                      | outcome
  *   evaluated, ready, healthy  | run() resolves
  *   its code throws, or it is  | run() rejects, at once
- *   unready, ill, aborted      |
+ *   late, unready, ill, aborted|
  *   a fault after that         | `fault`: it is not committed
  */
 
@@ -46,7 +46,7 @@ export class Preparation {
   /** Evaluates it and waits until it is ready. Resolves with what it listens on. */
   async run(servers: ServerAdoption): Promise<string[]> {
     const { promise: failed } = this.#failed;
-    await Promise.race([failed, evaluateGeneration(this.generation)]);
+    await Promise.race([failed, this.#evaluate()]);
     return Promise.race([failed, this.#becomeReady(servers)]);
   }
 
@@ -67,6 +67,18 @@ export class Preparation {
     return Object.assign(toWorkerError({ ...toErrorReport(error), module }), { cause: error });
   }
 
+  async #evaluate(): Promise<void> {
+    const { evaluateTimeoutMs } = this.options;
+    if (evaluateTimeoutMs === undefined) return evaluateGeneration(this.generation);
+    const onLate = (): void => {
+      const module = this.generation.graph.waitingModule() ?? 'a module of it';
+      const what = `${module} waits at its top-level await; have it end that`;
+      this.fail(new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [evaluateTimeoutMs, what]));
+    };
+    const timer = setTimeout(onLate, evaluateTimeoutMs);
+    return evaluateGeneration(this.generation).finally(() => clearTimeout(timer));
+  }
+
   async #becomeReady(servers: ServerAdoption): Promise<string[]> {
     const { ready, readyTimeoutMs, health } = this.options;
     const { scope } = this.generation;
@@ -77,7 +89,9 @@ export class Preparation {
     }
     const result = await servers.whenListening(scope, { timeoutMs: readyTimeoutMs });
     if (result.status !== 'listening') {
-      throw new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [readyTimeoutMs, 'no server of it listens']);
+      const what =
+        'no server of it listens; listen on a port, set "ready": "load" for an app that serves nothing';
+      throw new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [readyTimeoutMs, what]);
     }
     if (health !== null) await becomeHealthy(servers, patient, health);
     if (health?.path == null) await servers.warmUp(scope);

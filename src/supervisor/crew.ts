@@ -88,6 +88,7 @@ export async function load(
       generation,
       ready: ready === 'load' ? ready : 'listen',
       readyTimeoutMs,
+      evaluateTimeoutMs: readyTimeoutMs,
       health,
     },
   });

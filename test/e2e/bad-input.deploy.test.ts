@@ -80,6 +80,14 @@ const refusals: readonly Refusal[] = [
     },
     code: 'ERR_MIDFLIGHT_WORKER_NOT_READY',
   },
+  {
+    name: 'code that waits for ever while it loads',
+    files: {
+      'server.mjs': 'await new Promise(() => setInterval(() => {}, 1000));\n',
+      'midflight.config.json': JSON.stringify({ ...config, readyTimeoutMs: 1_000 }),
+    },
+    code: 'ERR_MIDFLIGHT_WORKER_NOT_READY',
+  },
 ];
 
 describe('a running app', () => {
