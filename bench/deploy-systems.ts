@@ -1,7 +1,7 @@
 /** Ways to bring a commit of a remote repository into a running service, from the push on. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestApp } from '../test/support/app.ts';
@@ -71,6 +71,35 @@ export const pm2: DeploySystem = {
         return steps.timings;
       },
       stop: async () => run(pm2Command, ['kill'], { cwd: copy, env }),
+    };
+  },
+};
+
+/** The tool of pm2 itself, set up as its documentation has it, for this machine: fetch, install, reload. */
+export const pm2Deploy: DeploySystem = {
+  name: 'pm2 deploy',
+  async start({ remote, directory, environment }) {
+    const at = path.join(directory, 'pm2-deploy');
+    const file = path.join(directory, 'ecosystem.config.json');
+    const env = { ...environment, PM2_HOME: path.join(directory, 'pm2-home') };
+    const app = { name: 'app', script: 'server.mjs', cwd: `${at}/current`, kill_timeout: 2_000 };
+    const afterwards = `npm install --no-audit --no-fund && ${pm2Command} startOrReload ${file}`;
+    const production = { user: 'app', host: ['localhost'], ref: 'origin/main', repo: remote, path: at };
+    const deploy = { production: { ...production, 'post-deploy': afterwards } };
+    writeFileSync(file, JSON.stringify({ apps: [{ ...app, instances: 1, exec_mode: 'cluster' }], deploy }));
+    // It asks for a working copy without changes.
+    const cwd = path.join(directory, 'checkout');
+    const place = { cwd, env };
+    await run('git', ['clone', '--quiet', remote, cwd], { cwd: directory, env });
+    await run(pm2Command, ['deploy', file, 'production', 'setup'], place);
+    await run(pm2Command, ['deploy', file, 'production'], place);
+    return {
+      async deploy() {
+        const steps = createSteps();
+        await steps.time('deployMs', async () => run(pm2Command, ['deploy', file, 'production'], place));
+        return steps.timings;
+      },
+      stop: async () => run(pm2Command, ['kill'], place),
     };
   },
 };

@@ -13,19 +13,12 @@ import {
   capistrano,
   midflight,
   pm2,
+  pm2Deploy,
   setCache,
   type DeploySystem,
   type RunningDeploySystem,
 } from './deploy-systems.ts';
-import {
-  measureEach,
-  median,
-  versionOf,
-  versionOfCommand,
-  type Claim,
-  type Result,
-  type Run,
-} from './report.ts';
+import { median, versionOf, versionOfCommand, type Claim, type Run } from './report.ts';
 import { toModuleText } from './synthetic-app.ts';
 
 const IMPORTS = 3;
@@ -36,17 +29,18 @@ const dependencyVersions = ['2.0.0', '2.1.0', '2.1.1', '2.1.2', '2.1.3'];
 const scenarios = ['1 module', '100 modules', 'dependency, warm', 'dependency, cold'] as const;
 type Scenario = (typeof scenarios)[number];
 
-const systems: readonly DeploySystem[] = [midflight, pm2, capistrano];
+const systems: readonly DeploySystem[] = [midflight, pm2, pm2Deploy, capistrano];
 
 export const claim: Claim = {
   title: 'Deploy time: from a commit to its first answer',
   method: ({ modules = 0, rounds = 0 }) =>
     `An app of ${modules} TypeScript modules that import ${IMPORTS} others each, whose commits are pushed to a bare repository on the same disk. The time ` +
     `runs from the end of the push, when the deploy is asked for at the command line, to the first answer over a new connection that the new code ` +
-    `gives; the median of ${rounds} deploys after one that is not counted. For Midflight in milliseconds of its own steps, too; "rest" is ` +
-    `the start of the command line and what is between. A changed dependency is another version of one small package: warm, when npm has it in its cache, and ` +
-    `cold, when that is empty. Peers run the sources as they are, by Node's own type stripping; the script installs for each release, ` +
-    `and has nobody serve during its restart.`,
+    `gives; the median of ${rounds} deploys after one that is not counted, and its ratio to that of Midflight. All systems run at once, and deploy in turn, in another order each round. ` +
+    `For Midflight in milliseconds of its own steps, too; "rest" is ` +
+    `the start of the command line and what is between. Nobody removes old releases meanwhile. A changed dependency is another version of one small package: warm, when npm has it in its cache, and ` +
+    `cold, when that is empty. Peers run the sources as they are, by Node's own type stripping; the script, and pm2 deploy as its documentation has it, install for each release, ` +
+    `and the script has nobody serve during its restart.`,
   versions: {
     pm2: versionOf('pm2'),
     git: versionOfCommand('git', '--version'),
@@ -56,7 +50,20 @@ export const claim: Claim = {
   smokeSizes: { modules: 20, rounds: 1 },
   systems: systems.map(({ name }) => name),
   async measure(log, run) {
-    return measureEach(systems, { run, log }, async (system) => measureSystem(system, run, log));
+    const subjected = await startEach(run, log);
+    try {
+      await measureRounds(subjected, run.sizes['rounds'] ?? 0, log);
+    } finally {
+      for (const { running } of subjected) await running.stop();
+      // A disk that has just been rid of many files is slow to make others, so this is left to the end.
+      for (const { subject } of subjected) await subject.dispose();
+    }
+    const first = subjected.find(({ name }) => name === midflight.name)?.samples ?? null;
+    return subjected.map(({ name, samples }) => ({
+      system: name,
+      row: toRow(samples, first),
+      detail: samples,
+    }));
   },
 };
 
@@ -65,36 +72,67 @@ interface Sample {
   readonly timings: Readonly<Record<string, number>>;
 }
 
-async function measureSystem(
-  system: DeploySystem,
-  { sizes }: Run,
-  log: (line: string) => void,
-): Promise<Omit<Result, 'system'>> {
-  const subject = await createSubject(sizes['modules'] ?? 0);
-  const running = await subject.start(system);
-  try {
-    await subject.answers();
-    const samples: Partial<Record<Scenario, readonly Sample[]>> = {};
-    for (const scenario of scenarios) {
-      const taken: Sample[] = [];
-      for (let round = -1; round < (sizes['rounds'] ?? 0); round++) {
-        const sample = await subject.deploy(running, scenario);
-        if (round >= 0) taken.push(sample);
-        log(`  ${scenario}: ${sample.wholeMs.toFixed(0)} ms ${JSON.stringify(toRounded(sample.timings))}`);
-      }
-      samples[scenario] = taken;
+/** A system at work, and what was measured of it. */
+interface Subjected {
+  readonly name: string;
+  readonly subject: Subject;
+  readonly running: RunningDeploySystem;
+  readonly samples: Record<Scenario, Sample[]>;
+}
+
+async function startEach(run: Run, log: (line: string) => void): Promise<Subjected[]> {
+  const started: Subjected[] = [];
+  for (const system of systems.filter(({ name }) => run.isWanted(name))) {
+    const subject = await createSubject(run.sizes['modules'] ?? 0);
+    try {
+      const running = await subject.start(system);
+      const samples = { '1 module': [], '100 modules': [], 'dependency, warm': [], 'dependency, cold': [] };
+      await subject.answers();
+      started.push({ name: system.name, subject, running, samples });
+    } catch (error) {
+      await subject.dispose();
+      fail(log, system.name, error);
     }
-    return { row: toRow(samples), detail: samples };
-  } finally {
-    await running.stop();
-    await subject.dispose();
+  }
+  return started;
+}
+
+/** One deploy of each system after the other, in another order each round, so that what else the machine does meets all. */
+async function measureRounds(
+  subjected: Subjected[],
+  rounds: number,
+  log: (line: string) => void,
+): Promise<void> {
+  for (const scenario of scenarios) {
+    for (let round = -1; round < rounds; round++) {
+      for (const each of toOrder(subjected, round + 1)) {
+        try {
+          const sample = await each.subject.deploy(each.running, scenario);
+          if (round >= 0) each.samples[scenario].push(sample);
+          const steps = JSON.stringify(toRounded(sample.timings));
+          log(`  ${scenario}, ${each.name}: ${sample.wholeMs.toFixed(0)} ms ${steps}`);
+        } catch (error) {
+          fail(log, each.name, error);
+        }
+      }
+    }
   }
 }
 
-function toRow(samples: Partial<Record<Scenario, readonly Sample[]>>): Record<string, string> {
+function toOrder<Item>(items: readonly Item[], start: number): readonly Item[] {
+  const at = items.length === 0 ? 0 : start % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}
+
+function fail(log: (line: string) => void, name: string, error: unknown): void {
+  log(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  process.exitCode = 1;
+}
+
+function toRow(samples: Subjected['samples'], first: Subjected['samples'] | null): Record<string, string> {
   const cells = scenarios.map((scenario) => {
-    const taken = samples[scenario] ?? [];
-    const whole = median(taken.map(({ wholeMs }) => wholeMs));
+    const taken = samples[scenario];
+    const whole = wholeOf(taken);
     const names = new Set(taken.flatMap(({ timings }) => Object.keys(timings)));
     const steps = [...names].map((name): [string, number] => [
       name.replace(/Ms$/, ''),
@@ -102,12 +140,18 @@ function toRow(samples: Partial<Record<Scenario, readonly Sample[]>>): Record<st
     ]);
     const rest = whole - steps.reduce((sum, [, ms]) => sum + ms, 0);
     const shown = [...steps, ['rest', rest] as const].filter(([, ms]) => ms >= 1);
+    const ratio = first === null ? '' : `, ${(whole / wholeOf(first[scenario])).toFixed(2)} ×`;
+    const fastest = Math.min(...taken.map(({ wholeMs }) => wholeMs));
     return [
       `${scenario}, ms`,
-      `**${whole.toFixed(0)}** (${shown.map(([name, ms]) => `${name} ${ms.toFixed(0)}`).join(', ')})`,
+      `**${whole.toFixed(0)}**${ratio} (at best ${fastest.toFixed(0)}; ${shown.map(([name, ms]) => `${name} ${ms.toFixed(0)}`).join(', ')})`,
     ];
   });
   return Object.fromEntries(cells) as Record<string, string>;
+}
+
+function wholeOf(samples: readonly Sample[]): number {
+  return median(samples.map(({ wholeMs }) => wholeMs));
 }
 
 function toRounded(timings: Readonly<Record<string, number>>): Record<string, number> {
@@ -212,7 +256,7 @@ function createRepository(base: string, remote: string): Repository {
 function toApp(modules: number): Files {
   return {
     ...toModules(modules, modules, 0),
-    'midflight.config.json': JSON.stringify({ entry: 'server.mjs', probationMs: 100 }),
+    'midflight.config.json': JSON.stringify({ entry: 'server.mjs', probationMs: 100, keep: 1_000 }),
     'server.mjs': `import { createServer } from 'node:http';
 import ms from 'ms';
 import { describe0 } from './m0.ts';
@@ -253,7 +297,7 @@ async function waitForVersion(app: TestApp, version: number): Promise<void> {
 
 async function ask({ port }: TestApp): Promise<string> {
   try {
-    const options = { host: '127.0.0.1', port, agent: false, signal: AbortSignal.timeout(5_000) };
+    const options = { host: '127.0.0.1', port, agent: false, signal: AbortSignal.timeout(1_000) };
     const [response] = (await once(http.get(options), 'response')) as [IncomingMessage];
     return await text(response);
   } catch {
