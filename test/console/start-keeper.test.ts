@@ -15,7 +15,7 @@ test('the keeper loads no package, no compiler, no record and no control server'
   const { stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
   const loaded = (JSON.parse(stdout) as string[]).filter((url) => !url.startsWith('node:'));
   const isSmall =
-    /\/src\/(?:errors|console\/start-keeper|release\/home|protocol\/[\w-]+|supervisor\/[\w-]+|runtime\/servers\/[\w-]+)\.ts$/;
+    /\/src\/(?:errors|console\/start-keeper|release\/(?:home|file-lock|disk-problem)|protocol\/[\w-]+|supervisor\/[\w-]+|runtime\/servers\/[\w-]+)\.ts$/;
   assert.deepEqual(
     loaded.filter((url) => !isSmall.test(url)),
     [],
