@@ -1,15 +1,13 @@
 /** The configuration of an app: `midflight.config.{ts,js,mjs,json}` in its root; all of it optional, unknown keys refused. */
 
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { registerHooks } from 'node:module';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { MidflightError } from '../errors.ts';
 import { parseListenText } from '../protocol/listen-text.ts';
 import { probationPolicies, stopSignals, WORKERS_MAX } from '../protocol/manifest.ts';
 import { allowableCodes, stateLosses } from '../protocol/plan-policy.ts';
+import { loadConfig } from './load-config.ts';
 
 /** Longest time that any single wait may be given. */
 export const TIMEOUT_MS_MAX = 3_600_000;
@@ -175,7 +173,7 @@ const fileNames = [
 export async function readSourceSettings(directory: string): Promise<SourceSettings> {
   const name = findConfig(directory);
   if (name === undefined) return parseConfig({}, '').source;
-  const value = await load(path.join(directory, name));
+  const value = await loadConfig(path.join(directory, name));
   const source: unknown =
     typeof value === 'object' && value !== null && 'source' in value ? value.source : {};
   return parseConfig({ source }, name).source;
@@ -186,7 +184,7 @@ export async function readSourceSettings(directory: string): Promise<SourceSetti
 export async function readConfig(directory: string): Promise<Config> {
   const name = findConfig(directory);
   return parseConfig(
-    name === undefined ? {} : await load(path.join(directory, name)),
+    name === undefined ? {} : await loadConfig(path.join(directory, name)),
     name ?? 'configuration',
   );
 }
@@ -232,29 +230,6 @@ function findIgnored(given: unknown): string | null {
   return command === undefined || workers === undefined || workers === 1
     ? null
     : '"workers" is for Node apps; a program with a "command" runs once, and starts processes of its own';
-}
-
-/** What a configuration finds as the package `midflight`: nothing is installed yet when it is read. */
-const ownPackage = 'data:text/javascript,export const defineConfig = (config) => config;';
-
-async function load(file: string): Promise<unknown> {
-  const hooks = registerHooks({
-    resolve: (specifier, context, next) =>
-      specifier === 'midflight' ? { url: ownPackage, shortCircuit: true } : next(specifier, context),
-  });
-  try {
-    if (file.endsWith('.json')) return JSON.parse(await readFile(file, 'utf8'));
-    // A release's configuration never changes in place, so its own path is a fresh URL for Node's module cache.
-    const { mtimeMs } = await import('node:fs/promises').then(({ stat }) => stat(file));
-    const loaded = (await import(`${pathToFileURL(file).href}?at=${mtimeMs}`)) as { default?: unknown };
-    return loaded.default ?? {};
-  } catch (error) {
-    throw new MidflightError('ERR_MIDFLIGHT_CONFIG_UNREADABLE', [path.basename(file), String(error)], {
-      cause: error,
-    });
-  } finally {
-    hooks.deregister();
-  }
 }
 
 /** Each with the value that was given, as far as it is short. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { readConfig } from '../../src/release/config.ts';
+import { loadConfig } from '../../src/release/load-config.ts';
 
 function createFolder(t: TestContext, name: string, text: string): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'midflight-config-'));
@@ -26,6 +27,23 @@ test('a configuration that imports another package says which one', async (t) =>
     code: 'ERR_MIDFLIGHT_CONFIG_UNREADABLE',
     message: /no-such-package/,
   });
+});
+
+test('a configuration that does not end, exits, or is more than data is refused, and nothing of it goes on', async (t) => {
+  const read = async (text: string, timeoutMs?: number): Promise<unknown> =>
+    loadConfig(path.join(createFolder(t, 'midflight.config.mjs', text), 'midflight.config.mjs'), timeoutMs);
+  const refused = async (text: string, message: RegExp, timeoutMs?: number): Promise<void> =>
+    assert.rejects(read(text, timeoutMs), { code: 'ERR_MIDFLIGHT_CONFIG_UNREADABLE', message });
+  await refused(
+    'await new Promise(() => setInterval(() => {}, 1)); export default {};',
+    /no value after/,
+    200,
+  );
+  await refused('for (;;); export default {};', /no value after/, 200);
+  await refused('process.exit(7);', /exit code 7/);
+  await refused('throw new RangeError("too much");', /RangeError: too much/);
+  await refused('export default { entry: () => "server.js" };', /could not be cloned/);
+  assert.deepEqual(await read('setInterval(() => {}, 1); export default { workers: 2 };'), { workers: 2 });
 });
 
 test('what is shared is inside of the app, for what is there is removed', async (t) => {
