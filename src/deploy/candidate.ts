@@ -29,8 +29,12 @@ export async function buildCandidate(
   const { manifest, problems } = await build(parts, run, {
     request,
     async beforeUse(location) {
-      if (signers.length > 0) return gate.expectSigner(signers, run.actor);
+      if (signers.length > 0) {
+        gate.expectSigner(signers, run.actor);
+        return 'unknown';
+      }
       await gate.check(location, { actor: run.actor, again: false, files: false });
+      return 'renews';
     },
   });
   const release = toRunnable(home, manifest);

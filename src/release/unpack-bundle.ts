@@ -34,13 +34,15 @@ const OF_DEPENDENCIES = /^deps\/|\/node_modules(?:\/|$)/;
 /** More names in an error say no more. */
 const PROBLEMS_SHOWN_MAX = 5;
 
+export type StatementUse = 'renews' | 'unknown';
+
 export interface UnpackRequest {
   readonly home: Home;
   readonly file: string;
   readonly signal?: AbortSignal | undefined;
   /** Asked before anything that comes with the bundle is read, runs here, or lies where it could be used; throws where it may not.
-   *  The release is in a folder of its own, and its manifest's digest is that of the bytes that are read afterwards. */
-  readonly beforeUse?: (location: ReleaseLocation) => Promise<void>;
+   *  Says whether its statement may take the place of that of a release which is here. The release is in a folder of its own, and its manifest's digest is that of the bytes that are read afterwards. */
+  readonly beforeUse?: (location: ReleaseLocation) => Promise<StatementUse>;
   readonly onStep: (step: BuildStep) => void;
   readonly onProgress?: ((step: BuildStep, message: string) => void) | undefined;
 }
@@ -133,7 +135,7 @@ async function settle(request: UnpackRequest, unpacked: Unpacked): Promise<Manif
   const digest = digestOf(bytes);
   if (`sha256:${digest}` !== description.digest)
     throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, 'its manifest is not the one it names']);
-  await request.beforeUse?.({ ...toReleaseLocation(staged, id), digest });
+  const use = (await request.beforeUse?.({ ...toReleaseLocation(staged, id), digest })) ?? 'renews';
   const manifest = parseManifest(bytes.toString());
   requireSame(home, unpacked, file);
   await refuseSurplus(file, unpacked, manifest);
@@ -151,7 +153,7 @@ async function settle(request: UnpackRequest, unpacked: Unpacked): Promise<Manif
   if (!isInstalledHere) await linkDependencies(manifest, { home, staged }, directory);
   request.onStep('compare');
   await verify(file, staged, { id, isInstalled: true });
-  await place(home, staged, manifest);
+  await place(home, staged, { manifest, use });
   return manifest;
 }
 
@@ -238,13 +240,17 @@ async function install(
 }
 
 /** What releases have in common first, the release itself last. */
-async function place(home: Home, staged: Home, manifest: Manifest): Promise<void> {
+async function place(
+  home: Home,
+  staged: Home,
+  { manifest, use }: { readonly manifest: Manifest; readonly use: StatementUse },
+): Promise<void> {
   await moveEach(staged.store, home.store);
   const directory = path.join(staged.releases, manifest.id);
   if (staged.dependencies !== home.dependencies) await moveEach(staged.dependencies, home.dependencies);
   const target = path.join(home.releases, manifest.id);
   if (!existsSync(target)) await rename(directory, target);
-  else await renewStatement(directory, target);
+  else if (use === 'renews') await renewStatement(directory, target);
 }
 
 /** The release is the same; that it may serve again may have been signed since. */

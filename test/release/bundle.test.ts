@@ -99,8 +99,12 @@ test('a release is bundled in the same bytes each time, and elsewhere it is the 
 });
 
 test('what a build keeps is for its owner, whoever is the first to need the folder', async (t) => {
-  const { from } = await createPlace(t);
-  assert.equal(statSync(from.directory).mode & 0o777, 0o700);
+  const app = mkdtempSync(path.join(tmpdir(), 'midflight-own-'));
+  t.after(() => rmSync(app, { recursive: true, force: true }));
+  writeFileSync(path.join(app, 'server.js'), '');
+  writeFileSync(path.join(app, 'package.json'), '{ "main": "server.js" }');
+  await buildRelease({ home: toHome(app), ref: '', isDirty: true, onStep: () => undefined });
+  assert.equal(statSync(toHome(app).directory).mode & 0o777, 0o700);
 });
 
 test('a bundle without dependencies has them installed by the lockfile', async (t) => {
@@ -177,13 +181,32 @@ test('nothing of a bundle is kept where it may not be used', async (t) => {
   const place = await createPlace(t);
   await place.bundle();
   const refusal = new Error('not signed');
-  const beforeUse = async (): Promise<void> => Promise.reject(refusal);
+  const beforeUse = async (): Promise<never> => Promise.reject(refusal);
   await assert.rejects(
     unpackBundle({ home: place.to, file: place.file, onStep: () => undefined, beforeUse }),
     refusal,
   );
   assert.deepEqual(readdirSync(place.to.directory), ['releases']);
   assert.deepEqual(readdirSync(place.to.releases), []);
+});
+
+test('a statement that nobody has looked at does not take the place of one that is here', async (t) => {
+  const place = await createPlace(t);
+  const { release } = await place.bundle();
+  await unpack(place);
+  const [from, to] = [place.from, place.to].map((home) =>
+    path.join(path.dirname(toReleaseLocation(home, release).manifestFile), 'statement.json'),
+  ) as [string, string];
+  writeFileSync(to, 'ours');
+  writeFileSync(from, 'of somebody');
+  await place.bundle();
+  const bring = async (use: 'renews' | 'unknown'): Promise<string> => {
+    const { to: home, file } = place;
+    await unpackBundle({ home, file, onStep: () => undefined, beforeUse: async () => use });
+    return readFileSync(to, 'utf8');
+  };
+  assert.equal(await bring('unknown'), 'ours');
+  assert.equal(await bring('renews'), 'of somebody');
 });
 
 test('a bundle that brings files for other releases is refused, and what no manifest answers for is left out', async (t) => {
