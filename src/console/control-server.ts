@@ -47,7 +47,7 @@ const deploySchema = z.strictObject({
   path: z.enum(['auto', 'swap', 'handoff', 'restart']).default('auto'),
   plan: z
     .string()
-    .regex(/^[0-9a-f]{12}$/, 'is not the id of a plan, which has 12 hexadecimal digits')
+    .regex(/^[0-9a-f]{32}$/, 'is not the id of a plan, which has 32 hexadecimal digits')
     .nullable()
     .default(null),
   detach: z.boolean().default(false),

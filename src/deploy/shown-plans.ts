@@ -17,10 +17,10 @@ export async function keepShownPlan(home: Home, plan: ShownPlan): Promise<void> 
   await dropOldest(home.cache, PREFIX, SHOWN_PLANS_MAX);
 }
 
-/** Errors: ERR_MIDFLIGHT_PLAN_MOVED where what is to be done is not what was shown as `id`. */
+/** By its id, and where it was shown here, by all that was. Errors: ERR_MIDFLIGHT_PLAN_MOVED where what is to be done is not that. */
 export async function requireSamePlan(home: Home, id: string, now: ShownPlan): Promise<void> {
-  if (now.id === id) return;
   const shown = await readShownPlan(home, id);
+  if (now.id === id && (shown === null || describeMoved(shown, now) === '')) return;
   const what = shown === null ? 'no plan of that id was shown here' : describeMoved(shown, now);
   throw new MidflightError('ERR_MIDFLIGHT_PLAN_MOVED', [id, what]);
 }

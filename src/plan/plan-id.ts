@@ -17,7 +17,8 @@ export interface ShownPlan {
   readonly parts: Readonly<Record<string, string>>;
 }
 
-const ID_LENGTH = 12;
+/** Whoever pushes may make two trees to look for the same id; with less that would be found. */
+const PLAN_ID_LENGTH = 32;
 
 /** Two plans have one id where the same release runs, the same tree comes, and the same is to be done for the same reasons. */
 export function toShownPlan(current: Manifest | null, next: Manifest, plan: Plan): ShownPlan {
@@ -27,7 +28,7 @@ export function toShownPlan(current: Manifest | null, next: Manifest, plan: Plan
     reasons: plan.reasons.map(({ code, message }) => `${code} ${message}`),
     parts: toParts(next),
   };
-  return { id: digest(made).slice(0, ID_LENGTH), ...made };
+  return { id: digest(made).slice(0, PLAN_ID_LENGTH), ...made };
 }
 
 /** Says what is otherwise than it was shown. */

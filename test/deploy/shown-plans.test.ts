@@ -28,3 +28,16 @@ test('of the plans that were shown the newest stay, and nothing else of the cach
   await assert.rejects(requireSamePlan(home, 'p1', now), /now runs now, and p1 did/);
   await assert.rejects(requireSamePlan(home, 'p0', now), /no plan of that id was shown here/);
 });
+
+test('a plan of the same id that is another than was shown is refused', async (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'midflight-plans-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const home = toHome(directory);
+  const shown = { ...toPlan('p'), parts: { 'a.ts': 'shown' } };
+  // It may have been shown on another machine.
+  await requireSamePlan(home, 'p', shown);
+  await keepShownPlan(home, shown);
+  await requireSamePlan(home, 'p', shown);
+  const other = { ...shown, parts: { 'a.ts': 'found to have the same id' } };
+  await assert.rejects(requireSamePlan(home, 'p', other), /the new release has other a\.ts/);
+});

@@ -92,7 +92,7 @@ function createReader(t: TestContext): { follow(step: Step): Promise<void> } {
 function withoutIds(text: string): string {
   const seen: string[] = [];
   return text.replaceAll(
-    /\b(?:[0-9a-f]{64}|\d{8}T\d{9}Z-[0-9a-f]{8}|(?<=commit )[0-9a-f]{9}|(?<=plan +)[0-9a-f]{12})\b/g,
+    /\b(?:[0-9a-f]{64}|\d{8}T\d{9}Z-[0-9a-f]{8}|(?<=commit )[0-9a-f]{9}|(?<=plan +)[0-9a-f]{32})\b/g,
     (id) => {
       if (!seen.includes(id)) seen.push(id);
       return `<${seen.indexOf(id)}>`;

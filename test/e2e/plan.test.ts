@@ -53,7 +53,7 @@ test('the plan that was shown is applied by its id, and refused with what moved 
   assert.equal(again.exitCode, 3);
   assert.match(
     again.stdout,
-    /is no longer plan [0-9a-f]{12}: \S+ runs now, and \S+ did; the path is none, and was swap/,
+    /is no longer plan [0-9a-f]{32}: \S+ runs now, and \S+ did; the path is none, and was swap/,
   );
   app.commit({ 'greet.ts': greet("'three ' + name") });
   const { id } = await plan(app);
@@ -63,7 +63,7 @@ test('the plan that was shown is applied by its id, and refused with what moved 
     moved.stdout,
     /the new release has other greet\.ts, page\.html; the reasons are: MF1001 .*MF1002/,
   );
-  const unknown = await app.midflight('deploy', '--plan', '000000000000');
+  const unknown = await app.midflight('deploy', '--plan', '0'.repeat(32));
   assert.match(unknown.stdout, /no plan of that id was shown here/);
   assert.equal(await app.get(), 'two you');
 });
@@ -105,7 +105,7 @@ test('a plan is text without colours where nobody sees them, and Markdown for a 
   assert.match(stdout, /^swap {2}commit [0-9a-f]{9}, over /);
   assert.match(stdout, / {2}changed {2}greet\.ts, replaced in place\n/);
   assert.match(stdout, /MF5002 {2}timers or listeners .*: setInterval \(greet\.ts:1\)\n +→ nothing, where/);
-  assert.match(stdout, /apply it: midflight deploy --plan [0-9a-f]{12}\n$/);
+  assert.match(stdout, /apply it: midflight deploy --plan [0-9a-f]{32}\n$/);
   const markdown = await app.midflight('plan', '--markdown');
   assert.match(markdown.stdout, /^## Midflight plan: swap\n/);
   assert.match(markdown.stdout, /\| `greet\.ts` \| changed, in place \| its code differs \|/);

@@ -20,7 +20,7 @@ test('another build of the same over the same has the same id', () => {
     commit: 'abc',
     isDirty: true,
   };
-  assert.match(shown.id, /^[0-9a-f]{12}$/);
+  assert.match(shown.id, /^[0-9a-f]{32}$/);
   assert.equal(show(current, again).id, shown.id);
 });
 
