@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import { askGit, git, redactCredentials } from './git.ts';
+import { askGit, git, GIT_TIMEOUT_MS, redactCredentials } from './git.ts';
 import { fetchMirror } from './mirror.ts';
 
 /** Submodules in submodules, which may not go on without end. */
@@ -76,7 +76,8 @@ async function extract(
   });
   const exitCode = await ended;
   if (archive.exitCode === 0 && exitCode === 0) return;
-  const said = `${archive.output}${problem}`.trim();
+  const late = archive.timedOut ? `no end after ${GIT_TIMEOUT_MS} ms\n` : '';
+  const said = `${late}${archive.output}${problem}`.trim();
   throw new MidflightError('ERR_MIDFLIGHT_SOURCE_FETCH_FAILED', [tree, said]);
 }
 

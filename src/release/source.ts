@@ -126,13 +126,13 @@ interface Place {
   readonly isShallow: boolean;
 }
 
-/** Null outside of git. */
+/** Null outside of git, which is not where git fails: a repository of another user, say. */
 async function findPlace(directory: string): Promise<Place | null> {
-  const asked = await askGit(['rev-parse', '--show-toplevel', '--show-prefix', '--is-shallow-repository'], {
-    cwd: directory,
-  });
-  if (asked === null) return null;
-  const [topLevel = '', prefix = '', isShallow] = asked.split('\n');
+  const asked = ['rev-parse', '--show-toplevel', '--show-prefix', '--is-shallow-repository'];
+  const { exitCode, stdout, output } = await git(asked, { cwd: directory });
+  if (/not a git repository/.test(output)) return null;
+  if (exitCode !== 0) throw new MidflightError('ERR_MIDFLIGHT_SOURCE_FETCH_FAILED', [directory, output]);
+  const [topLevel = '', prefix = '', isShallow] = stdout.split('\n');
   return { topLevel, prefix: prefix.replace(/\/$/, ''), isShallow: isShallow === 'true' };
 }
 
@@ -149,7 +149,10 @@ async function fetchWorkingTree(request: SourceRequest, target: string): Promise
     cwd: from,
     signal,
   });
-  const names = listed.exitCode === 0 ? listed.stdout.split('\0') : await readdir(from);
+  // Without its list, what is ignored would be in the release: secrets, first of all.
+  if (place !== null && listed.exitCode !== 0)
+    throw new MidflightError('ERR_MIDFLIGHT_SOURCE_FETCH_FAILED', [from, listed.output]);
+  const names = place === null ? await readdir(from) : listed.stdout.split('\0');
   for (const name of names) {
     if (name === '' || name.split('/').some((part) => EXCLUDED.has(part))) continue;
     await copyPresent(path.join(from, name), path.join(target, name));

@@ -129,3 +129,30 @@ for (const [what, tar] of [
     });
   });
 }
+
+test('a repository that git refuses to read is not taken for a folder without one, with all that it ignores', async (t) => {
+  const { directory, target, write, git } = createRepository(t);
+  write('.gitignore', 'secret\n');
+  write('secret', 'canary');
+  git('add', '--all');
+  git('commit', '--quiet', '--message', 'ignores');
+  const request = { appDirectory: directory, ref: 'HEAD' };
+  writeFileSync(path.join(directory, '.git/index'), 'not an index');
+  await assert.rejects(fetchInto(target, { ...request, isDirty: true }), {
+    code: 'ERR_MIDFLIGHT_SOURCE_FETCH_FAILED',
+    message: /index/,
+  });
+  const another = {
+    GIT_TEST_ASSUME_DIFFERENT_OWNER: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_CONFIG_NOSYSTEM: '1',
+  };
+  Object.assign(process.env, another);
+  t.after(() => Object.keys(another).forEach((name) => delete process.env[name]));
+  for (const isDirty of [false, true])
+    await assert.rejects(fetchInto(target, { ...request, isDirty }), {
+      code: 'ERR_MIDFLIGHT_SOURCE_FETCH_FAILED',
+      message: /dubious ownership/,
+    });
+  assert.ok(!existsSync(path.join(target, 'secret')));
+});
