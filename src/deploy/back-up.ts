@@ -34,7 +34,8 @@ export function backUp(home: Home, file: string): Backup {
 
 function requireWritable(folder: string): void {
   try {
-    accessSync(folder, constants.W_OK);
+    // With the slash a file is no folder.
+    accessSync(folder + path.sep, constants.W_OK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new MidflightError('ERR_MIDFLIGHT_USAGE', [`no file can be made in ${folder} (${code})`], {

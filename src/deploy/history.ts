@@ -247,7 +247,12 @@ function toHistory(database: DatabaseSync): History {
     },
     copyTo(file) {
       if (existsSync(file)) throw new MidflightError('ERR_MIDFLIGHT_USAGE', [`${file} is there already`]);
-      database.prepare('VACUUM INTO ?').run(file);
+      try {
+        database.prepare('VACUUM INTO ?').run(file);
+      } catch (error) {
+        // Of the disk that the copy is on, which may be another.
+        throw explainRecordProblem(error, file);
+      }
     },
     close: () => database.close(),
   };

@@ -15,9 +15,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
+import { backUp } from '../../src/deploy/back-up.ts';
 import { openHistory } from '../../src/deploy/history.ts';
 import { noteProved, openRecord } from '../../src/deploy/open-record.ts';
 import { schemaSteps } from '../../src/deploy/record-schema.ts';
+import type { MidflightError } from '../../src/errors.ts';
 import { FORMAT_VERSION } from '../../src/protocol/manifest.ts';
 import { toHome, type Home } from '../../src/release/home.ts';
 import { recordCommitted } from './committed-deploy.ts';
@@ -166,7 +168,17 @@ test('a copy has what was committed, also while another process writes', (t) => 
   ]);
   history.copyTo(file);
   assert.throws(() => history.copyTo(file), { code: 'ERR_MIDFLIGHT_USAGE' });
+  const nowhere = path.join(home.appDirectory, 'nowhere/copy.db');
+  assert.throws(
+    () => history.copyTo(nowhere),
+    (error: MidflightError) => error.details[0] === nowhere,
+  );
   history.close();
+  for (const folder of [path.dirname(nowhere), file])
+    assert.throws(() => backUp(home, path.join(folder, 'copy.db')), {
+      code: 'ERR_MIDFLIGHT_USAGE',
+      message: /no file can be made in .* \(E/,
+    });
   const copy = openHistory(file);
   assert.deepEqual([copy.current(), copy.proved()], ['a', 'z']);
   copy.close();
