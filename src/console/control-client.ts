@@ -2,7 +2,6 @@
 
 import type { IncomingMessage } from 'node:http';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
 import {
@@ -14,6 +13,7 @@ import {
 } from '../protocol/versions.ts';
 import { CLIENT_HEADER, toClientText } from '../deploy/actor.ts';
 import type { Home } from '../release/home.ts';
+import { isHolderThere } from '../supervisor/lock-holder.ts';
 import { assertOwnSocket } from './own-socket.ts';
 
 // `import` reads every export of node:http, among them getters that load undici: 30 ms of each command (v24.21).
@@ -48,7 +48,7 @@ async function send(home: Home, call: ControlCall): Promise<IncomingMessage> {
       return response;
     } catch (error) {
       if (error instanceof MidflightError) throw error;
-      if (!isUnheard(error, call) || !hasKeeper(home) || performance.now() > deadline)
+      if (!isUnheard(error, call) || !isHolderThere(home.lockFile) || performance.now() > deadline)
         throw await notRunning(home, error);
       await sleep(RETRY_MS);
     }
@@ -58,7 +58,7 @@ async function send(home: Home, call: ControlCall): Promise<IncomingMessage> {
 async function notRunning(home: Home, cause: unknown): Promise<MidflightError> {
   const { appDirectory, processFile } = home;
   const { findOrphans } = await import('../supervisor/orphans.ts');
-  const pids = hasKeeper(home) ? [] : findOrphans(processFile).map(({ pid }) => pid);
+  const pids = isHolderThere(home.lockFile) ? [] : findOrphans(processFile).map(({ pid }) => pid);
   return new MidflightError('ERR_MIDFLIGHT_NOT_RUNNING', [appDirectory, pids.join(', ')], { cause });
 }
 
@@ -83,15 +83,6 @@ async function sendOnce(home: Home, { method, path, body }: ControlCall): Promis
 function isUnheard(error: unknown, { method }: ControlCall): boolean {
   const { code = '' } = error as NodeJS.ErrnoException;
   return ['ECONNREFUSED', 'ENOENT', 'EPIPE'].includes(code) || (method === 'GET' && code === 'ECONNRESET');
-}
-
-function hasKeeper({ lockFile }: Home): boolean {
-  try {
-    return process.kill(Number(readFileSync(`${lockFile}.pid`, 'utf8')), 0);
-  } catch {
-    // Nothing has run here yet, or it has ended.
-    return false;
-  }
 }
 
 async function readJson(response: IncomingMessage): Promise<unknown> {

@@ -12,6 +12,7 @@ import type { Home } from '../release/home.ts';
 import { findManager } from '../release/package-managers.ts';
 import { verifyRelease } from '../release/verify.ts';
 import { warnOfFileLimit } from '../supervisor/file-limit.ts';
+import { isHolderThere } from '../supervisor/lock-holder.ts';
 import { findOrphans } from '../supervisor/orphans.ts';
 import { hasPerl } from '../supervisor/program-parent.ts';
 import { readInotifyUse, type InotifyUse } from './inotify-use.ts';
@@ -45,7 +46,7 @@ const MODE_OF_OTHERS_TO_WRITE = 0o022;
 /** All checks, in the order of what they are about: the machine, then the app. */
 export async function examine(home: Home): Promise<readonly Check[]> {
   const config = await readConfig(home.appDirectory).catch((error: unknown) => toFailure(error));
-  const isRunning = hasKeeper(home) || findOrphans(home.processFile).length > 0;
+  const isRunning = isHolderThere(home.lockFile) || findOrphans(home.processFile).length > 0;
   const checks = [
     checkNode(),
     checkTool('git', 'releases are made from it'),
@@ -239,14 +240,5 @@ async function checkAddress(address: string, isRunning: boolean): Promise<Check>
     return toCheck(name, 'fail', `can't be bound: ${code}`, fix);
   } finally {
     server.close();
-  }
-}
-
-function hasKeeper({ lockFile }: Home): boolean {
-  try {
-    return process.kill(Number(readFileSync(`${lockFile}.pid`, 'utf8')), 0);
-  } catch {
-    // Nothing has run here yet, or it has ended.
-    return false;
   }
 }

@@ -1,10 +1,11 @@
 /** One supervisor a directory. */
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { explainDiskProblem } from '../release/disk-problem.ts';
-import { lockFile } from '../release/file-lock.ts';
+import { lockFile, type FileLock } from '../release/file-lock.ts';
+import { noteHolder, readHolder } from './lock-holder.ts';
 
 export interface Lock {
   dispose(): void;
@@ -15,26 +16,26 @@ export function acquireLock(file: string): Lock {
   const directory = path.dirname(file);
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const lock = lockFile(file, 'alone');
+    if (lock === null)
+      throw new MidflightError('ERR_MIDFLIGHT_ALREADY_RUNNING', [path.dirname(directory), readHolder(file)]);
+    return hold(lock, file);
   } catch (error) {
     throw explainDiskProblem(error, directory);
   }
-  const lock = lockFile(file, 'alone');
-  if (lock === null)
-    throw new MidflightError('ERR_MIDFLIGHT_ALREADY_RUNNING', [path.dirname(directory), readPid(file)]);
-  writeFileSync(`${file}.pid`, String(process.pid));
-  return {
-    dispose() {
-      rmSync(`${file}.pid`, { force: true });
-      lock.dispose();
-    },
-  };
 }
 
-function readPid(file: string): string {
+function hold(lock: FileLock, file: string): Lock {
   try {
-    return readFileSync(`${file}.pid`, 'utf8');
-  } catch {
-    // Its owner has not got that far yet.
-    return 'unknown';
+    const forget = noteHolder(file);
+    return {
+      dispose() {
+        forget();
+        lock.dispose();
+      },
+    };
+  } catch (error) {
+    lock.dispose();
+    throw error;
   }
 }

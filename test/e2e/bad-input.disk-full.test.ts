@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createTestApp, type TestApp } from '../support/app.ts';
@@ -58,6 +58,14 @@ test('a disk that is full stops the first start with what to do', async (t) => {
     config: { entry: 'server.mjs' },
   });
   mountSmallDisk(t, app);
+  await assert.rejects(app.start(), /ERR_MIDFLIGHT_DISK_FULL[\s\S]*free some space/);
+});
+
+test('a disk without a byte left stops a start with what to do', async (t) => {
+  const app = await createTestApp({ files: { 'server.mjs': server }, config: { entry: 'server.mjs' } });
+  const directory = mountSmallDisk(t, app);
+  const { bavail, bsize } = statfsSync(directory);
+  writeFileSync(path.join(directory, 'filler'), Buffer.alloc(bavail * bsize));
   await assert.rejects(app.start(), /ERR_MIDFLIGHT_DISK_FULL[\s\S]*free some space/);
 });
 
