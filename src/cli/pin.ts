@@ -12,7 +12,7 @@ export function addPin(program: Command): void {
     .action(
       async (release: string, { remove, json }: { readonly remove: boolean; readonly json: boolean }) => {
         const { setPin } = await import('../deploy/pins.ts');
-        const pinned = setPin(toHome(process.cwd()), release, { isPinned: !remove });
+        const pinned = await setPin(toHome(process.cwd()), release, { isPinned: !remove });
         if (json) printJson({ pinned });
         else print(pinned.length === 0 ? 'no release is pinned' : pinned.join('\n'));
       },

@@ -18,7 +18,7 @@ const SWEEP_MS_MAX = 600_000;
 
 const turns = new Map<string, Promise<unknown>>();
 
-/** For whatever makes, reads or copies a release that nothing else keeps.
+/** For whatever makes, copies or pins a release that nothing else keeps.
  *  Errors: ERR_MIDFLIGHT_STORE_LOCKED where a sweep of another process does not end; ERR_MIDFLIGHT_BUILD_ABORTED. */
 export async function takeBuildTurn<Result>(
   home: Home,

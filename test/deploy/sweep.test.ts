@@ -14,7 +14,7 @@ import { setPin } from '../../src/deploy/pins.ts';
 import { removeLeftovers, sweep, type SweepReport } from '../../src/deploy/sweep.ts';
 import { buildRelease } from '../../src/release/build.ts';
 import { toHome, type Home } from '../../src/release/home.ts';
-import { takeBuildTurn } from '../../src/release/store-turn.ts';
+import { takeBuildTurn, takeSweepTurn } from '../../src/release/store-turn.ts';
 import { verifyRelease } from '../../src/release/verify.ts';
 import { recordCommitted } from './committed-deploy.ts';
 
@@ -86,7 +86,7 @@ test('nothing shared goes where a manifest of what stays cannot be read', async 
 /** A process that builds, or copies a release, until it is killed. */
 const builder = (home: Home): string => `
 import { mkdirSync } from 'node:fs';
-import { takeBuildTurn } from ${JSON.stringify(import.meta.resolve('../../src/release/store-turn.ts'))};
+import { takeBuildTurn, takeSweepTurn } from ${JSON.stringify(import.meta.resolve('../../src/release/store-turn.ts'))};
 const home = ${JSON.stringify(home)};
 await takeBuildTurn(home, async () => {
   mkdirSync(home.releases + '/.staging-' + process.pid + '-1');
@@ -159,6 +159,21 @@ test('a sweep waits for a build that is under way, whose modules nobody names ye
   await assertWhole(home, live);
 });
 
+test('a release that is to be pinned while it is removed is unknown, and not pinned for nothing', async (t) => {
+  const { home, ids } = await buildReleases(t, 2);
+  const [first = '', second = ''] = ids;
+  const held = Promise.withResolvers<void>();
+  const sweeping = takeSweepTurn(home, async () => {
+    await held.promise;
+    rmSync(path.join(home.releases, first), { recursive: true });
+  });
+  const pinned = [first, second].map((id) => setPin(home, id, { isPinned: true }));
+  const refused = assert.rejects(pinned[0] ?? sweeping, { code: 'ERR_MIDFLIGHT_RELEASE_UNKNOWN' });
+  held.resolve();
+  await Promise.all([sweeping, refused]);
+  assert.deepEqual(await pinned[1], [second]);
+});
+
 test('what a killed sweep had begun is never taken for a release, and the next one ends it', async (t) => {
   const { home, ids } = await buildReleases(t, 2);
   const [first = '', second = ''] = ids;
@@ -178,14 +193,16 @@ test('without a supervisor the record and the pins say what stays, and the lock 
   history.setCurrent(current);
   history.setProved(current);
   history.close();
-  setPin(home, pinned, { isPinned: true });
+  await setPin(home, pinned, { isPinned: true });
   const { removed, kept } = await collectGarbageOffline(home, { isDryRun: false });
   assert.deepEqual(removed.releases, ids.slice(2, 4));
   assert.deepEqual(kept[0], { release: current, roots: ['current', 'proved'] });
   assert.deepEqual(kept[1], { release: pinned, roots: ['pinned'] });
-  assert.deepEqual(setPin(home, pinned, { isPinned: false }), []);
-  assert.throws(() => setPin(home, 'nothing', { isPinned: true }), { code: 'ERR_MIDFLIGHT_RELEASE_UNKNOWN' });
-  assert.throws(() => setPin(home, '../proved', { isPinned: false }), {
+  assert.deepEqual(await setPin(home, pinned, { isPinned: false }), []);
+  await assert.rejects(setPin(home, 'nothing', { isPinned: true }), {
+    code: 'ERR_MIDFLIGHT_RELEASE_UNKNOWN',
+  });
+  await assert.rejects(setPin(home, '../proved', { isPinned: false }), {
     code: 'ERR_MIDFLIGHT_RELEASE_UNKNOWN',
   });
   const again = await collectGarbageOffline(home, { isDryRun: false });
