@@ -46,6 +46,7 @@ const kWaits = new Set(['probation']);
 const kWishes = new Set(['ERR_MIDFLIGHT_DEPLOY_ABORTED', 'ERR_MIDFLIGHT_DEPLOY_WITHDRAWN']);
 /** The end of what failed says why; all of it is in the record. */
 const EVIDENCE_LINES_MAX = 60;
+const PRINTED_LINES_MAX = 10;
 const kSpinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const kClearLine = '\r\u001B[2K';
 
@@ -172,7 +173,7 @@ interface Seen {
 
 /** The reason first, then what shows it, then what to do. */
 function toReportLines(report: DeployReport, { failedStep, run }: Seen): string[] {
-  const { result, release, previous, path, generation, error } = report;
+  const { result, release, previous, path, generation, error, output = '' } = report;
   if (error === null) {
     const how = result === 'committed' ? `by ${path}, generation ${generation}` : '';
     const onward = result === 'unchanged' ? [`${previous ?? 'nothing'} serves on`] : [];
@@ -181,11 +182,14 @@ function toReportLines(report: DeployReport, { failedStep, run }: Seen): string[
   const [reason = '', ...evidence] = error.message.trimEnd().split('\n');
   const left = evidence.length - EVIDENCE_LINES_MAX;
   const shown = evidence.slice(-EVIDENCE_LINES_MAX).map((text) => `  | ${text}`);
+  const printed = output === '' ? [] : output.trimEnd().split('\n').slice(-PRINTED_LINES_MAX);
   return [
     [result, release, failedStep && `in ${failedStep}`].filter(Boolean).join(' '),
     `${error.code}: ${reason}`,
     ...(left > 0 ? [`  | … ${left} lines before these are in ${toRecordText(run)}`] : []),
     ...shown,
+    ...(printed.length > 0 ? ['it had printed last:'] : []),
+    ...printed.map((text) => `  | ${text}`),
     ...toAdvice(report, toRecordText(run)),
   ];
 }

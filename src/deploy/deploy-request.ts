@@ -45,6 +45,8 @@ export interface DeployReport {
   readonly timings: Readonly<Record<string, number>>;
   /** What failed, with the end of its output; null where nothing did. */
   readonly error: Failure | null;
+  /** What a process that could not take over had printed last; not said by older supervisors. */
+  readonly output?: string;
 }
 
 export interface Progress {

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { MidflightError, toFailure } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
+import { toErrorReport } from '../protocol/messages.ts';
 import type { ServiceSample } from '../protocol/service-sample.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
 import type { RunnableRelease } from '../supervisor/process-host.ts';
@@ -158,5 +159,7 @@ export function toReport(
     workers: workers.wantedCount(),
     timings: run.timings,
     error: error === null ? null : toFailure(error),
+    // An error that tells how a worker has ended has the same in it.
+    output: toErrorReport(error).code === 'ERR_MIDFLIGHT_WORKER_EXITED' ? '' : outputIn(error),
   };
 }

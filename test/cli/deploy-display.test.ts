@@ -69,7 +69,9 @@ test('a failure says the reason first, then the end of the evidence, then what t
   const output = Array.from({ length: 70 }, (_, index) => `line ${index}`);
   const message = ['The build "make" failed:', ...output].join('\n');
   const error = { code: 'ERR_MIDFLIGHT_BUILD_FAILED', message, exitCode: 3 } as const;
-  display.report({ ...committed, release: null, result: 'rejected', timings: { buildMs: 70 }, error });
+  const timings = { buildMs: 70 };
+  const printed = 'worker 7:\nno database\n';
+  display.report({ ...committed, release: null, result: 'rejected', timings, error, output: printed });
   const lines = written.join('').split('\n');
   assert.deepEqual(lines.slice(0, 5), [
     '✗ build         70 ms',
@@ -78,8 +80,11 @@ test('a failure says the reason first, then the end of the evidence, then what t
     '  | … 10 lines before these are in "midflight history 1"',
     '  | line 10',
   ]);
-  assert.deepEqual(lines.slice(-4), [
+  assert.deepEqual(lines.slice(-7), [
     '  | line 69',
+    'it had printed last:',
+    '  | worker 7:',
+    '  | no database',
     'old serves on: nothing has changed; correct that, and try again',
     'build 70 ms',
     '',

@@ -23,6 +23,8 @@ interface Refusal {
   readonly code: string;
   readonly args?: readonly string[];
   readonly exitCode?: number;
+  /** By the process that could not take over. */
+  readonly printed?: RegExp;
 }
 
 const refusals: readonly Refusal[] = [
@@ -69,8 +71,9 @@ const refusals: readonly Refusal[] = [
   },
   {
     name: 'code that exits while it loads',
-    files: { 'server.mjs': 'process.exit(0);\n' },
+    files: { 'server.mjs': "console.log('no database');\nprocess.exit(0);\n" },
     code: 'ERR_MIDFLIGHT_GENERATION_EXITED',
+    printed: /^worker \d+:\nno database\n?$/,
   },
   {
     name: 'code that never listens',
@@ -98,7 +101,7 @@ describe('a running app', () => {
   });
   after(async () => app?.dispose());
 
-  for (const { name, files, code, args = [], exitCode = 3 } of refusals) {
+  for (const { name, files, code, args = [], exitCode = 3, printed = /^/ } of refusals) {
     test(`deploy refuses ${name} and the old code serves on`, async () => {
       assert.ok(app !== null);
       const earlier = await app.status();
@@ -109,6 +112,7 @@ describe('a running app', () => {
       assert.equal(json['result'], 'rejected', JSON.stringify(json));
       assert.equal((json['error'] as { code: string }).code, code, JSON.stringify(json));
       assert.equal(actual, exitCode);
+      assert.match(json['output'] as string, printed);
       assert.equal(await app.get(), 'hello v1');
       const later = await app.status();
       assert.deepEqual(
