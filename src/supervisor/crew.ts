@@ -1,5 +1,6 @@
 /** The processes that run one release as one generation, and what is asked of all of them together. */
 
+import { MidflightError } from '../errors.ts';
 import type { HealthCheck, PrepareAnswer } from '../protocol/messages.ts';
 import { becomeHealthyByCommand, toHealthCheck } from './health-check.ts';
 import type { RunnableRelease } from './process-host.ts';
@@ -81,7 +82,7 @@ export async function load(
   { release, generation, health }: LoadOptions,
 ): Promise<PrepareAnswer> {
   const { ready, readyTimeoutMs } = release.manifest.settings;
-  const answer = await ask(worker, {
+  const answer = ask(worker, {
     type: 'prepare',
     options: {
       release: release.location,
@@ -92,7 +93,34 @@ export async function load(
       health,
     },
   });
-  return answer as PrepareAnswer;
+  const { failures = 1, timeoutMs = 0, intervalMs = 0 } = health ?? {};
+  const limitMs = 2 * readyTimeoutMs + failures * (CHECKS_MAX * timeoutMs + intervalMs) + STUCK_MARGIN_MS;
+  return (await endIfStuck(worker, answer, limitMs)) as PrepareAnswer;
+}
+
+/** `health()`, a path, and an address, one after the other. */
+const CHECKS_MAX = 3;
+const STUCK_MARGIN_MS = 10_000;
+/** Its answer may have come while we ourselves were stopped. */
+const ANSWER_GRACE_MS = 1_000;
+
+/** The worker keeps these times itself, unless code of it lets nothing else run. Then only its end helps, also where the release before
+ *  serves in it, which another worker takes over. */
+async function endIfStuck(worker: Worker, answer: Promise<unknown>, limitMs: number): Promise<unknown> {
+  const { promise: stuck, reject } = Promise.withResolvers<never>();
+  const end = (): void => {
+    worker.kill('SIGKILL');
+    const what = 'its code lets nothing else run; look for a loop that does not end';
+    reject(new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [limitMs, what]));
+  };
+  let timer = setTimeout(() => {
+    timer = setTimeout(end, ANSWER_GRACE_MS);
+  }, limitMs);
+  try {
+    return await Promise.race([answer, stuck]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export async function commit(member: Member, { generation }: Crew, probationMs: number): Promise<void> {
