@@ -45,7 +45,9 @@ for (const { name, entry, paths } of examples) {
     await load.stop();
     await app.dispose();
   }
-  const pairs = figures.flatMap(({ before }) => figures.map(({ after }) => compareSamples(before, after)));
+  const pairs = figures.flatMap(({ before }) =>
+    figures.map(({ after }) => compareSamples(before, after, [after, after, after])),
+  );
   const tally = (of: readonly { readonly verdict: string }[]): Record<string, number> =>
     Object.fromEntries(
       ['better', 'same', 'worse', 'inconclusive'].map((verdict) => [

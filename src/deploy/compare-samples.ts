@@ -9,11 +9,13 @@
  *   memory  | it has MEMORY_FACTOR times as much, and MEMORY_FLOOR_BYTES more: no test, one process has one figure
  *
  * Every test asks for a chance below ALPHA that a release that is no worse looks so; the margins keep out what is certain and
- * does not matter. Why these: docs/design/probation/design.md.
+ * does not matter. They suppose that answers are slow independently of each other, which those are not that one stall delays: so
+ * latency and lag have to be worse in the last LASTING_COUNT parts of the time as well, each by itself. Why these: docs/design/probation/design.md.
  */
 
 import { Histogram, type HistogramReport } from '../protocol/histogram.ts';
 import type { ServiceSample } from '../protocol/service-sample.ts';
+import type { SamplePart } from './sample-parts.ts';
 import { binomialTail, hypergeometricTail } from './tail-probability.ts';
 
 export const comparisonVerdicts = ['better', 'same', 'worse', 'inconclusive'] as const;
@@ -31,12 +33,16 @@ export interface Comparison {
   readonly aspects: readonly AspectComparison[];
 }
 
-/** Four looks in one probation, each of six aspects, at this: a release that is no worse looks so once in 400 deploys at most. */
-const ALPHA = 0.0001;
+/** Six looks in one probation, each of six aspects, at this: a release that is no worse looks so once in 400 deploys at most. */
+const ALPHA = 0.00006;
 /** The same for one side of a normal distribution. */
-const Z = 3.72;
+const Z = 3.85;
 const ANSWER_COUNT_MIN = 20;
 const QUANTILE_COUNT_MIN = 50;
+/** One stall is in two of them at most. */
+const LASTING_COUNT = 3;
+/** With fewer, a part says nothing. */
+const PART_COUNT_MIN = 5;
 const ERROR_SHARE_MARGIN = 0.01;
 const MEMORY_FACTOR = 2;
 const MEMORY_FLOOR_BYTES = 256 * 1_048_576;
@@ -45,7 +51,7 @@ const BYTES_PER_MIB = 1_048_576;
 interface Quantile {
   readonly code: string;
   readonly name: string;
-  readonly of: (sample: ServiceSample) => HistogramReport;
+  readonly of: (part: SamplePart) => HistogramReport;
   readonly share: number;
   readonly factor: number;
   readonly floorUs: number;
@@ -57,12 +63,16 @@ const quantiles: readonly Quantile[] = [
   { code: 'MF4004', name: 'p90 event-loop lag', of: (s) => s.lagUs, share: 0.9, factor: 3, floorUs: 50_000 },
 ];
 
-/** Compares a release with the one before it. Worse in one aspect is worse; without an answer to the first two questions, errors
- *  and median latency, it is inconclusive. */
-export function compareSamples(before: ServiceSample, after: ServiceSample): Comparison {
+/** Compares a release with the one before it, by all that is known of it and by the parts of that. Worse in one aspect is worse;
+ *  without an answer to the first two questions, errors and median latency, it is inconclusive. */
+export function compareSamples(
+  before: ServiceSample,
+  after: ServiceSample,
+  parts: readonly SamplePart[],
+): Comparison {
   const aspects = [
     compareErrors(before, after),
-    ...quantiles.map((quantile) => compareQuantile(quantile, before, after)),
+    ...quantiles.map((quantile) => compareQuantile(quantile, { before, after, parts })),
     compareMemory(before, after),
     compareUncaught(before, after),
   ];
@@ -107,7 +117,13 @@ function hasMoreErrors(before: ServiceSample, after: ServiceSample): boolean {
   );
 }
 
-function compareQuantile(quantile: Quantile, before: ServiceSample, after: ServiceSample): AspectComparison {
+interface Compared {
+  readonly before: ServiceSample;
+  readonly after: ServiceSample;
+  readonly parts: readonly SamplePart[];
+}
+
+function compareQuantile(quantile: Quantile, { before, after, parts }: Compared): AspectComparison {
   const { code, name, of, share } = quantile;
   const [one, other] = [Histogram.of(of(before)), Histogram.of(of(after))];
   const at = (histogram: Histogram): string =>
@@ -115,15 +131,39 @@ function compareQuantile(quantile: Quantile, before: ServiceSample, after: Servi
   const message = `${name}: ${at(other)}, before ${at(one)}`;
   const isEnough = hasQuantile(one, share) && other.total >= QUANTILE_COUNT_MIN;
   const isWorse = (slow: Histogram, slower: Histogram): boolean => isSlower(quantile, slow, slower);
-  return { code, verdict: isEnough ? judge(isWorse, one, other) : 'inconclusive', message };
+  const verdict = isEnough ? judge(isWorse, one, other) : 'inconclusive';
+  if (verdict !== 'worse' || isLasting(quantile, one, parts)) return { code, verdict, message };
+  return {
+    code,
+    verdict: 'inconclusive',
+    message: `${message}; not in all parts of the time, so it may be a stall`,
+  };
+}
+
+/** Of each part it is asked whether, not how certainly: that the whole says. */
+function isLasting(quantile: Quantile, before: Histogram, parts: readonly SamplePart[]): boolean {
+  const limit = limitOf(quantile, before);
+  const known = parts
+    .map((part) => Histogram.of(quantile.of(part)))
+    .filter(({ total }) => total >= PART_COUNT_MIN);
+  const last = known.slice(-LASTING_COUNT);
+  return (
+    last.length === LASTING_COUNT &&
+    last.every((part) => part.countAbove(limit) > part.total * (1 - quantile.share))
+  );
 }
 
 /** The share of what exceeds the limit, at the lower end of its Wilson interval, is more than the quantile leaves above it. */
-function isSlower({ share, factor, floorUs }: Quantile, before: Histogram, after: Histogram): boolean {
-  if (!hasQuantile(before, share)) return false;
+function isSlower(quantile: Quantile, before: Histogram, after: Histogram): boolean {
+  if (!hasQuantile(before, quantile.share)) return false;
+  const slowCount = after.countAbove(limitOf(quantile, before));
+  return wilsonLower(slowCount, after.total) > 1 - quantile.share;
+}
+
+/** What the quantile before was at most, by a factor, and by a floor at least. */
+function limitOf({ share, factor, floorUs }: Quantile, before: Histogram): number {
   const highest = before.valueAt(upperRank(before.total, share));
-  const limit = Math.max(highest * factor, highest + floorUs);
-  return wilsonLower(after.countAbove(limit), after.total) > 1 - share;
+  return Math.max(highest * factor, highest + floorUs);
 }
 
 /** It is known up to which value its true quantile may be. */

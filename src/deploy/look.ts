@@ -4,16 +4,21 @@ import type { DeployParts } from './deploy-parts.ts';
 import type { DeployRun } from './deploy-run.ts';
 import { compareSamples, type Comparison, type ComparisonVerdict } from './compare-samples.ts';
 import type { Look } from './probation.ts';
+import { SampleParts } from './sample-parts.ts';
 
-/** Null where the policy wants none, or where it is the same release in fresh processes. */
-export function createLook({ workers }: DeployParts, run: DeployRun): Look | null {
+/** Null where the policy wants none, or where it is the same release in fresh processes.
+ *  `hasStalled`: whether the machine has, since that was asked last. */
+export function createLook({ workers }: DeployParts, run: DeployRun, hasStalled: () => boolean): Look | null {
   const release = workers.currentRelease();
   const policy = release?.manifest.settings.policy.probation ?? 'faults';
   if (policy === 'faults' || run.previous?.manifest.id === release?.manifest.id) return null;
+  const parts = new SampleParts();
   return async (isLast) => {
     const after = await workers.sample();
-    if (after !== null && run.baseline !== null)
-      run.figures = { ...compareSamples(run.baseline, after), before: run.baseline, after };
+    if (after !== null && run.baseline !== null) {
+      const known = parts.add(after, hasStalled());
+      run.figures = { ...compareSamples(run.baseline, after, known), before: run.baseline, after };
+    }
     const verdict = run.figures?.verdict ?? 'inconclusive';
     if (verdict === 'worse') return `it serves worse than the one before: ${toText(run.figures, 'worse')}`;
     if (verdict !== 'inconclusive' || policy !== 'strict' || !isLast) return null;

@@ -10,6 +10,7 @@ import { finishRun, type DeployRun } from './deploy-run.ts';
 import type { Intervention, Judge } from './probation.ts';
 import { createLook, describeFigures } from './look.ts';
 import { runHookOf } from './run-hooks.ts';
+import { watchStalls } from './stall-watch.ts';
 import { recordProved, removeSurplus } from './settle.ts';
 
 /** Begins at once: nothing may happen between commit and probation that nobody sees. */
@@ -36,9 +37,11 @@ async function watch(
   const health = release?.manifest.settings.health ?? healthBefore;
   const generation = workers.generation();
   tell('probation', `for ${probationMs} ms`, run);
-  const look = createLook(parts, run);
+  const stalls = watchStalls();
+  const look = createLook(parts, run, () => stalls.hasStalled());
   const hook = release === null ? null : runHookOf(parts, run, { release, name: 'afterCommit' });
-  const verdict = await judge.watch({ generation, probationMs, health, look, intervention });
+  const watched = judge.watch({ generation, probationMs, health, look, intervention });
+  const verdict = await watched.finally(() => stalls.end());
   if (verdict instanceof Error)
     return revert(
       parts,

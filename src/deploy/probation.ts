@@ -23,8 +23,9 @@ export interface ProbationOptions {
 /** Compares the release with the one before; what speaks against it, in words, or null. */
 export type Look = (isLast: boolean) => Promise<string | null>;
 
-/** After each quarter: a release that fails altogether need not go on doing so until the end. */
-const LOOK_COUNT = 4;
+/** A release that fails altogether need not go on doing so until the end; and a stall, which is in two of the parts between two looks
+ *  at most, leaves enough of them to tell. */
+export const LOOK_COUNT = 6;
 
 export interface Judge {
   /** Resolves at the first fault, or at the end. Faults since the commit count, not only those from now on. */

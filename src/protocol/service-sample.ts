@@ -2,6 +2,9 @@
 
 import { Histogram, type HistogramReport } from './histogram.ts';
 
+/** A sample has all that came in this time, or since its generation began, and forgets what is older by and by. */
+export const SAMPLE_KEPT_MS = 55_000;
+
 export interface ServiceSample {
   /** How long it took to gather. */
   readonly durationMs: number;

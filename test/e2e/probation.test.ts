@@ -51,7 +51,7 @@ async function evidenceOfLast(app: TestApp): Promise<Evidence> {
 
 const read = (app: TestApp, name: string): string => readFileSync(path.join(app.directory, name), 'utf8');
 
-// Side by side, as each waits for a look; the first is after a quarter of the time, which has enough requests on any machine.
+// Side by side, as each waits for a look; the first is after a sixth of the time, which has enough requests on any machine.
 suite('worse', { concurrency: true }, () => {
   for (const way of ['swap', 'handoff'])
     test(`a release that answers a third of all requests by 500 goes back by itself after a ${way}, with its figures`, async (t) => {
