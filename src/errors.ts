@@ -211,6 +211,10 @@ export const catalog = {
     3,
   ),
   ERR_MIDFLIGHT_WORKER_UNREACHABLE: row((request) => `The worker ended before it answered "${request}"`),
+  ERR_MIDFLIGHT_WORKER_SILENT: row(
+    (pid, request, timeoutMs) =>
+      `Worker ${pid} has not answered "${request}" in ${timeoutMs} ms: its code may be in an endless loop; end it with "kill -9 ${pid}", and another takes its place`,
+  ),
   ERR_MIDFLIGHT_LISTEN_FAILED: row(
     (address, code) => `${address} can't be bound (${code}); end what uses it, or choose another address`,
   ),

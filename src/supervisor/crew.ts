@@ -4,7 +4,7 @@ import { MidflightError } from '../errors.ts';
 import type { HealthCheck, PrepareAnswer } from '../protocol/messages.ts';
 import { becomeHealthyByCommand, toHealthCheck } from './health-check.ts';
 import type { RunnableRelease } from './process-host.ts';
-import { ask, type Worker } from './worker.ts';
+import { ask, isSilence, type Worker } from './worker.ts';
 
 export interface Crew {
   readonly release: RunnableRelease;
@@ -139,11 +139,20 @@ export async function commitAll(crew: Crew, probationMs: number): Promise<void> 
   }
 }
 
+/** Who does not answer can't serve: it is ended, and comes back with the release that serves. */
 export async function abortAll(
   members: readonly Member[],
   { generation }: { readonly generation: number },
 ): Promise<void> {
-  await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'abort', generation })));
+  await Promise.allSettled(
+    members.map(async ({ worker }) => {
+      try {
+        await ask(worker, { type: 'abort', generation });
+      } catch (error) {
+        if (isSilence(error)) worker.kill('SIGKILL');
+      }
+    }),
+  );
 }
 
 export async function pauseAll(members: Iterable<Member>): Promise<void> {

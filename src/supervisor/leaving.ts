@@ -4,7 +4,10 @@ import type { DrainAnswer, UpgradedPolicy, WorkerRequest } from '../protocol/mes
 import { leaveCrew, type Crew, type Member } from './crew.ts';
 import { describeWork } from './describe-work.ts';
 import { STOP_TIMEOUT_MS } from './process-host.ts';
-import { ask } from './worker.ts';
+import { ask, askWithin } from './worker.ts';
+
+/** Something waits for its end, and nothing is carried. */
+const ANSWER_TIMEOUT_MS = 5_000;
 
 type DrainOptions = Omit<WorkerRequest & { type: 'drain' }, 'type'>;
 
@@ -47,7 +50,12 @@ export function createLeaving({ date, log, onChange }: LeavingOptions): Leaving 
   async function drainAndEnd({ worker }: Member, options: DrainOptions): Promise<void> {
     const { timeoutMs } = options;
     try {
-      const left = (await ask(worker, { type: 'drain', ...options })) as DrainAnswer | null;
+      const request = { type: 'drain', ...options } as const;
+      const asked =
+        options.idle === 'leave'
+          ? askWithin(worker, request, timeoutMs + ANSWER_TIMEOUT_MS)
+          : ask(worker, request);
+      const left = (await asked) as DrainAnswer | null;
       if (left?.timedOut === true)
         log(`worker ${worker.pid} was not drained after ${timeoutMs} ms; ${describeCut(left)}`);
     } catch (error) {

@@ -6,7 +6,7 @@
 import { MidflightError } from '../errors.ts';
 import type { StatePassing, StateReport } from '../protocol/messages.ts';
 import type { Member } from './crew.ts';
-import { ask } from './worker.ts';
+import { ask, isSilence } from './worker.ts';
 import type { WorkersEnv } from './workers-env.ts';
 
 /** Clients wait for it. 100 MB take about a second. */
@@ -59,11 +59,12 @@ export function createStateHandover(
   /** What they have been passed for good. */
   const receivedBy = new WeakMap<Member, readonly string[]>();
 
-  /** One that does not know the question has none. */
+  /** One that does not know the question has none. Errors: ERR_MIDFLIGHT_WORKER_SILENT. */
   async function namesOf(member: Member): Promise<readonly string[]> {
-    const answer = (await ask(member.worker, { type: 'states' }).catch(() => null)) as
-      | readonly string[]
-      | null;
+    const answer = (await ask(member.worker, { type: 'states' }).catch((error: unknown) => {
+      if (isSilence(error)) throw error;
+      return null;
+    })) as readonly string[] | null;
     if (answer !== null && answer.length > 0) stateful.add(member);
     return answer ?? [];
   }
@@ -129,7 +130,7 @@ export function createStateHandover(
     await Promise.all(
       successions.map(async (each) => {
         const { pid } = each.to.worker;
-        const names = await namesOf(each.to);
+        const names = await namesOf(each.to).catch(() => []);
         if (names.length === 0) return;
         try {
           if (each.from.worker.hasExited()) throw ended(each.from);
@@ -168,7 +169,7 @@ export function createStateHandover(
     },
     async noteAbandoned(members) {
       for (const member of members) {
-        const names = await namesOf(member);
+        const names = await namesOf(member).catch(() => []);
         if (names.length > 0)
           env.log(`worker ${member.worker.pid} has no successor, so its states are lost: ${quote(names)}`);
       }

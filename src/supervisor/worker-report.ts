@@ -2,7 +2,10 @@
 
 import type { WorkerStatus } from '../protocol/messages.ts';
 import type { Member } from './crew.ts';
-import { ask } from './worker.ts';
+import { askWithin } from './worker.ts';
+
+/** Somebody waits at a terminal. */
+const STATUS_TIMEOUT_MS = 2_000;
 
 export interface WorkerReport extends Partial<WorkerStatus> {
   readonly pid: number;
@@ -21,6 +24,8 @@ export async function toWorkerReport(
   const drainDeadline = deadlineAt === undefined ? null : new Date(deadlineAt).toISOString();
   const known = { pid: worker.pid, state, drainDeadline };
   if (worker.kind === 'command') return { ...known, status: 'unasked', roots: [root] };
-  const status = (await ask(worker, { type: 'status' }).catch(() => null)) as WorkerStatus | null;
+  const status = (await askWithin(worker, { type: 'status' }, STATUS_TIMEOUT_MS).catch(
+    () => null,
+  )) as WorkerStatus | null;
   return { ...known, ...status, status: status === null ? 'silent' : 'known' };
 }

@@ -32,9 +32,12 @@ import { restart, start } from './start.ts';
 import { createStateHandover } from './state-handover.ts';
 import { swap } from './swap.ts';
 import { toWorkerReport, type WorkerReport } from './worker-report.ts';
-import { ask, type Worker } from './worker.ts';
+import { askWithin, type Worker } from './worker.ts';
 import type { WorkersEnv } from './workers-env.ts';
 import type { StateLoser, WorkersEvents } from './workers-events.ts';
+
+/** A service manager waits for the stop. */
+const PAUSE_TIMEOUT_MS = 2_000;
 
 export interface Workers {
   readonly events: EventEmitter<WorkersEvents>;
@@ -156,7 +159,8 @@ export function createWorkers(env: WorkersEnv): Workers {
       const members = [...roster.everybody()].filter((member) => !unready.includes(member));
       for (const { worker } of unready) worker.kill('SIGKILL');
       await Promise.allSettled(unready.map(({ worker }) => worker.exited));
-      await Promise.allSettled(members.map(({ worker }) => ask(worker, { type: 'pause' })));
+      const paused = members.map(({ worker }) => askWithin(worker, { type: 'pause' }, PAUSE_TIMEOUT_MS));
+      await Promise.allSettled(paused);
       await Promise.allSettled(members.map((member) => roster.leaving.endQuickly(member, timeoutMs)));
     },
     cut() {
