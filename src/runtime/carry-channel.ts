@@ -7,8 +7,10 @@
  * 3. `accepted` is written before the receiver reads; where it can't be written, the receiver lets go of the connection.
  * 4. A receiver refuses what has expired, and a giver waits for its answer a little longer than that. So a message that
  *    is lost, or a process that hangs, costs time but no connection.
+ * 5. Where the host has ended, its last answers may be lost: a connection that another process still has after a while is its own.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CARRY_GRACE_MS,
   CARRY_LATE,
@@ -49,8 +51,8 @@ export interface CarryChannel {
   readonly give: Give;
   readonly sendNote: SendNote;
   onMessage(message: CarryMessage | CarryAnswer | CarryNote, handle: ClientHandle | undefined): void;
-  /** Nobody can answer any more. */
-  close(): void;
+  /** Nobody can answer any more. Resolves when it is known whose each connection is. */
+  close(): Promise<void>;
 }
 
 export interface CarryChannelOptions {
@@ -59,12 +61,21 @@ export interface CarryChannelOptions {
   readonly take: Take;
   onNote(note: CarriedNote): void;
   isOpen(): boolean;
+  /** Which of them another process has, too. */
+  findHeldElsewhere(handles: readonly ClientHandle[]): ReadonlySet<ClientHandle>;
   /** It is not, and nobody has said so. */
   onGone(): void;
 }
 
 /** How soon a giver finds out that its host has ended. */
 const OPEN_CHECK_INTERVAL_MS = 100;
+/** Who has been given a connection, and can't answer any more, has let go of it by then. */
+const LET_GO_MS = 1_000;
+
+interface Gift {
+  readonly handle: ClientHandle;
+  resolve(outcome: CarryOutcome): void;
+}
 
 /** Makes it; nothing is under way. */
 export function createCarryChannel({
@@ -73,22 +84,23 @@ export function createCarryChannel({
   onNote,
   isOpen,
   onGone,
+  findHeldElsewhere,
 }: CarryChannelOptions): CarryChannel {
-  const pending = new Map<number, (outcome: CarryOutcome) => void>();
+  const pending = new Map<number, Gift>();
   let watch: NodeJS.Timeout | null = null;
   let lastId = 0;
 
   const settle = (id: number, outcome: CarryOutcome): void => {
-    const resolve = pending.get(id);
+    const gift = pending.get(id);
     pending.delete(id);
-    resolve?.(outcome);
+    gift?.resolve(outcome);
     if (pending.size > 0 || watch === null) return;
     clearInterval(watch);
     watch = null;
   };
 
-  const expect = (id: number, resolve: (outcome: CarryOutcome) => void): void => {
-    pending.set(id, resolve);
+  const expect = (id: number, gift: Gift): void => {
+    pending.set(id, gift);
     // Node keeps 'disconnect' back for as long as a handle is not acknowledged, so forever when the host was killed.
     watch ??= setInterval(() => {
       if (!isOpen()) onGone();
@@ -99,7 +111,7 @@ export function createCarryChannel({
     give(carry, handle) {
       const { promise, resolve } = Promise.withResolvers<CarryOutcome>();
       const carryId = ++lastId;
-      expect(carryId, resolve);
+      expect(carryId, { handle, resolve });
       const refuse = (reason: string): void => settle(carryId, { status: 'refused', reason });
       const timer = setTimeout(refuse, CARRY_TIMEOUT_MS + CARRY_GRACE_MS, 'no answer in time');
       const message = {
@@ -128,8 +140,17 @@ export function createCarryChannel({
         // Whoever it is for has gone.
       });
     },
-    close() {
-      for (const id of pending.keys()) settle(id, { status: 'refused', reason: 'the channel is closed' });
+    async close() {
+      let left = [...pending];
+      for (const waitMs of [0, LET_GO_MS]) {
+        if (left.length > 0) await sleep(waitMs);
+        const held = findHeldElsewhere(left.map(([, { handle }]) => handle));
+        const isHeld = ([, { handle }]: [number, Gift]): boolean => held.has(handle);
+        for (const [id] of left.filter((each) => !isHeld(each)))
+          settle(id, { status: 'refused', reason: 'the channel is closed' });
+        left = left.filter(isHeld);
+      }
+      for (const [id] of left) settle(id, { status: 'accepted' });
     },
   };
 }

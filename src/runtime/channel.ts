@@ -19,6 +19,7 @@ import {
   type WorkerRequest,
 } from '../protocol/messages.ts';
 import { createCarryChannel, type Give, type SendNote, type Take } from './carry-channel.ts';
+import { findHeldElsewhere } from './held-elsewhere.ts';
 import type { ClientHandle } from './servers/node-internals.ts';
 
 export interface WorkerChannel<Event = WorkerEvent> {
@@ -74,7 +75,7 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
     if (isGone) return;
     isGone = true;
     for (const id of pending.keys()) settleListener(pending, id, kGone, null);
-    carrying.close();
+    void carrying.close();
     onDisconnect();
   };
   const carrying = createCarryChannel({
@@ -82,6 +83,10 @@ export function openChannel<Request = WorkerRequest, Event = WorkerEvent>({
     isOpen: () => process.connected,
     onGone,
     onNote: onCarryNote,
+    findHeldElsewhere: (handles) => {
+      const found = findHeldElsewhere(handles.map(({ fd = -1 }) => fd));
+      return new Set(handles.filter(({ fd = -1 }) => found.has(fd)));
+    },
     post: (message, handle, onSent) => send(message, handle as never, undefined, onSent),
   });
   process.on('internalMessage' as 'message', (raw: unknown, handle: unknown) => {

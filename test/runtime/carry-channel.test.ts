@@ -29,7 +29,7 @@ function createHandle(): FakeHandle {
 }
 
 /** The worker's end, with what it has written, and an outcome of writing that the test decides. */
-function createEnd(onSent: Error | null | 'never' = null) {
+function createEnd(onSent: Error | null | 'never' = null, held: ReadonlySet<ClientHandle> = new Set()) {
   const written: (CarryMessage | CarryAnswer | CarryNote)[] = [];
   const done: string[] = [];
   let isOpen = true;
@@ -43,8 +43,9 @@ function createEnd(onSent: Error | null | 'never' = null) {
     isOpen: () => isOpen,
     onGone() {
       done.push('gone');
-      channel.close();
+      void channel.close();
     },
+    findHeldElsewhere: (handles) => new Set(handles.filter((handle) => held.has(handle))),
   });
   return { channel, written, done, lose: () => (isOpen = false) };
 }
@@ -95,6 +96,20 @@ test('a giver keeps what it had offered when its host ends, also where Node does
   assert.deepEqual(done, ['gone']);
 });
 
+test('a giver whose host ends leaves to another process what that keeps, and goes on with what that lets go of', async () => {
+  const [taken, dropped] = [createHandle(), createHandle()];
+  const held = new Set<ClientHandle>([taken, dropped]);
+  const { channel } = createEnd('never', held);
+  const outcomes = Promise.all([taken, dropped].map(async (handle) => channel.give(carry, handle)));
+  const closed = channel.close();
+  setTimeout(() => held.delete(dropped), 10);
+  await closed;
+  assert.deepEqual(await outcomes, [
+    { status: 'accepted' },
+    { status: 'refused', reason: 'the channel is closed' },
+  ]);
+});
+
 test('an answer settles its own offer and no other', async () => {
   const { channel } = createEnd();
   const first = channel.give(carry, createHandle());
@@ -122,6 +137,7 @@ test('a connection that takes too long to revive is refused, and let go of', asy
     onNote: () => assert.fail('nobody sent one'),
     isOpen: () => true,
     onGone: () => assert.fail('it is open'),
+    findHeldElsewhere: () => new Set(),
   });
   let isDiscarded = false;
   const expiresAtMs = monotonicMs() + 10;

@@ -15,6 +15,8 @@ export interface SocketName {
 
 /** A raw TCP or Pipe handle of one accepted connection. */
 export interface ClientHandle {
+  /** Not on Windows. */
+  readonly fd?: number;
   close(): void;
   asyncReset?(resource: object): void;
   /** What net.Socket takes it to be doing. */
