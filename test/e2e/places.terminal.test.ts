@@ -6,11 +6,10 @@ import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createTestApp, waitForLog, type TestApp } from '../support/app.ts';
+import { answerWhenTold, createTestApp, waitForLog, type TestApp } from '../support/app.ts';
 
 const CTRL_C = '\u0003';
 const CTRL_Z = '\u001A';
-const SLOW_MS = 400;
 
 /** Says when a request is in flight, and when a signal comes that is not for it. */
 const server = `
@@ -18,7 +17,7 @@ process.on('SIGINT', () => console.log('the worker got SIGINT'));
 require('node:http').createServer((request, response) => {
   if (request.url === '/') return response.end('quick');
   console.log('in flight');
-  setTimeout(() => response.end('whole'), Number(request.url.slice(1)));
+  ${answerWhenTold("'whole'")}
 }).listen(process.env.PORT, '127.0.0.1');
 `;
 
@@ -52,10 +51,11 @@ async function startAtTerminal(t: TestContext): Promise<Seated> {
 
 test('Ctrl-C once answers what is in flight, and says that a second one cuts; the workers do not see it', async (t) => {
   const { app, exited, press, waitFor } = await startAtTerminal(t);
-  const slow = app.get(`/${SLOW_MS}`);
+  const slow = app.get('/slow');
   await waitFor(/in flight/);
   press(CTRL_C);
   await waitFor(/stopping: Ctrl-C; once more, and what is in flight is cut/);
+  app.write({ answer: '' });
   assert.equal(await slow, 'whole');
   assert.deepEqual(await exited, [0, null]);
   assert.doesNotMatch(app.log(), /the worker got/);
@@ -63,7 +63,7 @@ test('Ctrl-C once answers what is in flight, and says that a second one cuts; th
 
 test('Ctrl-C twice cuts at once, and ends with 130', async (t) => {
   const { app, exited, press, waitFor } = await startAtTerminal(t);
-  const slow = assert.rejects(app.get('/15000'), { code: 'ECONNRESET' });
+  const slow = assert.rejects(app.get('/slow'), { code: 'ECONNRESET' });
   await waitFor(/in flight/);
   press(CTRL_C);
   await waitFor(/stopping/);
@@ -87,9 +87,11 @@ test('Ctrl-C twice ends all of it also where the supervisor hangs', async (t) =>
 test('a terminal that is closed stops it: what is in flight is answered first', async (t) => {
   const { app, terminal, waitFor } = await startAtTerminal(t);
   const [, pid = ''] = /serving .*; pid (\d+)/.exec(app.log()) ?? [];
-  const slow = app.get(`/${SLOW_MS}`);
+  const slow = app.get('/slow');
   await waitFor(/in flight/);
   terminal.kill('SIGKILL');
+  while (!(await app.status()).isStopping) await sleep(20);
+  app.write({ answer: '' });
   assert.equal(await slow, 'whole');
   // Nobody can wait for a process of another's, and its output went with the terminal.
   while (existsSync(`/proc/${pid}`)) await sleep(20);

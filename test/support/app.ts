@@ -63,6 +63,7 @@ export interface TestApp {
     supervisor: { pid: number };
     workers: { pid: number; generation: number; state: string }[];
     release: string;
+    isStopping: boolean;
   }>;
   /** Over a new connection: one that was kept alive may still lead to the process before. */
   get(pathname?: string): Promise<string>;
