@@ -3,7 +3,7 @@
  * somebody else could have put there. Node has no SO_PEERCRED, so it is the file that is looked at, not the peer.
  */
 
-import { chmodSync, lstatSync } from 'node:fs';
+import { chmodSync, lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 
@@ -13,7 +13,7 @@ const OTHERS_MAY_WRITE = 0o022;
 /** Nobody else may put a socket into the folder from now on. */
 export function guardFolder(socket: string): void {
   const folder = path.dirname(socket);
-  const { mode } = lstatSync(folder);
+  const { mode } = statSync(folder);
   if ((mode & OTHERS_MAY_WRITE) !== 0) chmodSync(folder, mode & 0o777 & ~OTHERS_MAY_WRITE);
 }
 
@@ -23,14 +23,16 @@ export function assertOwnSocket(socket: string): void {
   const own = process.getuid?.();
   const file = lstatSync(socket, { throwIfNoEntry: false });
   if (own === undefined || file === undefined) return;
-  const folder = lstatSync(path.dirname(socket));
+  // It may be a link to another disk.
+  const link = lstatSync(path.dirname(socket));
+  const folder = statSync(path.dirname(socket));
   const refuse = (problem: string): never => {
     throw new MidflightError('ERR_MIDFLIGHT_CONTROL_SOCKET_UNSAFE', [socket, problem]);
   };
   if (!file.isSocket()) refuse('is not a socket');
   if (own !== 0 && file.uid !== own) refuse(`belongs to uid ${file.uid}, not to you (${own})`);
-  if (folder.uid !== file.uid && folder.uid !== 0)
-    refuse(`lies in a folder of uid ${folder.uid}, and belongs to ${file.uid}`);
+  for (const { uid } of [link, folder])
+    if (uid !== file.uid && uid !== 0) refuse(`lies in a folder of uid ${uid}, and belongs to ${file.uid}`);
   if ((file.mode & OTHERS) !== 0) refuse(`is open to others (mode ${(file.mode & 0o777).toString(8)})`);
   if ((folder.mode & OTHERS_MAY_WRITE) !== 0) refuse('lies in a folder that others may write to');
 }

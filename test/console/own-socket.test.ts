@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -45,4 +45,17 @@ test('a file in the place of the socket is not spoken to', async (t) => {
   const file = path.join(folder, 'file');
   writeFileSync(file, '', { mode: 0o600 });
   assert.throws(() => assertOwnSocket(file), unsafe);
+});
+
+test('a folder that is a link is the folder that it leads to, and is opened to nobody', async (t) => {
+  const { folder } = await listen(t);
+  const link = `${folder}.link`;
+  symlinkSync(folder, link);
+  t.after(() => rmSync(link));
+  const socket = path.join(link, 'control.sock');
+  guardFolder(socket);
+  assert.equal(statSync(folder).mode & 0o777, 0o700);
+  assertOwnSocket(socket);
+  chmodSync(folder, 0o770);
+  assert.throws(() => assertOwnSocket(socket), unsafe);
 });
