@@ -10,7 +10,8 @@ import { callControl } from './control-client.ts';
 
 export async function collect(home: Home, options: { readonly isDryRun: boolean }): Promise<SweepReport> {
   try {
-    return (await callControl(home, { method: 'POST', path: '/gc', body: options })) as SweepReport;
+    const call = { method: 'POST', path: '/gc', body: options, isRepeatable: true } as const;
+    return (await callControl(home, call)) as SweepReport;
   } catch (error) {
     const isAlone = error instanceof MidflightError && error.code === 'ERR_MIDFLIGHT_NOT_RUNNING';
     if (!isAlone) throw error;

@@ -23,6 +23,8 @@ export interface ControlCall {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly body?: unknown;
+  /** Done twice it is as done once, so that a supervisor killed at it is followed by one that is asked again. A GET always is. */
+  readonly isRepeatable?: boolean;
   /** Called with each event of a stream; the last one is returned too. */
   onEvent?(event: string, data: unknown): void;
 }
@@ -79,10 +81,10 @@ async function sendOnce(home: Home, { method, path, body }: ControlCall): Promis
   return response;
 }
 
-/** Nobody has heard the call, or it only asks: the supervisor may have been killed with the connection in its queue. */
-function isUnheard(error: unknown, { method }: ControlCall): boolean {
+/** Nobody has heard the call, or it may be heard again: the supervisor may have been killed with the connection in its queue. */
+function isUnheard(error: unknown, { method, isRepeatable = method === 'GET' }: ControlCall): boolean {
   const { code = '' } = error as NodeJS.ErrnoException;
-  return ['ECONNREFUSED', 'ENOENT', 'EPIPE'].includes(code) || (method === 'GET' && code === 'ECONNRESET');
+  return ['ECONNREFUSED', 'ENOENT', 'EPIPE'].includes(code) || (isRepeatable && code === 'ECONNRESET');
 }
 
 async function readJson(response: IncomingMessage): Promise<unknown> {

@@ -142,8 +142,10 @@ function toRoutes({
     if (range !== null) negotiate('control', 'The command line', range);
     await next();
   });
+  const waitForRecovery = async (): Promise<unknown> =>
+    Promise.race([recovered, sleep(RECOVERY_TIMEOUT_MS, null, { ref: false })]);
   app.get('/status', async (context) => {
-    await Promise.race([recovered, sleep(RECOVERY_TIMEOUT_MS, null, { ref: false })]);
+    await waitForRecovery();
     return context.json({
       app: appName,
       release: workers.currentRelease()?.manifest.id ?? null,
@@ -193,6 +195,7 @@ function toRoutes({
   });
   app.post('/gc', async (context) => {
     const options = collectSchema.parse(await context.req.json());
+    await waitForRecovery();
     const report = await deployer.collect(options);
     if (!options.isDryRun) audit(toCollectEntry(actorOf(context), report));
     return context.json(report);

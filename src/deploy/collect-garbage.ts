@@ -27,7 +27,8 @@ export async function collectGarbage(
 ): Promise<SweepReport> {
   const generation = workers.generation();
   const reports = await workers.status();
-  const isKnown = !reports.some(({ status }) => status === 'silent');
+  // As long as a supervisor looks for what another has left, it does not know its workers.
+  const isKnown = workers.currentRelease() !== null && !reports.some(({ status }) => status === 'silent');
   const inWorkers = reports.flatMap(({ roots = [] }) => roots.map((root) => toReleaseIdOfRoot(root)));
   const keep = workers.currentRelease()?.manifest.settings.keep ?? DEFAULT_KEEP;
   const findLive = (): ReturnType<typeof findLiveReleases> | null => {

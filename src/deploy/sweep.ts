@@ -85,7 +85,8 @@ async function sweepAlone(request: SweepRequest): Promise<SweepReport> {
   const counter = { freedBytes: 0 };
   const first = findLive();
   const report = toReport(request, first);
-  if (first === null) return { ...report, deferred: 'a worker does not say what it has loaded' };
+  if (first === null)
+    return { ...report, deferred: 'nothing serves yet, or a worker does not say what it has loaded' };
   if (!isDryRun) {
     await removeStaging(home);
     await removeBegun(home);

@@ -3,11 +3,21 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { collectGarbageOffline } from '../../src/deploy/collect-garbage.ts';
+import { collectGarbage, collectGarbageOffline } from '../../src/deploy/collect-garbage.ts';
+import type { DeployParts } from '../../src/deploy/deploy-parts.ts';
 import { openHistory } from '../../src/deploy/history.ts';
 import type { ReleaseRoot } from '../../src/deploy/live-releases.ts';
 import { setPin } from '../../src/deploy/pins.ts';
@@ -128,6 +138,28 @@ test('where it cannot be told what lives, nothing goes; where that is so only la
   const findLive = (): Map<string, []> | null => (asked++ < 3 ? new Map() : null);
   assert.deepEqual((await sweep({ home, isDryRun: false, findLive })).removed.releases, [ids[0]]);
   await assertWhole(home, ids.slice(1));
+});
+
+test('a supervisor that does not know its workers yet removes nothing', async (t) => {
+  const { home, ids } = await buildReleases(t, 2);
+  const history = openHistory(home.database);
+  t.after(() => history.close());
+  const workers = {
+    currentRelease: () => null,
+    warmRelease: () => null,
+    generation: () => 1,
+    status: async () => [],
+  };
+  const parts = {
+    home,
+    workers,
+    history,
+    atWork: { working: null, probation: null },
+  } as unknown as DeployParts;
+  for (const id of ids) utimesSync(path.join(home.releases, id), 0, 0);
+  const report = await collectGarbage(parts, { isDryRun: false });
+  assert.match(report.deferred ?? '', /nothing serves yet/);
+  await assertWhole(home, ids);
 });
 
 test('a release that becomes live while it is looked at stays', async (t) => {
