@@ -13,14 +13,15 @@ export function explainDiskProblem(error: unknown, directory: string): unknown {
   const text =
     error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? ''} ${error.message}` : '';
   if (full.test(text)) return new MidflightError('ERR_MIDFLIGHT_DISK_FULL', [directory], { cause: error });
-  const problem = readOnly.test(text) ? text.trim() : findProblem(error, directory);
+  // An app's own build may say so of another place.
+  if (error instanceof MidflightError && !readOnly.test(text)) return error;
+  const problem = findProblem(directory);
   if (problem === null) return error;
   return new MidflightError('ERR_MIDFLIGHT_DISK_UNWRITABLE', [directory, problem], { cause: error });
 }
 
-/** Node's `mkdir` with `recursive` says ENOENT of a read-only disk, and SQLite no more than that it can't open. */
-function findProblem(error: unknown, directory: string): string | null {
-  if (error instanceof MidflightError) return null;
+/** Asked anew: Node's `mkdir` with `recursive` says ENOENT of a read-only disk, and SQLite no more than that it can't open. */
+function findProblem(directory: string): string | null {
   let present = directory;
   while (!existsSync(present) && present !== path.dirname(present)) present = path.dirname(present);
   try {
