@@ -167,7 +167,6 @@ function typesUnchecked({ types }: Warned): readonly Reason[] {
       code: 'MF5007',
       path: 'none',
       message: `whether importers that stay can take the new types was not checked (${listNames(paths)}): ${reason}`,
-      fix: 'make TypeScript 5.9 or later a dependency of the app',
     },
   ];
 }

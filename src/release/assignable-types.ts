@@ -46,10 +46,13 @@ const ANSWERS_MAX = 100;
 /** More than there are at once. */
 const CHECKS_MAX = 20;
 
+const MISSING =
+  'no TypeScript is installed in the release; make TypeScript 5.9 or later a dependency of the app';
+
 /** Asks the compiler, or what it said of the same sources before. */
 export async function checkAssignable(options: AssignableOptions): Promise<AssignableTypes> {
   const compiler = findCompiler(path.join(options.after, options.appFolder));
-  if (compiler === null) return { status: 'unchecked', reason: 'no TypeScript is installed in the release' };
+  if (compiler === null) return { status: 'unchecked', reason: MISSING };
   const sources = await listSources(options.after);
   const known = path.join(
     options.cacheDirectory,
