@@ -4,7 +4,7 @@ import { MidflightError } from '../errors.ts';
 import type { HealthCheck, PrepareAnswer } from '../protocol/messages.ts';
 import { becomeHealthyByCommand, toHealthCheck } from './health-check.ts';
 import type { RunnableRelease } from './process-host.ts';
-import { ask, isSilence, type Worker } from './worker.ts';
+import { ask, askWithin, isSilence, type Worker } from './worker.ts';
 
 export interface Crew {
   readonly release: RunnableRelease;
@@ -76,50 +76,32 @@ export interface LoadOptions {
   readonly health: HealthCheck | null;
 }
 
-/** The same, well by what the worker is asked itself. */
+/** One that is not in a loop answers this at once. */
+const SIGN_TIMEOUT_MS = 1_000;
+
+/** The same, well by what the worker is asked itself. One whose code lets nothing else run is ended, also where the release before
+ *  serves in it, which another worker takes over. */
 export async function load(
   worker: Worker,
   { release, generation, health }: LoadOptions,
 ): Promise<PrepareAnswer> {
   const { ready, readyTimeoutMs } = release.manifest.settings;
-  const answer = ask(worker, {
-    type: 'prepare',
-    options: {
-      release: release.location,
-      generation,
-      ready: ready === 'load' ? ready : 'listen',
-      readyTimeoutMs,
-      evaluateTimeoutMs: readyTimeoutMs,
-      health,
-    },
-  });
-  const { failures = 1, timeoutMs = 0, intervalMs = 0 } = health ?? {};
-  const limitMs = 2 * readyTimeoutMs + failures * (CHECKS_MAX * timeoutMs + intervalMs) + STUCK_MARGIN_MS;
-  return (await endIfStuck(worker, answer, limitMs)) as PrepareAnswer;
-}
-
-/** `health()`, a path, and an address, one after the other. */
-const CHECKS_MAX = 3;
-const STUCK_MARGIN_MS = 10_000;
-/** Its answer may have come while we ourselves were stopped. */
-const ANSWER_GRACE_MS = 1_000;
-
-/** The worker keeps these times itself, unless code of it lets nothing else run. Then only its end helps, also where the release before
- *  serves in it, which another worker takes over. */
-async function endIfStuck(worker: Worker, answer: Promise<unknown>, limitMs: number): Promise<unknown> {
-  const { promise: stuck, reject } = Promise.withResolvers<never>();
-  const end = (): void => {
-    worker.kill('SIGKILL');
-    const what = 'its code lets nothing else run; look for a loop that does not end';
-    reject(new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [limitMs, what]));
+  const options = {
+    release: release.location,
+    generation,
+    ready: ready === 'load' ? ready : ('listen' as const),
+    readyTimeoutMs,
+    evaluateTimeoutMs: readyTimeoutMs,
+    health,
   };
-  let timer = setTimeout(() => {
-    timer = setTimeout(end, ANSWER_GRACE_MS);
-  }, limitMs);
   try {
-    return await Promise.race([answer, stuck]);
-  } finally {
-    clearTimeout(timer);
+    return (await ask(worker, { type: 'prepare', options })) as PrepareAnswer;
+  } catch (error) {
+    if (!isSilence(error)) throw error;
+    // It may be we who were stopped for that long.
+    await askWithin(worker, { type: 'status' }, SIGN_TIMEOUT_MS).catch(() => worker.kill('SIGKILL'));
+    const what = 'its code lets nothing else run; look for a loop that does not end';
+    throw new MidflightError('ERR_MIDFLIGHT_WORKER_NOT_READY', [readyTimeoutMs, what], { cause: error });
   }
 }
 
