@@ -19,7 +19,7 @@ export class PollingSessions {
 
   /** The server that began the session that a request names; null for any other request. */
   serverOf(url: string | undefined): AdoptedServer | null {
-    if (!isPolling(url)) return null;
+    if (this.#servers.size === 0 || !isPolling(url)) return null;
     return this.#servers.get(toSessionId(url) ?? '') ?? null;
   }
 
