@@ -6,6 +6,7 @@
  */
 
 import { spawn, type ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The helper's output is awaited that long at the end. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -73,6 +74,8 @@ while read -r message; do systemd-notify $message; done
 export function createServiceNotifier(options: ServiceNotifierOptions): ServiceNotifier {
   const { socket, mainPid, watchdogMs, log, checkAlive } = options;
   const helper = spawnHelper(socket, log);
+  // Its exit may be known before its last line has been read.
+  const closed = new Promise<void>((resolve) => void helper.once('close', () => resolve()));
   let watchdog: NodeJS.Timeout | null = null;
 
   const send = (message: Readonly<Record<string, string | number>>): void => {
@@ -111,7 +114,7 @@ export function createServiceNotifier(options: ServiceNotifierOptions): ServiceN
     },
     async close() {
       if (watchdog !== null) clearInterval(watchdog);
-      await endHelper(helper);
+      await endHelper(helper, closed);
     },
   };
 }
@@ -133,13 +136,12 @@ function spawnHelper(socket: string, log: (message: string) => void): ChildProce
   return helper;
 }
 
-async function endHelper(helper: ChildProcess): Promise<void> {
-  if (helper.pid === undefined || helper.exitCode !== null || helper.signalCode !== null) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  helper.once('exit', resolve);
+async function endHelper(helper: ChildProcess, closed: Promise<void>): Promise<void> {
+  if (helper.pid === undefined) return;
   helper.stdin?.end();
   const timer = setTimeout(() => helper.kill('SIGKILL'), CLOSE_TIMEOUT_MS);
-  await promise;
+  // What it has started may hold its output open.
+  await Promise.race([closed, sleep(2 * CLOSE_TIMEOUT_MS, null, { ref: false })]);
   clearTimeout(timer);
 }
 
