@@ -33,7 +33,7 @@ interface Seated {
 async function startAtTerminal(t: TestContext): Promise<Seated> {
   const app = await createTestApp({
     files: { 'server.js': server },
-    config: { entry: 'server.js', drainTimeoutMs: 20_000 },
+    config: { entry: 'server.js', drainTimeoutMs: 600_000 },
     launcher: ['sh', '-c', 'exec script --quiet --return --command "exec $*" /dev/null', 'sh'],
   });
   t.after(() => app.dispose());

@@ -33,7 +33,8 @@ test('who has connected before a stop is answered, though the request comes afte
 const upload = `require('node:http').createServer((request, response) => request.on('end', () => response.end('late')).resume()).listen(process.env.PORT, '127.0.0.1');`;
 
 test('what would change something after a stop is refused and leaves no trace, and the last request is answered', async (t) => {
-  const app = await createTestApp({ files: { 'server.js': upload }, config: { entry: 'server.js' } });
+  const config = { entry: 'server.js', drainTimeoutMs: 600_000 };
+  const app = await createTestApp({ files: { 'server.js': upload }, config });
   t.after(() => app.dispose());
   const start = await app.start();
   const socket = connect(app.port, '127.0.0.1');
