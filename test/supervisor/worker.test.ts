@@ -2,14 +2,19 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createLeaving } from '../../src/supervisor/leaving.ts';
-import type { Member } from '../../src/supervisor/crew.ts';
+import { abortAll, type Member } from '../../src/supervisor/crew.ts';
 import type { NodeWorker } from '../../src/supervisor/node-worker.ts';
 import { ask } from '../../src/supervisor/worker.ts';
 import type { WorkerRequest } from '../../src/protocol/messages.ts';
 
 /** Runs, and answers nothing. */
-function createStuckWorker(): { readonly worker: NodeWorker; readonly ended: number[] } {
+function createStuckWorker(): {
+  readonly worker: NodeWorker;
+  readonly ended: number[];
+  readonly killed: NodeJS.Signals[];
+} {
   const ended: number[] = [];
+  const killed: NodeJS.Signals[] = [];
   const worker: NodeWorker = {
     kind: 'node',
     id: 1,
@@ -18,7 +23,7 @@ function createStuckWorker(): { readonly worker: NodeWorker; readonly ended: num
     hasExited: () => false,
     isConnected: () => true,
     output: async () => '',
-    kill() {},
+    kill: (signal) => void killed.push(signal),
     async end(timeoutMs) {
       ended.push(timeoutMs);
       return { code: null, signal: 'SIGKILL' };
@@ -27,7 +32,11 @@ function createStuckWorker(): { readonly worker: NodeWorker; readonly ended: num
     protocol: () => ({ min: 1, max: 1 }),
     request: async () => new Promise(() => undefined),
   };
-  return { worker, ended };
+  return { worker, ended, killed };
+}
+
+function toMember(worker: NodeWorker): Member {
+  return { root: '', worker, state: 'serving', startedAtMs: 0, startedAs: 1, crew: null };
 }
 
 async function passTime(t: TestContext, ms: number): Promise<void> {
@@ -65,8 +74,7 @@ test('a worker that is stuck is ended soon after its time to drain', async (t) =
   const log: string[] = [];
   const leaving = createLeaving({ date: () => 0, log: (line) => log.push(line), onChange() {} });
   const { worker, ended } = createStuckWorker();
-  const member: Member = { root: '', worker, state: 'serving', startedAtMs: 0, startedAs: 1, crew: null };
-  const left = leaving.endQuickly(member, 1_000);
+  const left = leaving.endQuickly(toMember(worker), 1_000);
   await passTime(t, 5_999);
   assert.deepEqual(ended, []);
   await passTime(t, 1);
@@ -74,4 +82,13 @@ test('a worker that is stuck is ended soon after its time to drain', async (t) =
   assert.deepEqual(ended, [5_000]);
   assert.match(log.join('\n'), /worker 4711 could not be drained: .* has not answered "drain" in 6000 ms/);
   assert.equal(leaving.members.size, 0);
+});
+
+test('a worker that does not let go of what it was to prepare is killed', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { worker, killed } = createStuckWorker();
+  const aborted = abortAll([toMember(worker)], { generation: 2 });
+  await passTime(t, 30_000);
+  await aborted;
+  assert.deepEqual(killed, ['SIGKILL']);
 });
