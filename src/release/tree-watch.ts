@@ -87,11 +87,14 @@ async function subscribeTo(
   );
 }
 
-/** What was written into a new directory before that was watched. */
+/** What was written into a new directory before that was watched. Not by `recursive`, which follows links (v24.21): some lead back. */
 function filesIn(directory: string): string[] {
   try {
-    const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
-    return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+      const at = path.join(directory, entry.name);
+      if (entry.isDirectory()) return filesIn(at);
+      return entry.isFile() ? [at] : [];
+    });
   } catch {
     // It is a file, or gone again.
     return [];

@@ -3,11 +3,19 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stateOf } from '../fault/proc.ts';
 
@@ -25,9 +33,8 @@ setInterval(() => {}, 1_000);
 console.log('watches');
 `;
 
-test('a tree is watched on after its process was stopped and goes on, and got signals', async (t) => {
-  const root = mkdtempSync(path.join(realpathSync(tmpdir()), 'midflight-tree-'));
-  t.after(() => rmSync(root, { recursive: true }));
+/** What the watcher of a tree says, in a process of its own. */
+async function startWatcher(t: TestContext, root: string) {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program(root)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -35,6 +42,13 @@ test('a tree is watched on after its process was stopped and goes on, and got si
   const said: string[] = [];
   const lines = createInterface(child.stdout).on('line', (line) => said.push(line));
   while (!said.includes('watches')) await once(lines, 'line');
+  return { child, said, lines };
+}
+
+test('a tree is watched on after its process was stopped and goes on, and got signals', async (t) => {
+  const root = mkdtempSync(path.join(realpathSync(tmpdir()), 'midflight-tree-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const { child, said } = await startWatcher(t, root);
   // Which thread handles a signal is for the kernel to say; where it is the watcher's, that fails.
   for (let count = 0; count < ROUNDS && !said.some((line) => line.startsWith('error')); count++) {
     child.kill('SIGSTOP');
@@ -49,4 +63,24 @@ test('a tree is watched on after its process was stopped and goes on, and got si
     await sleep(20);
   }
   assert.equal(child.exitCode, null);
+});
+
+test('of a new directory whose links lead back to it each file is told once', async (t) => {
+  const base = mkdtempSync(path.join(realpathSync(tmpdir()), 'midflight-tree-'));
+  t.after(() => rmSync(base, { recursive: true }));
+  const root = path.join(base, 'root');
+  mkdirSync(root);
+  mkdirSync(path.join(base, 'made/inner'), { recursive: true });
+  writeFileSync(path.join(base, 'made/inner/file'), '');
+  for (const name of ['one', 'two']) symlinkSync('.', path.join(base, 'made', name));
+  const { said, lines } = await startWatcher(t, root);
+  renameSync(path.join(base, 'made'), path.join(root, 'made'));
+  while (!said.some((line) => line.includes('inner/file'))) await once(lines, 'line');
+  assert.deepEqual(
+    said
+      .filter((line) => line.includes('file'))
+      .join()
+      .match(/[^,]*file/g),
+    ['made/inner/file'],
+  );
 });
