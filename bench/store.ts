@@ -108,8 +108,12 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedAt;
 }
 
+/** Not by `recursive`, which follows links (v24.21), and each release has one to the store. */
 function sizeOf(directory: string): number {
-  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  return files.reduce((bytes, { parentPath, name }) => bytes + statSync(path.join(parentPath, name)).size, 0);
+  const sizes = readdirSync(directory, { withFileTypes: true }).map((entry) => {
+    const at = path.join(directory, entry.name);
+    if (entry.isDirectory()) return sizeOf(at);
+    return entry.isFile() ? statSync(at).size : 0;
+  });
+  return sizes.reduce((bytes, size) => bytes + size, 0);
 }
