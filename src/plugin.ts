@@ -8,3 +8,5 @@ export { openPlugin } from './plugin/open-plugin.ts';
 export type { OpenOptions } from './plugin/open-plugin.ts';
 export type { Plugin, PluginEvents } from './plugin/plugin-api.ts';
 export type { StandardSchema } from './plugin/standard-schema.ts';
+export { watchPlugins } from './plugin/watch-plugins.ts';
+export type { PluginSet, WatchedPlugin, WatchEvents } from './plugin/watch-plugins.ts';

@@ -64,18 +64,18 @@ class FileSource implements PluginSource {
 
   async watch(onChange: () => void): Promise<() => void> {
     const { watchFiles } = await import('../release/watch-files.ts');
-    return watchFiles({ root: this.#root, files: () => this.#files(), onChange });
+    return watchFiles({ root: this.#root, files: () => this.files(), onChange });
   }
 
   isSettled(): boolean {
     const index = this.#index;
     return (
       index === null ||
-      this.#files().every((file) => index.isUnchanged(path.relative(this.#root, file)) !== false)
+      this.files().every((file) => index.isUnchanged(path.relative(this.#root, file)) !== false)
     );
   }
 
-  #files(): string[] {
+  files(): readonly string[] {
     const modules = [...(this.#index?.modules.keys() ?? [])].map((at) => path.join(this.#root, at));
     const own = this.#isFolder ? [path.join(this.#root, 'package.json')] : [];
     return [...new Set([path.join(this.#root, this.#entry), ...modules, ...own])];

@@ -39,24 +39,30 @@ interface Open {
 
 const table = new Map<string, Open>();
 
-/** Opens a plugin: a file (`./greet.ts`, `/plugins/greet`), a folder, …
+/** Opens a plugin: a file (`./greet.ts`, `/plugins/greet`) or a folder. Who opens it when it is open shares it, as it was opened first.
  *  What is opened while a generation of a Midflight app is evaluated, or by its requests, is closed with that generation.
  *  Errors: ERR_MIDFLIGHT_PLUGIN_UNKNOWN, …_INVALID, …_VERSION_UNSATISFIED, …_SETUP_FAILED, …_UNHEALTHY, those of its code. */
 export async function openPlugin(specifier: string, options: OpenOptions = {}): Promise<Plugin> {
   const source = createFileSource(path.resolve(specifier));
   const need: Need = { by: 'the host', range: options.version ?? null };
-  const plugin = await open(source, options, need, null);
+  const { plugin } = await openFrom(source, options, need);
   const scope = currentScope();
   if (scope !== undefined) onScopeEnd(scope, () => void plugin.close());
   return plugin;
 }
 
-async function open(
+export interface Opened {
+  readonly plugin: Plugin;
+  readonly shared: SharedPlugin;
+}
+
+/** The same for any source. Errors: as `openPlugin`. */
+export async function openFrom(
   source: PluginSource,
   options: OpenOptions,
   need: Need,
-  opener: Open | null,
-): Promise<Plugin> {
+  opener: Open | null = null,
+): Promise<Opened> {
   const entry = table.get(source.key) ?? begin(source, options);
   const plugin = new Handle(entry.shared, need);
   try {
@@ -71,7 +77,7 @@ async function open(
   } finally {
     opener?.waitsFor.delete(entry);
   }
-  return plugin;
+  return { plugin, shared: entry.shared };
 }
 
 function begin(source: PluginSource, options: OpenOptions): Open {
@@ -80,7 +86,7 @@ function begin(source: PluginSource, options: OpenOptions): Open {
   const shared = new SharedPlugin({
     source,
     evaluate: async (release, number) => evaluateInProcess({ release, number, states }),
-    openRequired: async (name, need) => open(source.sibling(name), options, need, entry),
+    openRequired: async (name, need) => (await openFrom(source.sibling(name), options, need, entry)).plugin,
     isWatched: options.watch ?? true,
     timeoutMs: options.timeoutMs ?? null,
     drainTimeoutMs: options.drainTimeoutMs ?? defaults.drainTimeoutMs,
@@ -95,6 +101,8 @@ function begin(source: PluginSource, options: OpenOptions): Open {
     await shared.open();
     entry.isReady = true;
   });
+  // Who waits for it hears of it.
+  opened.catch(() => undefined);
   const entry: Open = { shared, opened, isReady: false, waitsFor: new Set() };
   table.set(key, entry);
   return entry;

@@ -20,6 +20,8 @@ export interface PluginSource {
   sibling(name: string): PluginSource;
   /** Calls back when there may be something new, until the returned function is called. */
   watch(onChange: () => void): Promise<() => void>;
+  /** The files that it has read last: absolute paths. */
+  files(): readonly string[];
   /** Whether what `load` has read last is still there in the same form: half of a file that is being written is not. */
   isSettled(): boolean;
 }

@@ -58,8 +58,10 @@ export interface Holder {
 
 export interface Prepared {
   readonly running: RunningVersion;
-  /** Errors: those of a state's migration; nothing has changed then. */
-  commit(): void;
+  /** Gives what takes it back, which has to be called at once or never.
+   *  Errors: those of a state's migration; nothing has changed then. */
+  commit(): () => void;
+  /** Nothing where it was committed. */
   abort(): Promise<void>;
 }
 
@@ -143,7 +145,7 @@ export class SharedPlugin {
   }
 
   async update(): Promise<void> {
-    return this.#inTurn(async () => (await this.#prepare())?.commit());
+    return this.#inTurn(async () => void (await this.#prepare())?.commit());
   }
 
   async pin(version: string | null): Promise<void> {
@@ -168,14 +170,17 @@ export class SharedPlugin {
     void this.#inTurn(async () => {
       const prepared = await this.#prepare();
       if (prepared === null) return result.resolve(null);
+      let isCommitted = false;
       result.resolve({
         running: prepared.running,
         commit: () => {
-          prepared.commit();
+          const undo = prepared.commit();
+          isCommitted = true;
           over.resolve();
+          return undo;
         },
         abort: async () => {
-          await prepared.abort();
+          if (!isCommitted) await prepared.abort();
           over.resolve();
         },
       });
@@ -233,19 +238,36 @@ export class SharedPlugin {
     for (const { slots } of this.#holders) for (const slot of slots) slot.check(running);
   }
 
-  #commit(running: RunningVersion): void {
-    const before = this.#current;
+  #commit(running: RunningVersion): () => void {
+    const [before, kept] = [this.#current, this.#kept];
     // More may have been looked up since.
     this.#check(running);
     running.commit();
     before?.pause();
     this.#note(running);
     this.#point(running);
-    if (before === null) return running.prove();
-    if (this.#kept === null) this.#kept = before;
-    else void this.#end(before);
+    if (before === null) {
+      running.prove();
+      return () => undefined;
+    }
+    this.#kept = kept ?? before;
     this.#startProbation();
-    this.events.emit('swap', { version: running.version, previous: before.version });
+    let isUndone = false;
+    // When all that changes together has changed.
+    queueMicrotask(() => {
+      if (isUndone) return;
+      if (kept !== null) void this.#end(before);
+      this.events.emit('swap', { version: running.version, previous: before.version });
+    });
+    return () => {
+      isUndone = true;
+      running.pause();
+      before.goBack();
+      this.#kept = kept;
+      this.#point(before);
+      if (kept !== null) this.#startProbation();
+      void this.#end(running);
+    };
   }
 
   #note({ release, version }: RunningVersion): void {

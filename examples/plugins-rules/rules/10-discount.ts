@@ -1,0 +1,4 @@
+/** A tenth less from a hundred on. */
+export function price(price: number): number {
+  return price >= 100 ? price * 0.9 : price;
+}
