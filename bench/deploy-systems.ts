@@ -54,7 +54,7 @@ export const pm2: DeploySystem = {
     await run('git', ['clone', '--quiet', place.remote, copy], { cwd: place.directory, env });
     await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: copy, env });
     const start = ['start', 'server.mjs', '--name', 'app', '-i', '1', '--kill-timeout', '2000'];
-    await run(pm2Command, start, { cwd: copy, env });
+    await startPm2(start, { cwd: copy, env });
     const readLock = (): string => readFileSync(path.join(copy, 'package-lock.json'), 'utf8');
     return {
       async deploy() {
@@ -91,8 +91,8 @@ export const pm2Deploy: DeploySystem = {
     const cwd = path.join(directory, 'checkout');
     const place = { cwd, env };
     await run('git', ['clone', '--quiet', remote, cwd], { cwd: directory, env });
-    await run(pm2Command, ['deploy', file, 'production', 'setup'], place);
-    await run(pm2Command, ['deploy', file, 'production'], place);
+    await startPm2(['deploy', file, 'production', 'setup'], place);
+    await startPm2(['deploy', file, 'production'], place);
     return {
       async deploy() {
         const steps = createSteps();
@@ -146,6 +146,16 @@ export const capistrano: DeploySystem = {
     };
   },
 };
+
+/** Whatever it is told, its daemon runs from then on, and would outlive what has failed. */
+async function startPm2(args: readonly string[], place: Parameters<typeof run>[2]): Promise<void> {
+  try {
+    await run(pm2Command, args, place);
+  } catch (error) {
+    await run(pm2Command, ['kill'], place);
+    throw error;
+  }
+}
 
 interface Steps {
   readonly timings: Record<string, number>;
