@@ -29,6 +29,8 @@ const claims: Readonly<Record<string, () => Promise<{ readonly claim: Claim }>>>
   'swap-scale': () => import('./swap-scale.ts'),
   'deploy-time': () => import('./deploy-time.ts'),
   store: () => import('./store.ts'),
+  'plugin-call': () => import('./plugin-call.ts'),
+  'plugin-swap': () => import('./plugin-swap.ts'),
 };
 
 const {
