@@ -166,7 +166,7 @@ async function measureSystem(code: string, swaps: number): Promise<Omit<Result, 
         'heap, MB': `${start.heapMb.toFixed(1)} → ${last.heapMb.toFixed(1)}`,
         'resident, MB': `${start.rssMb.toFixed(0)} → ${last.rssMb.toFixed(0)}`,
       },
-      detail: { reports: reports.map(({ times: _, ...rest }) => rest) },
+      detail: { reports: reports.map(({ count, heapMb, rssMb }) => ({ count, heapMb, rssMb })) },
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });
