@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
 import { currentScope, onScopeEnd } from '../runtime/generation-scope.ts';
-import { createOwnStates } from '../runtime/state.ts';
+import { createOwnStates, stateRegistry } from '../runtime/state.ts';
 import type { Contract } from './contract.ts';
 import { createFileSource } from './file-source.ts';
 import { evaluateInProcess } from './in-process-version.ts';
@@ -83,6 +83,8 @@ export async function openFrom(
 function begin(source: PluginSource, options: OpenOptions): Open {
   const { key } = source;
   const states = createOwnStates();
+  // Where there is a supervisor, they go to the next process with those of the app.
+  const stayBehind = stateRegistry()?.admit(source.name, states);
   const shared = new SharedPlugin({
     source,
     evaluate: async (release, number) => evaluateInProcess({ release, number, states }),
@@ -95,7 +97,10 @@ function begin(source: PluginSource, options: OpenOptions): Open {
       failures: options.breaker?.failures ?? defaults.failures,
       restMs: options.breaker?.restMs ?? defaults.restMs,
     },
-    onClosed: () => table.delete(key),
+    onClosed: () => {
+      table.delete(key);
+      stayBehind?.();
+    },
   });
   const opened = Promise.resolve().then(async () => {
     await shared.open();

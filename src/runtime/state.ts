@@ -21,6 +21,7 @@ import {
   type EncodedState,
   type Entry,
 } from './state-entry.ts';
+import { withGuests, type HostRegistry } from './state-guests.ts';
 import {
   checkStateOptions,
   type AnyStateOptions,
@@ -111,8 +112,8 @@ export function state(name: string, init: unknown, options?: AnyStateOptions): u
 }
 
 /** The registry that `state()` uses in this process. */
-export function stateRegistry(): StateRegistry | undefined {
-  return (globalThis as { [kRegistry]?: StateRegistry })[kRegistry];
+export function stateRegistry(): HostRegistry | undefined {
+  return (globalThis as { [kRegistry]?: HostRegistry })[kRegistry];
 }
 
 /** Makes states that only who has the registry can ask for. */
@@ -121,8 +122,8 @@ export function createOwnStates(options: StateRegistryOptions = { modulesOf: () 
 }
 
 /** Makes the registry of this process, which `state()` uses from now on. */
-export function createStateRegistry(options?: StateRegistryOptions): StateRegistry {
-  const registry = createOwnStates(options);
+export function createStateRegistry(options?: StateRegistryOptions): HostRegistry {
+  const registry = withGuests(createOwnStates(options));
   Object.defineProperty(globalThis, kRegistry, { value: registry, configurable: true });
   return registry;
 }

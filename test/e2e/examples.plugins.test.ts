@@ -110,3 +110,21 @@ test('plugin-watch: under Midflight a swap of the host keeps its plugins, and a 
   app.write({ 'plugins/hello.ts': 'export const hello = (name: string): string => `Ciao ${name}`;\n' });
   while ((await app.get('/hello/Ada')) !== 'Ciao Ada') await app.printed(/swapped hello/);
 });
+
+test('plugins-rules: under Midflight what a rule remembers goes to the next process', async (t) => {
+  const app = await createTestApp({
+    from: 'examples/plugins-rules',
+    files: {},
+    config: { entry: 'server.ts', probationMs: 200 },
+  });
+  t.after(() => app.dispose());
+  await app.start();
+  const orders = [await app.get('/100'), await app.get('/100')];
+  const { json } = await app.midflight('deploy', '--json', '--dirty', '--path', 'handoff');
+  assert.equal(json['result'], 'committed', JSON.stringify(json));
+  orders.push(await app.get('/100'), await app.get('/100'));
+  assert.deepEqual(
+    orders.map((answer) => Number.parseInt(answer, 10)),
+    [95, 95, 90, 95],
+  );
+});
