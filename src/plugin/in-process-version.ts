@@ -11,10 +11,11 @@
 
 import * as midflight from '../index.ts';
 import { MidflightError } from '../errors.ts';
+import { containErrors } from '../runtime/faults.ts';
 import { createGeneration, type Generation } from '../runtime/generation.ts';
 import { runInScope, runOutsideScopes, type GenerationStatus } from '../runtime/generation-scope.ts';
 import { createHotEvents } from '../runtime/hot-events.ts';
-import { runAsModule } from '../runtime/origin.ts';
+import { currentOrigin, runAsModule } from '../runtime/origin.ts';
 import { whenQuiet } from '../runtime/quiet.ts';
 import type { StateRegistry } from '../runtime/state.ts';
 import { fn, type Call, type Found } from './contract.ts';
@@ -29,6 +30,8 @@ const SETUP_TIMEOUT_MS = 10_000;
 const DISPOSE_TIMEOUT_MS = 10_000;
 
 export interface InProcessOptions {
+  /** An error of what it has started, a timer or a promise, that nobody has caught. */
+  readonly onFault?: (version: RunningVersion, error: Error) => void;
   readonly release: PluginRelease;
   /** Of the plugin: all its versions share it. */
   readonly states: StateRegistry;
@@ -54,10 +57,11 @@ class InProcessVersion implements RunningVersion {
   readonly #states: StateRegistry;
   readonly #generation: Generation;
   readonly #ending = new AbortController();
+  readonly #letGoOfErrors: () => void;
   #definition: PluginDefinition = {};
   #exports: Readonly<Record<string, unknown>> = {};
 
-  constructor({ release, states, number }: InProcessOptions) {
+  constructor({ release, states, number, onFault }: InProcessOptions) {
     this.release = release;
     this.#states = states;
     const state = (...values: Parameters<StateRegistry['state']>): unknown =>
@@ -72,6 +76,11 @@ class InProcessVersion implements RunningVersion {
       statusesOf: () => [this.#generation.scope.status],
       onOpened: () => undefined,
       hot: { events: createHotEvents(), onInvalidate: () => undefined, onMessage: () => undefined },
+    });
+    this.#letGoOfErrors = containErrors((error) => {
+      if (!this.#isCauseNow()) return false;
+      onFault?.(this, error);
+      return true;
     });
   }
 
@@ -163,8 +172,15 @@ class InProcessVersion implements RunningVersion {
       lifetime?.dispose();
     }
     graph.letGo([...graph.instances.values()]);
+    this.#letGoOfErrors();
     this.#exports = {};
     this.#definition = {};
+  }
+
+  /** Whether what runs now was caused by the evaluation of one of its modules. */
+  #isCauseNow(): boolean {
+    const origin = currentOrigin();
+    return origin?.kind === 'module' && this.#generation.lives.get(origin.path)?.origin === origin;
   }
 
   async #dispose(): Promise<void> {

@@ -87,7 +87,13 @@ function begin(source: PluginSource, options: OpenOptions): Open {
   const stayBehind = stateRegistry()?.admit(source.name, states);
   const shared = new SharedPlugin({
     source,
-    evaluate: async (release, number) => evaluateInProcess({ release, number, states }),
+    evaluate: async (release, number) =>
+      evaluateInProcess({
+        release,
+        number,
+        states,
+        onFault: (version, error) => shared.noteFault(version, error),
+      }),
     openRequired: async (name, need) => (await openFrom(source.sibling(name), options, need, entry)).plugin,
     isWatched: options.watch ?? true,
     timeoutMs: options.timeoutMs ?? null,

@@ -121,6 +121,12 @@ export class SharedPlugin {
     this.#holders.add(holder);
   }
 
+  /** An error of a version that no call has thrown counts as a failed call. */
+  noteFault(version: RunningVersion, error: Error): void {
+    console.error(`Plugin ${version.label}: an error that nobody has caught:`, error);
+    this.#onFailure(version, error);
+  }
+
   /** Aims what was looked up at the version that is called, if there is one.
    *  Errors: ERR_MIDFLIGHT_PLUGIN_MISMATCH. */
   aim(slot: Slot): void {

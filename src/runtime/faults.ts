@@ -1,6 +1,6 @@
 /**
- * Uncaught errors and calls of process.exit(), attributed to the generation whose code made them. Code that has not
- * proved itself must not take the process along; for proved code Node's own rules hold.
+ * Uncaught errors and calls of process.exit(), attributed to whose code made them. Code that has not proved itself, and that of
+ * plugins, must not take the process along; for all other Node's own rules hold.
  */
 
 import { MidflightError } from '../errors.ts';
@@ -13,25 +13,32 @@ export interface FaultOptions {
   onCrash?(scope: GenerationScope, error: Error): void;
 }
 
+/** Returns true when the error has been dealt with and the process goes on. */
+type Contain = (error: Error) => boolean;
+
+const containers = new Set<Contain>();
+const crashes = new Set<(error: Error) => void>();
+const exit = process.exit.bind(process);
+
+/** Asks `contain` of every uncaught error, as the code that has caused it; returns a function that ends that. */
+export function containErrors(contain: Contain): () => void {
+  if (containers.size === 0) process.on('uncaughtException', onUncaught);
+  containers.add(contain);
+  return () => {
+    containers.delete(contain);
+    if (containers.size === 0) process.off('uncaughtException', onUncaught);
+  };
+}
+
 /** Watches the process; returns a function that ends the watch. */
 export function watchFaults({ onFault, onCrash }: FaultOptions): () => void {
-  const exit = process.exit.bind(process);
   const contain = (error: Error): boolean => {
     const scope = currentScope();
     return scope !== undefined && onFault(scope, error);
   };
-  const onUncaught = (thrown: unknown, origin: string): void => {
-    if (isContainedExit(thrown)) return;
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
-    if (contain(error)) return;
-    if (process.listenerCount('uncaughtException') > 1) return;
-    crash(error, origin);
-  };
-  const crash = (error: Error, origin: string): void => {
+  const tellCrash = (error: Error): void => {
     const scope = currentScope();
     if (scope !== undefined) onCrash?.(scope, error);
-    process.stderr.write(`${origin}: ${error.stack ?? error.message}\n\nNode.js ${process.version}\n`);
-    exit(1);
   };
   const onExit = (code?: number | string | null): never => {
     const error = new MidflightError('ERR_MIDFLIGHT_GENERATION_EXITED', [code ?? process.exitCode ?? 0]);
@@ -39,12 +46,24 @@ export function watchFaults({ onFault, onCrash }: FaultOptions): () => void {
     // Nothing after process.exit() expects to run, so the code must end here.
     throw error;
   };
-  process.on('uncaughtException', onUncaught);
+  const release = containErrors(contain);
+  crashes.add(tellCrash);
   process.exit = onExit;
   return () => {
-    process.off('uncaughtException', onUncaught);
+    release();
+    crashes.delete(tellCrash);
     process.exit = exit;
   };
+}
+
+function onUncaught(thrown: unknown, origin: string): void {
+  if (isContainedExit(thrown)) return;
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+  if ([...containers].some((contain) => contain(error))) return;
+  if (process.listenerCount('uncaughtException') > 1) return;
+  for (const tell of crashes) tell(error);
+  process.stderr.write(`${origin}: ${error.stack ?? error.message}\n\nNode.js ${process.version}\n`);
+  exit(1);
 }
 
 /** The end of code that called process.exit() and was contained already. */
