@@ -12,7 +12,7 @@ import { readDevSettings } from './dev-settings.ts';
 import { withoutIgnored } from './git-ignored.ts';
 import { findLinkedPackages } from './linked-packages.ts';
 import { createNodeApp } from './node-app.ts';
-import { watchTree, type TreeWatch } from '../release/tree-watch.ts';
+import { watchTree, type TreeWatch } from './tree-watch.ts';
 import { createTypeCheck } from './type-check.ts';
 
 /** What a developer wants to look back on. */

@@ -64,7 +64,7 @@ class FileSource implements PluginSource {
 
   async watch(onChange: () => void): Promise<() => void> {
     const { watchFiles } = await import('../release/watch-files.ts');
-    return watchFiles({ root: this.#root, files: () => this.files(), onChange });
+    return watchFiles({ files: () => this.files(), onChange });
   }
 
   isSettled(): boolean {

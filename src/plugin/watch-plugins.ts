@@ -129,10 +129,9 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
   async begin(): Promise<void> {
     const { watchFiles } = await import('../release/watch-files.ts');
     // From before the first look, so that nothing comes in between.
-    this.#unwatch = await watchFiles({
-      root: this.#folder,
+    this.#unwatch = watchFiles({
       files: () => [
-        path.join(this.#folder, '.'),
+        path.join(this.#folder, 'any'),
         ...[...this.#sources.values()].flatMap((source) => source.files()),
       ],
       onChange: () => this.#onNews(),

@@ -1,38 +1,47 @@
-/** News of some files of a tree: within a millisecond by their directories, and of what these miss by the watcher of the tree. */
+/** News of some files, without keeping the process alive: within a millisecond by their directories, and of what these miss by looking. */
 
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { createDirectoryWatch } from './directory-watch.ts';
-import { watchTree } from './tree-watch.ts';
+
+/** How late news may come that the system has not told: a directory that was replaced, a queue that was full. */
+const LOOK_MS = 2_000;
 
 export interface WatchFilesOptions {
-  readonly root: string;
-  /** Absolute paths; asked for again after each change. */
+  /** Absolute paths; asked for again after each change. What is beside one of them is told of, too. */
   readonly files: () => readonly string[];
   readonly onChange: () => void;
 }
 
-/** Resolves when it watches, with what ends it. Keeps no process alive. */
-export async function watchFiles({ root, files, onChange }: WatchFilesOptions): Promise<() => void> {
-  let isOver = false;
+/** It watches when this returns, until the returned function is called. */
+export function watchFiles({ files, onChange }: WatchFilesOptions): () => void {
+  let seen = '';
+  const watch = createDirectoryWatch(() => tell());
+  const follow = (): void => {
+    const all = files();
+    const directories = new Set(all.map((file) => path.dirname(file)));
+    watch.follow(directories);
+    watch.refresh();
+    seen = [...all, ...directories].map(toStamp).join('\n');
+  };
   const tell = (): void => {
-    if (isOver) return;
     follow();
     onChange();
   };
-  const quick = createDirectoryWatch(tell);
-  const follow = (): void => quick.follow(new Set(files().map((file) => path.dirname(file))));
-  follow();
-  const tree = await watchTree({
-    root,
-    onChange: () => {
-      quick.refresh();
-      tell();
-    },
-    onError: tell,
-  });
-  return () => {
-    isOver = true;
-    quick.follow([]);
-    void tree.close();
+  const look = (): void => {
+    const before = seen;
+    follow();
+    if (seen !== before) onChange();
   };
+  follow();
+  const timer = setInterval(look, LOOK_MS).unref();
+  return () => {
+    clearInterval(timer);
+    watch.follow([]);
+  };
+}
+
+function toStamp(file: string): string {
+  const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
+  return stats === undefined ? `${file} -` : `${file} ${stats.ino} ${stats.size} ${stats.mtimeNs}`;
 }

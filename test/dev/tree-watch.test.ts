@@ -22,7 +22,7 @@ import { stateOf } from '../fault/proc.ts';
 const ROUNDS = 100;
 
 const program = (root: string): string => `
-import { watchTree } from ${JSON.stringify(new URL('../../src/release/tree-watch.ts', import.meta.url).href)};
+import { watchTree } from ${JSON.stringify(new URL('../../src/dev/tree-watch.ts', import.meta.url).href)};
 for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGWINCH', 'SIGCHLD']) process.on(signal, () => {});
 await watchTree({
   root: ${JSON.stringify(root)},

@@ -1,4 +1,4 @@
-/** Errors that nobody has caught, in processes of their own: a test runner catches them itself. */
+/** What becomes of the host's process: errors that nobody has caught, which a test runner would catch itself, and its end. */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -54,4 +54,19 @@ test('an error of the host ends its process as it does without plugins', async (
   const { err, exitCode } = await runHost(t, code);
   assert.match(err, /uncaughtException: Error: of the host hello Ada/);
   assert.equal(exitCode, 1);
+});
+
+test('a plugin that is watched keeps no process alive', async (t) => {
+  const code = `await openPlugin(import.meta.dirname + '/greet'); const other = await openPlugin(import.meta.dirname + '/other'); console.log(other.name);`;
+  const folder = createPluginFolder(t, { 'greet.ts': greet, 'other.ts': greet });
+  const module = JSON.stringify(new URL('../../src/plugin.ts', import.meta.url).href);
+  folder.write({
+    'host.mts': `import { openPlugin, watchPlugins } from ${module}; ${code} await watchPlugins(import.meta.dirname + '/none', {}).catch(() => null);`,
+  });
+  const child = spawn(process.execPath, [path.join(folder.directory, 'host.mts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill());
+  const [out] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  assert.deepEqual([out, child.exitCode], ['other\n', 0]);
 });
