@@ -391,6 +391,43 @@ export const catalog = {
     (plugin, count, restMs, problem) =>
       `Plugin ${plugin} has failed ${count} times in a row and is not called for ${restMs} ms; the last time: ${problem}`,
   ),
+  ERR_MIDFLIGHT_PLUGIN_NAME_INVALID: row(
+    (kind, given, rule) => `${JSON.stringify(given)} is no ${kind} of a plugin in a registry; write ${rule}`,
+    2,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_PUBLISHED: row(
+    (label) =>
+      `${label} is published with another content, and what is published does not change; publish this as a new version`,
+    3,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_BREAKING: row(
+    (label, before, problems, wanted) =>
+      `${label} breaks who uses ${before}: ${problems}; keep to it, or publish this as ${wanted}`,
+    3,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_UNSIGNED: row(
+    (label, count, threshold) =>
+      `Plugin ${label} is signed by ${count} of the trusted keys and needs ${threshold}; publish the same again with --sign <key>`,
+    3,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_ALTERED: row(
+    (label, problem) =>
+      `Plugin ${label} is not what was published: ${problem}; nothing of it is loaded. Unpublish it, and publish it again`,
+    3,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_NEEDED: row(
+    (label, why) => `${label} stays: ${why}; use another version first, or take it away with --force`,
+    3,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_REGISTRY_INVALID: row((file, problem) => `${file} can't be used: ${problem}`),
+  ERR_MIDFLIGHT_PLUGIN_REGISTRY_LOCKED: row(
+    (directory, waitedMs) =>
+      `Another process changes ${directory}, and has not ended after ${waitedMs} ms; see what it waits for, then try again`,
+    4,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_FETCH_FAILED: row(
+    (spec, output) => `"npm pack ${spec}" failed: ${output}\nSee whether npm itself gets it, then try again`,
+  ),
 } satisfies Record<string, CatalogRow>;
 
 /** Every code that Midflight can give. */

@@ -45,6 +45,7 @@ const verbs: Readonly<Record<string, () => Promise<(to: Command) => void>>> = {
   keygen: async () => (await import('./keygen.ts')).addKeygen,
   trust: async () => (await import('./trust.ts')).addTrust,
   sign: async () => (await import('./sign.ts')).addSign,
+  plugin: async () => (await import('./plugin.ts')).addPlugin,
   audit: async () => (await import('./audit.ts')).addAudit,
   init: async () => (await import('./init.ts')).addInit,
   doctor: async () => (await import('./doctor.ts')).addDoctor,

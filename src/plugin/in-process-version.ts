@@ -22,6 +22,8 @@ import { fn, type Call, type Found } from './contract.ts';
 import { definePlugin, readDefinition, type PluginDefinition } from './define-plugin.ts';
 import type { Plugin } from './plugin-api.ts';
 import { toLabel, type PluginRelease } from './plugin-release.ts';
+import type { Description } from './registry/describe-version.ts';
+import type { PluginExport } from './registry/plugin-manifest.ts';
 import type { RunningVersion } from './running-version.ts';
 import { within } from './within.ts';
 
@@ -50,6 +52,13 @@ export async function evaluateInProcess(options: InProcessOptions): Promise<Runn
     throw error;
   }
   return version;
+}
+
+/** Evaluates a version that nobody is going to call, and tells what it says of itself and exports. */
+export async function describeInProcess(options: InProcessOptions): Promise<Description> {
+  const version = new InProcessVersion(options);
+  await version.evaluate();
+  return version.describe();
 }
 
 class InProcessVersion implements RunningVersion {
@@ -113,6 +122,13 @@ class InProcessVersion implements RunningVersion {
     const namespace = graph.namespace(graph.entry) ?? {};
     this.#definition = readDefinition(namespace, this.release.name);
     this.#exports = { ...namespace };
+  }
+
+  /** Of a version that is evaluated, and not set up. */
+  describe(): Description {
+    const { name = null, version = null, requires = {} } = this.#definition;
+    const exports = Object.entries(this.#exports).filter(([, value]) => value !== this.#definition);
+    return { name, version, requires, exports: Object.fromEntries(exports.map(toExport)) };
   }
 
   async setUp(plugins: Readonly<Record<string, Plugin>>): Promise<void> {
@@ -217,4 +233,13 @@ class InProcessVersion implements RunningVersion {
     const origin = lives.get(graph.entry)?.origin ?? { kind: 'module', path: graph.entry };
     return runOutsideScopes(() => runAsModule(origin, async () => act()));
   }
+}
+
+function toExport([name, value]: readonly [string, unknown]): readonly [string, PluginExport] {
+  if (typeof value === 'function') {
+    const isClass = /^class\b/.test(Function.prototype.toString.call(value));
+    return [name, { kind: isClass ? 'class' : 'function', arity: value.length }];
+  }
+  if (Array.isArray(value)) return [name, { kind: 'array' }];
+  return [name, { kind: value === null ? 'null' : typeof value }];
 }

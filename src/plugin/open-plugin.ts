@@ -8,13 +8,19 @@ import type { Contract } from './contract.ts';
 import { createFileSource } from './file-source.ts';
 import { evaluateInProcess } from './in-process-version.ts';
 import type { Plugin, PluginEvents } from './plugin-api.ts';
-import type { PluginSource } from './plugin-source.ts';
-import { SharedPlugin, type Holder, type Need } from './shared-plugin.ts';
+import type { Need, PluginSource } from './plugin-source.ts';
+import { findRegistry } from './registry/find-registry.ts';
+import { isPluginName } from './registry/registry.ts';
+import { createRegistrySource } from './registry/registry-source.ts';
+import { SharedPlugin, type Holder } from './shared-plugin.ts';
 import { createSlot, type Slot } from './slot.ts';
 
 export interface OpenOptions {
   /** A semver range that its version has to be in. */
   readonly version?: string;
+  /** The folder of the registry, for a plugin that is named; `plugins.registry` of the configuration when absent, else
+   *  `.midflight/plugins` of the working directory. */
+  readonly registry?: string;
   /** Follows what changes; true when absent. */
   readonly watch?: boolean;
   /** By when a call that answers later has to have; without a limit when absent. */
@@ -39,16 +45,22 @@ interface Open {
 
 const table = new Map<string, Open>();
 
-/** Opens a plugin: a file (`./greet.ts`, `/plugins/greet`) or a folder. Who opens it when it is open shares it, as it was opened first.
+/** Opens a plugin: a file or a folder (`./greet.ts`, `/plugins/greet`), or by its name one of the registry (`greet`, `@acme/greet`). Who
+ *  opens it when it is open shares it, as it was opened first.
  *  What is opened while a generation of a Midflight app is evaluated, or by its requests, is closed with that generation.
  *  Errors: ERR_MIDFLIGHT_PLUGIN_UNKNOWN, …_INVALID, …_VERSION_UNSATISFIED, …_SETUP_FAILED, …_UNHEALTHY, those of its code. */
 export async function openPlugin(specifier: string, options: OpenOptions = {}): Promise<Plugin> {
-  const source = createFileSource(path.resolve(specifier));
+  const source = await findSource(specifier, options);
   const need: Need = { by: 'the host', range: options.version ?? null };
   const { plugin } = await openFrom(source, options, need);
   const scope = currentScope();
   if (scope !== undefined) onScopeEnd(scope, () => void plugin.close());
   return plugin;
+}
+
+async function findSource(specifier: string, { registry }: OpenOptions): Promise<PluginSource> {
+  if (!isPluginName(specifier)) return createFileSource(path.resolve(specifier));
+  return createRegistrySource(await findRegistry(process.cwd(), registry), specifier);
 }
 
 export interface Opened {
@@ -64,8 +76,10 @@ export async function openFrom(
   opener: Open | null = null,
 ): Promise<Opened> {
   const entry = table.get(source.key) ?? begin(source, options);
-  const plugin = new Handle(entry.shared, need);
+  const holder = { need, slots: new Set<Slot>() };
+  const plugin = new Handle(entry.shared, holder);
   try {
+    await entry.shared.fit(holder, opener === null);
     // Two that require each other would wait for each other.
     if (!entry.isReady && !(opener !== null && leadsTo(entry, opener))) {
       opener?.waitsFor.add(entry);
@@ -133,10 +147,10 @@ class Handle implements Plugin {
   readonly #listeners: (() => void)[] = [];
   #isClosed = false;
 
-  constructor(shared: SharedPlugin, need: Need) {
+  constructor(shared: SharedPlugin, holder: Holder & { readonly slots: Set<Slot> }) {
     this.#shared = shared;
-    this.#holder = { need, slots: new Set() };
-    shared.hold(this.#holder);
+    this.#holder = holder;
+    shared.hold(holder);
   }
 
   get name(): string {

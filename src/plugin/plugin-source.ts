@@ -2,11 +2,19 @@
 
 import type { PluginRelease } from './plugin-release.ts';
 
+/** What one needs who has a plugin open. */
+export interface Need {
+  /** Who needs it, in words. */
+  readonly by: string;
+  /** A semver range; null: any. */
+  readonly range: string | null;
+}
+
 export interface WantedVersion {
   /** Exactly this one; null: the newest that fits. */
   readonly pinned: string | null;
-  /** What those need who have it open, as semver ranges. */
-  readonly ranges: readonly string[];
+  /** Of all who have it open. */
+  readonly needs: readonly Need[];
 }
 
 export interface PluginSource {

@@ -21,7 +21,7 @@ import semver from 'semver';
 import { MidflightError } from '../errors.ts';
 import type { Plugin, PluginEvents } from './plugin-api.ts';
 import { toLabel, type PluginRelease } from './plugin-release.ts';
-import type { PluginSource } from './plugin-source.ts';
+import type { Need, PluginSource } from './plugin-source.ts';
 import type { RunningVersion } from './running-version.ts';
 import type { Calls, Slot } from './slot.ts';
 
@@ -41,13 +41,6 @@ export interface SharedOptions {
   readonly breaker: { readonly failures: number; readonly restMs: number };
   /** Nobody has it open any more. */
   readonly onClosed: () => void;
-}
-
-export interface Need {
-  /** Who needs it, in words. */
-  readonly by: string;
-  /** A semver range; null: any. */
-  readonly range: string | null;
 }
 
 /** One who has it open. */
@@ -115,9 +108,7 @@ export class SharedPlugin {
     else this.#unwatch = unwatch;
   }
 
-  /** Errors: ERR_MIDFLIGHT_PLUGIN_VERSION_UNSATISFIED. */
   hold(holder: Holder): void {
-    if (this.#current !== null) requireRange(this.name, this.#current.version, holder.need);
     this.#holders.add(holder);
   }
 
@@ -125,6 +116,14 @@ export class SharedPlugin {
   noteFault(version: RunningVersion, error: Error): void {
     console.error(`Plugin ${version.label}: an error that nobody has caught:`, error);
     this.#onFailure(version, error);
+  }
+
+  /** Whether what is called is what one can work with who has it open since; where `mayUpdate`, another version that all can is
+   *  looked for. Errors: ERR_MIDFLIGHT_PLUGIN_VERSION_UNSATISFIED; of an update, those of `prepare`. */
+  async fit({ need }: Holder, mayUpdate: boolean): Promise<void> {
+    const isFit = (): boolean => this.#current === null || isInRange(this.#current.version, need);
+    if (!isFit() && mayUpdate) await this.update();
+    if (this.#current !== null) requireRange(this.name, this.#current.version, need);
   }
 
   /** Aims what was looked up at the version that is called, if there is one.
@@ -217,8 +216,8 @@ export class SharedPlugin {
   async #load(): Promise<PluginRelease> {
     const pinned = this.#pinned;
     const known = this.#known.find(({ version }) => pinned !== null && version === pinned);
-    const ranges = [...this.#holders].flatMap(({ need }) => need.range ?? []);
-    return known ?? this.#options.source.load({ pinned, ranges });
+    const needs = [...this.#holders].map(({ need }) => need);
+    return known ?? this.#options.source.load({ pinned, needs });
   }
 
   #requireVersion({ version }: RunningVersion): void {
@@ -403,8 +402,13 @@ function stopUnlessFit(slot: Slot, version: RunningVersion): void {
 }
 
 /** Errors: ERR_MIDFLIGHT_PLUGIN_VERSION_UNSATISFIED. */
-function requireRange(name: string, version: string | null, { by, range }: Need): void {
-  if (range === null || (version !== null && semver.satisfies(version, range))) return;
-  const details = [name, version ?? 'without a version', range, by];
+function requireRange(name: string, version: string | null, need: Need): void {
+  if (isInRange(version, need)) return;
+  const { by, range } = need;
+  const details = [name, version ?? 'without a version', range ?? '', by];
   throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_VERSION_UNSATISFIED', details);
+}
+
+function isInRange(version: string | null, { range }: Need): boolean {
+  return range === null || (version !== null && semver.satisfies(version, range));
 }

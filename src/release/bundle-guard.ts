@@ -35,18 +35,36 @@ export interface BundleGuard {
   readonly modes: ReadonlyMap<string, number>;
 }
 
-/** Makes the guard of one bundle. Errors: ERR_MIDFLIGHT_BUNDLE_INVALID. */
-export function createBundleGuard(file: string, bytesMax = BUNDLE_BYTES_MAX): BundleGuard {
+export interface TarRules {
+  /** Whether an entry may have that name. */
+  isPlace(this: void, name: string): boolean;
+  /** What the archive has in it. */
+  readonly what: 'release' | 'package';
+  readonly code: 'ERR_MIDFLIGHT_BUNDLE_INVALID' | 'ERR_MIDFLIGHT_PLUGIN_INVALID';
+}
+
+const ofBundles: TarRules = {
+  isPlace: (name) => name === BUNDLE_FILE || /^(?:releases\/[\w-]+|store|deps\/[\da-f]+)\/./.test(name),
+  what: 'release',
+  code: 'ERR_MIDFLIGHT_BUNDLE_INVALID',
+};
+
+/** Makes the guard of one bundle, or of another archive by rules of its own. Errors: that of the rules. */
+export function createBundleGuard(
+  file: string,
+  bytesMax = BUNDLE_BYTES_MAX,
+  { isPlace, what, code }: TarRules = ofBundles,
+): BundleGuard {
   const seen = new Set<string>();
   const links = new Set<string>();
   const modes = new Map<string, number>();
   let sizeBytes = 0;
   const refuse = (problem: string): never => {
-    throw new MidflightError('ERR_MIDFLIGHT_BUNDLE_INVALID', [file, problem]);
+    throw new MidflightError(code, [file, problem]);
   };
   const requireInside = (name: string): void => {
     const parts = name.split('/');
-    if (!isPlain(name)) refuse(`${name} would be outside of the release`);
+    if (!isPlace(name) || !isPlain(name)) refuse(`${name} would be outside of the ${what}`);
     for (let count = 1; count < parts.length; count++) {
       if (links.has(parts.slice(0, count).join('/'))) refuse(`${name} leads through a link`);
     }
@@ -63,8 +81,8 @@ export function createBundleGuard(file: string, bytesMax = BUNDLE_BYTES_MAX): Bu
     if (type === 'link') requireInside(linkname);
     else if (type === 'symlink') {
       const target = path.posix.join(path.posix.dirname(name), linkname);
-      if (linkname.startsWith('/') || !isPlain(target))
-        refuse(`the link ${name} leads outside of the release`);
+      if (linkname.startsWith('/') || !isPlace(target) || !isPlain(target))
+        refuse(`the link ${name} leads outside of the ${what}`);
       links.add(name);
     } else if (type !== 'file') refuse(`${name} is no file`);
     else modes.set(name, mode & 0o777);
@@ -87,9 +105,8 @@ function toRootName(name: string): string {
   return name.replace(/^releases\/[^/]+\/(?=[^/]+$)/, '');
 }
 
-/** Below the folders that a bundle has, and written without detours. */
+/** Written without detours, and leading nowhere else. */
 function isPlain(name: string): boolean {
-  if (name === BUNDLE_FILE) return true;
-  if (!/^(?:releases\/[\w-]+|store|deps\/[\da-f]+)\/./.test(name)) return false;
+  if (name.startsWith('/') || name === '..' || name.startsWith('../')) return false;
   return !name.includes('\\') && !name.includes('\0') && path.posix.normalize(name) === name;
 }

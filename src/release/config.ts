@@ -115,6 +115,13 @@ const sourceSchema = z.strictObject({
 
 export type SourceSettings = z.output<typeof sourceSchema>;
 
+const pluginsSchema = z.strictObject({
+  /** A folder, relative to the app's own; `.midflight/plugins` when absent. */
+  registry: z.string().min(1).optional(),
+});
+
+export type PluginSettings = z.output<typeof pluginsSchema>;
+
 const keepCount = z.number().int().min(2).max(1_000);
 const keepSchema = z.union(
   [keepCount, z.strictObject({ count: keepCount.default(10), days: z.number().int().min(1).max(3_650) })],
@@ -154,6 +161,7 @@ export const configSchema = z.strictObject({
   upgraded: upgradedSchema.prefault({}),
   policy: policySchema.prefault({}),
   hooks: hooksSchema.prefault({}),
+  plugins: pluginsSchema.prefault({}),
 });
 
 /** The configuration with every default filled in. */
@@ -171,12 +179,20 @@ const fileNames = [
 /** Where the app in `directory` comes from. The rest of its configuration is not looked at: that of the release counts.
  *  Errors: ERR_MIDFLIGHT_CONFIG_INVALID, ERR_MIDFLIGHT_CONFIG_UNREADABLE. */
 export async function readSourceSettings(directory: string): Promise<SourceSettings> {
+  return (await readOwn(directory, 'source')).source;
+}
+
+/** Where the plugins are of the app in `directory`: like its source, that is of the place, not of a release. Errors: the same. */
+export async function readPluginSettings(directory: string): Promise<PluginSettings> {
+  return (await readOwn(directory, 'plugins')).plugins;
+}
+
+async function readOwn(directory: string, key: 'source' | 'plugins'): Promise<Config> {
   const name = findConfig(directory);
-  if (name === undefined) return parseConfig({}, '').source;
+  if (name === undefined) return parseConfig({}, '');
   const value = await loadConfig(path.join(directory, name));
-  const source: unknown =
-    typeof value === 'object' && value !== null && 'source' in value ? value.source : {};
-  return parseConfig({ source }, name).source;
+  const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, key);
+  return parseConfig(isObject ? { [key]: (value as Record<string, unknown>)[key] } : {}, name);
 }
 
 /** Reads and checks the configuration of the app in `directory`; defaults where there is no file.

@@ -13,7 +13,7 @@ const INSTALLED_INVENTORY = '.midflight-files.json';
 export const OWN_INVENTORY = 'dependencies.json';
 
 export interface ContentsRequest {
-  readonly home: Home;
+  readonly home: Pick<Home, 'appDirectory' | 'dependencies'>;
   /** The release's tree, as long as it is built. */
   readonly tree: string;
   readonly dependenciesHash: string | null;
@@ -47,7 +47,7 @@ export interface TreeInventory {
 
 /** What is in a release's tree. */
 export async function inventoryTree(
-  home: Home,
+  home: Pick<Home, 'appDirectory'>,
   tree: string,
   textOf?: (relative: string) => string | null,
 ): Promise<TreeInventory> {
@@ -58,7 +58,7 @@ export async function inventoryTree(
 }
 
 /** Links that Midflight has made lead to the app's own directory and what is kept there, wherever that is. */
-function toLinkText({ appDirectory }: Home): (target: string) => string {
+function toLinkText({ appDirectory }: Pick<Home, 'appDirectory'>): (target: string) => string {
   return (target) =>
     target.startsWith(`${appDirectory}${path.sep}`) ? `{app}${target.slice(appDirectory.length)}` : target;
 }
@@ -69,14 +69,17 @@ export interface InstalledDependencies {
 }
 
 /** Where the dependencies with a digest are installed. */
-export function toInstalled(home: Home, dependenciesHash: string): InstalledDependencies {
+export function toInstalled(
+  home: Pick<Home, 'dependencies'>,
+  dependenciesHash: string,
+): InstalledDependencies {
   const directory = path.join(home.dependencies, dependenciesHash);
   return { directory, inventoryFile: path.join(directory, INSTALLED_INVENTORY) };
 }
 
 /** What is installed in a folder of `deps/`. */
 export async function inventoryInstalled(
-  home: Home,
+  home: Pick<Home, 'appDirectory'>,
   { directory }: InstalledDependencies,
 ): Promise<Inventory> {
   const isIncluded = (relative: string): boolean =>
@@ -85,7 +88,10 @@ export async function inventoryInstalled(
 }
 
 /** Writes down what is installed, once; the digest of that. */
-export async function ensureInventory(home: Home, installed: InstalledDependencies): Promise<string> {
+export async function ensureInventory(
+  home: Pick<Home, 'appDirectory'>,
+  installed: InstalledDependencies,
+): Promise<string> {
   const { inventoryFile } = installed;
   if (existsSync(inventoryFile)) return digestOf(await readFile(inventoryFile));
   return writeInventory(inventoryFile, await inventoryInstalled(home, installed));

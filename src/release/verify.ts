@@ -54,14 +54,33 @@ export async function verifyRelease(
   if (manifest?.id !== id) return only('altered');
   const { contents } = manifest;
   if (contents === null) return only('unlisted');
+  return { release: id, ...(await verifyContents(home, name, { manifest, contents }, findings)) };
+}
+
+/** Where releases are, or what is laid out as they are. */
+export type ReleasePlace = Pick<Home, 'appDirectory' | 'releases' | 'store' | 'dependencies'>;
+
+export interface Expected {
+  readonly manifest: Pick<Manifest, 'id' | 'modules' | 'dependenciesHash'>;
+  readonly contents: ReleaseContents;
+}
+
+/** Compares what is laid out as a release with what is expected there. `name` is what its problems are named by. */
+export async function verifyContents(
+  place: ReleasePlace,
+  name: string,
+  expected: Expected,
+  findings: SharedFindings = new Map(),
+): Promise<Omit<Verification, 'release'>> {
+  const { contents } = expected;
   const parts = await Promise.all([
-    verifyFolder(home, name, manifest),
-    verifyTree(home, name, { manifest, contents }),
-    verifyStored(home, { manifest, contents }, findings),
-    contents.installedHash === null ? [] : verifyInstalled(home, { manifest, contents }, findings),
+    verifyFolder(place, name, expected),
+    verifyTree(place, name, expected),
+    verifyStored(place, expected, findings),
+    contents.installedHash === null ? [] : verifyInstalled(place, expected, findings),
   ]);
   const fileCount = Object.keys(contents.files).length + Object.keys(contents.compiled).length;
-  return { release: id, problems: parts.flat(), fileCount };
+  return { problems: parts.flat(), fileCount };
 }
 
 /** Null for what is no manifest. */
@@ -74,15 +93,14 @@ async function readManifest(file: string): Promise<Manifest | 'outdated' | null>
   }
 }
 
-interface Expected {
-  readonly manifest: Manifest;
-  readonly contents: ReleaseContents;
-}
-
 /** Beside the tree. */
 const known = new Set(['app', 'manifest.json', 'statement.json', MAPS_LINK, OWN_INVENTORY]);
 
-async function verifyFolder(home: Home, name: string, { id }: Manifest): Promise<readonly FileProblem[]> {
+async function verifyFolder(
+  home: ReleasePlace,
+  name: string,
+  { manifest: { id } }: Expected,
+): Promise<readonly FileProblem[]> {
   const directory = path.join(home.releases, id);
   const names = await readdir(directory);
   const unexpected = names.filter((entry) => !known.has(entry));
@@ -97,7 +115,7 @@ async function verifyFolder(home: Home, name: string, { id }: Manifest): Promise
 }
 
 async function verifyTree(
-  home: Home,
+  home: ReleasePlace,
   name: string,
   { manifest, contents }: Expected,
 ): Promise<readonly FileProblem[]> {
@@ -151,7 +169,7 @@ function toText(entry: Inventory[string]): string {
 }
 
 async function verifyStored(
-  home: Home,
+  home: ReleasePlace,
   { manifest, contents }: Expected,
   findings: SharedFindings,
 ): Promise<readonly FileProblem[]> {
@@ -181,7 +199,11 @@ function isStoredMap(content: Buffer, mapHash: string): boolean {
   return digestOf(map) === mapHash && content.equals(Buffer.from(toStoredMap(map)));
 }
 
-function readStored(home: Home, name: string, isRight: (content: Buffer) => boolean): readonly FileProblem[] {
+function readStored(
+  home: ReleasePlace,
+  name: string,
+  isRight: (content: Buffer) => boolean,
+): readonly FileProblem[] {
   const at = `store/${name}`;
   try {
     const isSame = path.basename(name) === name && isRight(readFileSync(path.join(home.store, name)));
@@ -192,7 +214,7 @@ function readStored(home: Home, name: string, isRight: (content: Buffer) => bool
 }
 
 async function verifyInstalled(
-  home: Home,
+  home: ReleasePlace,
   { manifest, contents }: Expected,
   findings: SharedFindings,
 ): Promise<readonly FileProblem[]> {
@@ -204,7 +226,7 @@ async function verifyInstalled(
 }
 
 async function compareInstalled(
-  home: Home,
+  home: ReleasePlace,
   hash: string,
   inventoryHash: string | null,
 ): Promise<readonly FileProblem[]> {

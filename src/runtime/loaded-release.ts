@@ -24,15 +24,22 @@ export interface LoadedRelease {
 /** Reads a release that was built; its manifest was checked when it was written. What differs from what the supervisor and the
  *  manifest say is not evaluated. Errors: ERR_MIDFLIGHT_RELEASE_ALTERED, also of `readCompiled`. */
 export function readRelease({ id, root, manifestFile, store, digest }: ReleaseLocation): LoadedRelease {
+  const bytes = readFileSync(manifestFile);
+  if (digest !== undefined && digestOf(bytes) !== digest) throw altered(id, 'its manifest');
+  return toLoadedRelease({ id, root, store }, parseManifest(bytes.toString()));
+}
+
+/** The same of a manifest that was read already. Errors: ERR_MIDFLIGHT_RELEASE_ALTERED of `readCompiled`. */
+export function toLoadedRelease(
+  { id, root, store }: Pick<ReleaseLocation, 'id' | 'root' | 'store'>,
+  manifest: LoadedRelease['manifest'] & Pick<Manifest, 'contents'>,
+): LoadedRelease {
   const maps = path.join(path.dirname(realpathSync(root)), MAPS_LINK);
   // Compiled code may outlive its release, not the store.
   const toLocation = (name: string): MapLocation => ({
     url: pathToFileURL(path.join(maps, name)).href,
     read: () => readFileSync(path.join(store, name), 'utf8'),
   });
-  const bytes = readFileSync(manifestFile);
-  if (digest !== undefined && digestOf(bytes) !== digest) throw altered(id, 'its manifest');
-  const manifest = parseManifest(bytes.toString());
   // An older release does not say what it has.
   const compiled = manifest.contents?.compiled ?? null;
   return {

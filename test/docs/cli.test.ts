@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { plain, readSection, readTable, readText } from './markdown.ts';
 
 const text = readText('docs/reference/cli.md');
-const documented = [...text.matchAll(/^## `midflight ([\w-]+)( .*)?`$/gm)].map(
+const documented = [...text.matchAll(/^## `midflight ((?:plugin )?[\w-]+)( .*)?`$/gm)].map(
   ([heading, verb = '', usage = '']) => ({
     verb,
     usage: usage.trim(),
@@ -25,8 +25,15 @@ for (const file of globSync('*.ts', { cwd: new URL('../../src/cli', import.meta.
   }
 }
 
+/** Every verb, and each of those that have verbs of their own. */
+const verbs = program.commands.flatMap((command) =>
+  command.commands.length === 0
+    ? [{ name: command.name(), command }]
+    : command.commands.map((inner) => ({ name: `${command.name()} ${inner.name()}`, command: inner })),
+);
+
 test('the reference of the command line has each verb with its arguments', () => {
-  const expected = program.commands.map((command) => `${command.name()} ${toUsage(command)}`.trim());
+  const expected = verbs.map(({ name, command }) => `${name} ${toUsage(command)}`.trim());
   assert.deepEqual(
     documented.map(({ verb, usage }) => `${verb} ${usage}`.trim()).toSorted(),
     expected.toSorted(),
@@ -34,8 +41,8 @@ test('the reference of the command line has each verb with its arguments', () =>
 });
 
 test('each verb is part of the program', () => {
-  const [, verbs = ''] = /^const verbs.*?\{\n(.*?)^\};/ms.exec(readText('src/cli/main.ts')) ?? [];
-  const added = [...verbs.matchAll(/^ {2}'?([\w-]+)'?: .* import\('\.\/([\w-]+)\.ts'\)/gm)];
+  const [, listed = ''] = /^const verbs.*?\{\n(.*?)^\};/ms.exec(readText('src/cli/main.ts')) ?? [];
+  const added = [...listed.matchAll(/^ {2}'?([\w-]+)'?: .* import\('\.\/([\w-]+)\.ts'\)/gm)];
   for (const [, verb, file] of added) assert.equal(verb, file);
   assert.deepEqual(
     added.map(([, verb = '']) => verb).toSorted(),
@@ -45,7 +52,7 @@ test('each verb is part of the program', () => {
 
 for (const { verb, section } of documented) {
   test(`the reference of ${verb} has each flag with its default`, () => {
-    const options = program.commands.find((command) => command.name() === verb)?.options ?? [];
+    const options = verbs.find(({ name }) => name === verb)?.command.options ?? [];
     const expected = options.map((option) => ({ flag: option.flags, default: toDefault(option) }));
     const rows = readTable(section, ['flag', 'default']);
     assert.deepEqual(
@@ -57,7 +64,7 @@ for (const { verb, section } of documented) {
 
 test('the reference names each choice of a flag', () => {
   for (const { verb, section } of documented) {
-    const options = program.commands.find((command) => command.name() === verb)?.options ?? [];
+    const options = verbs.find(({ name }) => name === verb)?.command.options ?? [];
     for (const choice of options.flatMap(({ argChoices }) => argChoices ?? [])) {
       assert.ok(section.includes(`\`${choice}\``), `${verb}: ${choice}`);
     }

@@ -1,0 +1,72 @@
+/** A plugin as a file or a folder of the disk: which it is, and where it starts. */
+
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { MidflightError } from '../errors.ts';
+
+/** What a plugin may be named by without its extension, and what a folder starts with. */
+const extensions = ['', '.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
+const indexes = extensions.slice(1).map((extension) => `index${extension}`);
+
+export interface PluginFile {
+  readonly location: string;
+  readonly isFolder: boolean;
+  /** Its folder, or that in which the file is. */
+  readonly root: string;
+  /** Relative to that. A folder starts with `main` of its `package.json`, or its `exports`, else its index.
+   *  Errors: ERR_MIDFLIGHT_PLUGIN_UNKNOWN. */
+  findEntry(this: void): string;
+}
+
+/** Errors: ERR_MIDFLIGHT_PLUGIN_UNKNOWN. */
+export function findPluginFile(named: string): PluginFile {
+  const found = extensions.map((extension) => named + extension).find((at) => existsSync(at));
+  if (found === undefined) throw unknown(named, 'is no such file or folder');
+  const location = path.resolve(found);
+  const isFolder = statSync(location).isDirectory();
+  const root = isFolder ? location : path.dirname(location);
+  return {
+    location,
+    isFolder,
+    root,
+    findEntry: () => (isFolder ? findInFolder(location) : path.basename(location)),
+  };
+}
+
+function findInFolder(root: string): string {
+  const { main } = readPluginPackage(root);
+  const candidates = main === null ? indexes : [main];
+  const found = candidates.find((file) => existsSync(path.join(root, file)));
+  if (found === undefined) throw unknown(root, `is no ${main ?? 'index.ts or index.js'} in it`);
+  return path.posix.normalize(found);
+}
+
+export interface PluginPackage {
+  readonly name: string | null;
+  readonly version: string | null;
+  readonly main: string | null;
+}
+
+/** What the `package.json` of a folder says; nothing where there is none. */
+export function readPluginPackage(root: string): PluginPackage {
+  const file = path.join(root, 'package.json');
+  const content = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>) : {};
+  const text = (key: string): string | null => (typeof content[key] === 'string' ? content[key] : null);
+  return { name: text('name'), version: text('version'), main: text('main') ?? findMain(content['exports']) };
+}
+
+/** The file that a package gives to `import`; null where that is not said plainly. */
+function findMain(exported: unknown): string | null {
+  if (typeof exported === 'string') return exported;
+  if (typeof exported !== 'object' || exported === null) return null;
+  const record = exported as Record<string, unknown>;
+  return findMain(record['.'] ?? record['import'] ?? record['default']);
+}
+
+function unknown(location: string, problem: string): MidflightError {
+  return new MidflightError('ERR_MIDFLIGHT_PLUGIN_UNKNOWN', [
+    path.basename(location),
+    path.dirname(location),
+    problem,
+  ]);
+}
