@@ -79,12 +79,12 @@ export async function openFrom(
   const holder = { need, slots: new Set<Slot>() };
   const plugin = new Handle(entry.shared, holder);
   try {
-    await entry.shared.fit(holder, opener === null);
     // Two that require each other would wait for each other.
     if (!entry.isReady && !(opener !== null && leadsTo(entry, opener))) {
       opener?.waitsFor.add(entry);
       await entry.opened;
     }
+    await entry.shared.fit(holder, opener === null);
   } catch (error) {
     await plugin.close();
     throw error;

@@ -195,6 +195,19 @@ export class SharedPlugin {
   }
 
   async #prepare(): Promise<Prepared | null> {
+    const { size } = this.#holders;
+    try {
+      return await this.#prepareWanted();
+    } catch (error) {
+      const isUnsatisfied =
+        error instanceof MidflightError && error.code === 'ERR_MIDFLIGHT_PLUGIN_VERSION_UNSATISFIED';
+      // Who has opened it meanwhile may need another.
+      if (!isUnsatisfied || this.#holders.size <= size) throw error;
+      return this.#prepare();
+    }
+  }
+
+  async #prepareWanted(): Promise<Prepared | null> {
     const release = await this.#load();
     if (release.digest === this.#current?.release.digest) return null;
     if (this.#failed.has(release.digest)) {

@@ -219,6 +219,8 @@ class Publishing {
     symlinkSync(path.relative(staged, registry.store), path.join(staged, MAPS_LINK));
     const plugin = toPluginFolder(registry, manifest.name);
     mkdirSync(plugin, { recursive: true });
+    // Hosts watch it from the start.
+    mkdirSync(registry.pointers, { recursive: true });
     const target = path.join(plugin, manifest.version);
     // What has no manifest is half of what somebody has copied there.
     if (!existsSync(path.join(target, 'manifest.json'))) rmSync(target, { recursive: true, force: true });
@@ -230,7 +232,8 @@ class Publishing {
     const before = readPointer(registry, name);
     if (!isUsed) return before?.version === version;
     await openVersion(registry, { name, version });
-    if (before?.version !== version) writePointer(registry, name, pointTo(before, version));
+    // Also where it says so already: a host that has refused it looks again.
+    writePointer(registry, name, pointTo(before, version));
     return true;
   }
 }

@@ -25,7 +25,8 @@ export async function usePlugin(registry: Registry, wanted: VersionName): Promis
     const { name, version } = wanted;
     const before = readPointerOrNull(registry, name);
     await openVersion(registry, wanted);
-    if (before?.version !== version) writePointer(registry, name, pointTo(before, version));
+    // Also where it says so already: a host that has refused it looks again.
+    writePointer(registry, name, pointTo(before, version));
     return { name, version, previous: before?.version ?? null };
   });
 }

@@ -63,6 +63,12 @@ test('a host gets the version in use if it is in range, else the newest that is,
     message: /the host needs \^1 and the host needs <1\.1 and the host needs \^2$/,
   });
   assert.equal(first.version, '1.0.0');
+  for (const plugin of [first, second]) await plugin.close();
+  const both = await Promise.all([folder.open('greet'), folder.open('greet', { version: '^1' })]);
+  assert.deepEqual(
+    both.map(({ version }) => version),
+    ['1.1.0', '1.1.0'],
+  );
 });
 
 test('a service follows use, publish and rollback while it is called, and refuses what it can not work with', async (t) => {
