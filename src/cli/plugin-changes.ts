@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { noteChange } from '../plugin/registry/note-change.ts';
+import { noteChange } from '../deploy/note-change.ts';
 import type { Published, PublishStep } from '../plugin/registry/publish.ts';
 import { parseVersionName, requireName, toLabelOf, type Registry } from '../plugin/registry/registry.ts';
 import type { Used } from '../plugin/registry/use-version.ts';

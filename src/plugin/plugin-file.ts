@@ -35,10 +35,17 @@ export function findPluginFile(named: string): PluginFile {
 
 function findInFolder(root: string): string {
   const { main } = readPluginPackage(root);
-  const candidates = main === null ? indexes : [main];
-  const found = candidates.find((file) => existsSync(path.join(root, file)));
+  // As `require` does, whose packages these may be: a file, one without its extension, a folder.
+  const named = extensions.map((extension) => `${main}${extension}`);
+  const inFolder = indexes.map((index) => `${main}/${index}`);
+  const candidates = main === null ? indexes : [...named, ...inFolder];
+  const found = candidates.find((file) => isFile(path.join(root, file)));
   if (found === undefined) throw unknown(root, `is no ${main ?? 'index.ts or index.js'} in it`);
   return path.posix.normalize(found);
+}
+
+function isFile(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 export interface PluginPackage {
@@ -51,7 +58,8 @@ export interface PluginPackage {
 export function readPluginPackage(root: string): PluginPackage {
   const file = path.join(root, 'package.json');
   const content = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>) : {};
-  const text = (key: string): string | null => (typeof content[key] === 'string' ? content[key] : null);
+  const text = (key: string): string | null =>
+    typeof content[key] === 'string' ? content[key] || null : null;
   return { name: text('name'), version: text('version'), main: text('main') ?? findMain(content['exports']) };
 }
 

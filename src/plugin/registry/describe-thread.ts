@@ -14,9 +14,15 @@ async function describe({ root, store, manifest }: DescribeRequest): Promise<Des
     const release = toPluginRelease({ store }, { root }, read);
     return { description: await describeInProcess({ release, number: 1, states: createOwnStates() }) };
   } catch (error) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { problem: `its code can't be evaluated: ${text}` };
+    return { problem: `its code can't be evaluated: ${toText(error)}` };
   }
+}
+
+/** With the place that has thrown, and not how Midflight came to it. */
+function toText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = error.stack?.split('\n').find((line) => /^ {4}at .*\/app\//.test(line));
+  return place === undefined ? String(error) : `${String(error)}\n${place}`;
 }
 
 parentPort?.postMessage(await describe(workerData as DescribeRequest), []);

@@ -134,7 +134,15 @@ class Publishing {
     if (isPackage) this.#step('fetch');
     const from = isPackage ? await fetchPackage(source.slice('npm:'.length), this.#staging) : source;
     this.#step('stage');
-    return stageTree(from, this.#tree, { hasPackages: isPackage });
+    try {
+      return await stageTree(from, this.#tree, { hasPackages: isPackage });
+    } catch (error) {
+      // Where it lay for a moment says nothing to anybody.
+      if (!isPackage || !(error instanceof MidflightError) || error.code !== 'ERR_MIDFLIGHT_PLUGIN_UNKNOWN')
+        throw error;
+      const problem = `there ${error.details[2] ?? 'is no entry in it'}; name one by "main" in its package.json`;
+      throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_INVALID', [source, problem], { cause: error });
+    }
   }
 
   async #build({ entry, name, version }: Staged): Promise<Built> {

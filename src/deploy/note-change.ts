@@ -1,10 +1,10 @@
 /** Who has changed a registry, in the audit log of the app of this directory, if there is one. */
 
 import { existsSync } from 'node:fs';
-import { toOwnActor } from '../../deploy/actor.ts';
-import { appendAudit } from '../../deploy/audit-log.ts';
-import { toFailure } from '../../errors.ts';
-import { toHome } from '../../release/home.ts';
+import { toOwnActor } from './actor.ts';
+import { appendAudit } from './audit-log.ts';
+import { toFailure } from '../errors.ts';
+import { toHome } from '../release/home.ts';
 
 export interface RegistryChange {
   /** `plugin publish`, … */
