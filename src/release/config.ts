@@ -1,12 +1,12 @@
 /** The configuration of an app: `midflight.config.{ts,js,mjs,json}` in its root; all of it optional, unknown keys refused. */
 
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { MidflightError } from '../errors.ts';
 import { parseListenText } from '../protocol/listen-text.ts';
 import { probationPolicies, stopSignals, WORKERS_MAX } from '../protocol/manifest.ts';
 import { allowableCodes, stateLosses } from '../protocol/plan-policy.ts';
+import { findConfig } from './config-file.ts';
 import { loadConfig } from './load-config.ts';
 
 /** Longest time that any single wait may be given. */
@@ -169,13 +169,6 @@ export type Config = z.output<typeof configSchema>;
 /** The configuration as an app writes it. */
 export type ConfigInput = z.input<typeof configSchema>;
 
-const fileNames = [
-  'midflight.config.ts',
-  'midflight.config.js',
-  'midflight.config.mjs',
-  'midflight.config.json',
-];
-
 /** Where the app in `directory` comes from. The rest of its configuration is not looked at: that of the release counts.
  *  Errors: ERR_MIDFLIGHT_CONFIG_INVALID, ERR_MIDFLIGHT_CONFIG_UNREADABLE. */
 export async function readSourceSettings(directory: string): Promise<SourceSettings> {
@@ -203,10 +196,6 @@ export async function readConfig(directory: string): Promise<Config> {
     name === undefined ? {} : await loadConfig(path.join(directory, name)),
     name ?? 'configuration',
   );
-}
-
-function findConfig(directory: string): string | undefined {
-  return fileNames.find((candidate) => existsSync(path.join(directory, candidate)));
 }
 
 /** Checks a configuration value. */

@@ -287,6 +287,6 @@ function requireRanges(source: string, { requires }: Description): void {
 function requireCompatible(manifest: VersionName, before: string, { breaches }: Compatibility): void {
   if (breaches.length === 0) return;
   const label = toLabelOf(manifest);
-  const problems = breaches.map(({ name, problem }) => `"${name}" ${problem}`).join('; ');
+  const problems = breaches.map(({ name, problem }) => `"${name}" ${problem.replace(/\.$/, '')}`).join('; ');
   throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_BREAKING', [label, before, problems, nextBreaking(before)]);
 }

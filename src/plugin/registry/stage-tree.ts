@@ -50,7 +50,9 @@ async function stageFile(root: string, entry: string, tree: string): Promise<voi
   const index = createModuleIndex({ root, entry });
   const { modules, problems } = await index.update();
   if (problems[0] !== undefined) throw problems[0];
-  for (const at of modules.keys()) {
+  for (const [at, { isComputedTarget }] of modules) {
+    // The files beside it that some computed import might mean are none of it.
+    if (isComputedTarget) continue;
     mkdirSync(path.dirname(path.join(tree, at)), { recursive: true });
     writeFileSync(path.join(tree, at), index.textOf(at) ?? '');
     chmodSync(path.join(tree, at), 0o644);

@@ -16,6 +16,7 @@ import { test } from 'node:test';
 import { fn, type Plugin } from '../../../src/plugin.ts';
 import { describePlugin } from '../../../src/plugin/registry/list-plugins.ts';
 import { rollBackPlugin, usePlugin } from '../../../src/plugin/registry/use-version.ts';
+import { setThreshold } from '../../../src/release/trust.ts';
 import { repository } from '../../support/app.ts';
 import { createRegistryFolder, hello } from './registry-folder.ts';
 
@@ -199,6 +200,15 @@ test('where keys are trusted a version needs their signatures, over its own byte
   folder.trust();
   await assert.rejects(folder.publishVersion('greet.js', '1.1.0', one, { keyFiles: [key] }), unsigned);
   assert.equal(existsSync(statement('1.1.0')), false);
+  // Of two that have to sign, the second puts it in use.
+  const keys = [folder.trust(), folder.trust()] as const;
+  setThreshold(path.join(folder.directory, '.midflight/trust'), 2);
+  await folder.publishVersion('greet.js', '1.1.0', one, { keyFiles: [keys[0]], isUsed: false });
+  await assert.rejects(usePlugin(registry, { name: 'greet', version: '1.1.0' }), {
+    ...unsigned,
+    message: /signed by 1 of the trusted keys and needs 2/,
+  });
+  assert.equal((await folder.publishVersion('greet.js', '1.1.0', one, { keyFiles: [keys[1]] })).inUse, true);
 });
 
 test('who opens from a registry loads no compiler, and finds its sources in stack traces', async (t) => {
