@@ -1,11 +1,11 @@
 /** Versions of a plugin as a registry has them: compiled when they were published. Who opens one never loads the compiler. */
 
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import semver from 'semver';
 import { MidflightError } from '../../errors.ts';
 import { digestOf } from '../../release/inventory.ts';
-import { createDirectoryWatch } from '../../release/directory-watch.ts';
+import { watchFiles } from '../../release/watch-files.ts';
 import type { PluginRelease } from '../plugin-release.ts';
 import type { Need, PluginSource, WantedVersion } from '../plugin-source.ts';
 import { openVersion } from './open-version.ts';
@@ -20,9 +20,6 @@ import {
   toVersionPlace,
   type Registry,
 } from './registry.ts';
-
-/** For folders of other machines, of which the system tells nothing. */
-const LOOK_MS = 5_000;
 
 /** Errors: ERR_MIDFLIGHT_PLUGIN_NAME_INVALID. */
 export function createRegistrySource(directory: string, name: string): PluginSource {
@@ -56,21 +53,8 @@ class RegistrySource implements PluginSource {
 
   async watch(onChange: () => void): Promise<() => void> {
     const pointer = toPointerFile(this.#registry, this.name);
-    const versions = toPluginFolder(this.#registry, this.name);
-    const quick = createDirectoryWatch((file) => {
-      if (file === pointer || path.dirname(file) === versions) onChange();
-    });
-    const directories = [path.dirname(pointer), versions];
-    quick.follow(directories);
-    const look = (): void => {
-      quick.refresh();
-      onChange();
-    };
-    watchFile(pointer, { interval: LOOK_MS, persistent: false }, look);
-    return () => {
-      quick.follow([]);
-      unwatchFile(pointer, look);
-    };
+    const versions = path.join(toPluginFolder(this.#registry, this.name), 'any');
+    return watchFiles({ files: () => [pointer, versions], onChange });
   }
 
   files(): readonly string[] {
