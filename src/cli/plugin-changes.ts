@@ -108,7 +108,7 @@ const steps: Readonly<Record<PublishStep, string | null>> = {
 
 function printStep(step: PublishStep): void {
   const text = steps[step];
-  if (text !== null) process.stderr.write(`${text}\n`);
+  if (text !== null && process.stderr.isTTY) process.stderr.write(`${text}\n`);
 }
 
 function printPublished(published: Published): void {

@@ -31,6 +31,8 @@ export type DescribeAnswer = { readonly description: Description } | { readonly 
 /** A module that does more than that when it is evaluated keeps everyone waiting who opens it. */
 const EVALUATE_MS_MAX = 10_000;
 const HEAP_MIB_MAX = 512;
+/** What Node ends with that has nothing more to do, and an await open. */
+const UNSETTLED = 13;
 
 const threadFile = path.join(import.meta.dirname, `describe-thread${path.extname(import.meta.filename)}`);
 
@@ -53,7 +55,7 @@ export async function describeVersion(request: DescribeRequest): Promise<Descrip
   );
   worker.once('message', resolve);
   worker.once('error', (error: unknown) => resolve({ problem: `its code threw: ${String(error)}` }));
-  worker.once('exit', (code) => resolve({ problem: `its code called process.exit(${code})` }));
+  worker.once('exit', (code) => resolve({ problem: toExitProblem(code) }));
   try {
     const answer = await promise;
     if ('description' in answer) return answer.description;
@@ -62,4 +64,10 @@ export async function describeVersion(request: DescribeRequest): Promise<Descrip
     clearTimeout(timer);
     await worker.terminate();
   }
+}
+
+function toExitProblem(code: number): string {
+  return code === UNSETTLED
+    ? 'its top-level await waits for what never comes'
+    : `its code called process.exit(${code})`;
 }

@@ -56,13 +56,20 @@ export function parseManifest(wanted: VersionName, text: string): PluginManifest
   const label = toLabelOf(wanted);
   const written = parseJson(text);
   const isIt = written?.name === wanted.name && written.version === wanted.version;
-  if (written === null || !isIt)
+  if (written === null || !isIt || !isWhole(written))
     throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_ALTERED', [label, 'its manifest is not that of it']);
   if (written.pluginVersion !== 1 || written.formatVersion !== FORMAT_VERSION) {
     const problem = 'it was published by another version of Midflight; publish it again as a new version';
     throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_INVALID', [label, problem]);
   }
   return { ...written, modules: LayeredMap.of(Object.entries(written.modules)) };
+}
+
+/** What everybody relies on who reads one; the rest is compared with what there is. */
+function isWhole({ modules, contents, requires, exports, entry }: Partial<Written>): boolean {
+  const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+  const objects = [modules, contents, contents?.files, contents?.compiled, requires, exports];
+  return typeof entry === 'string' && objects.every(isObject);
 }
 
 function parseJson(text: string): Written | null {

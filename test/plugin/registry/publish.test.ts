@@ -141,6 +141,7 @@ test('what says no version, two of them, no safe name, or can not be evaluated i
   });
   await refused(`throw new Error('not today');`, { code, message: /not today/ }, { version: '1.0.0' });
   await refused(`process.exit(0);`, { code, message: /process\.exit/ }, { version: '1.0.0' });
+  await refused(`await new Promise(() => {});`, { code, message: /never comes/ }, { version: '1.0.0' });
   await refused('export const hello = (', { code: 'ERR_MIDFLIGHT_SYNTAX' });
   await refused(
     `import '../elsewhere.ts';`,

@@ -2,15 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  appendFileSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fn, type Plugin } from '../../../src/plugin.ts';
@@ -139,19 +131,22 @@ test('an altered byte is refused, whatever it is in, and the host goes on with w
     modules: Record<string, { hash: string; mapHash: string }>;
   };
   const { hash = '', mapHash = '' } = modules['greet.js'] ?? {};
-  const files = [
-    path.join(folderOf, 'app/greet.js'),
-    path.join(folderOf, 'manifest.json'),
-    path.join(registry.store, `${hash}.js`),
-    path.join(registry.store, `${mapHash}.js.map`),
+  const longer = (text: string): string => `${text}.`;
+  const manifest = path.join(folderOf, 'manifest.json');
+  const alterations: readonly (readonly [file: string, alter: (text: string) => string])[] = [
+    [path.join(folderOf, 'app/greet.js'), longer],
+    [path.join(registry.store, `${hash}.js`), longer],
+    [path.join(registry.store, `${mapHash}.js.map`), longer],
+    [manifest, longer],
+    [manifest, () => '{"name":"greet","version":"1.1.0","pluginVersion":1}'],
+    [manifest, (text) => text.replace('"1.1.0"', '"1.2.0"')],
   ];
-  for (const file of files) {
-    const before = readFileSync(file);
-    appendFileSync(file, '.');
-    await assert.rejects(plugin.refresh(), { code: 'ERR_MIDFLIGHT_PLUGIN_ALTERED' }, file);
-    await assert.rejects(usePlugin(registry, { name: 'greet', version: '1.1.0' }), {
-      code: 'ERR_MIDFLIGHT_PLUGIN_ALTERED',
-    });
+  for (const [file, alter] of alterations) {
+    const before = readFileSync(file, 'utf8');
+    writeFileSync(file, alter(before));
+    const altered = { code: 'ERR_MIDFLIGHT_PLUGIN_ALTERED' };
+    await assert.rejects(plugin.refresh(), altered, file);
+    await assert.rejects(usePlugin(registry, { name: 'greet', version: '1.1.0' }), altered, file);
     assert.equal(call(), 'one');
     writeFileSync(file, before);
   }
