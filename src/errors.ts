@@ -387,6 +387,14 @@ export const catalog = {
     (which, timeoutMs) =>
       `${which} has not answered after ${timeoutMs} ms; raise "timeoutMs" of openPlugin() or see what it waits for`,
   ),
+  ERR_MIDFLIGHT_PLUGIN_STOPPED: row(
+    (plugin, why) =>
+      `The thread of plugin ${plugin} has ended: ${why}; it is started again, or the version before comes back`,
+  ),
+  ERR_MIDFLIGHT_PLUGIN_OPTION_INVALID: row(
+    (option, value, problem) => `"${option}" of openPlugin() is ${value}, and ${problem}`,
+    2,
+  ),
   ERR_MIDFLIGHT_PLUGIN_SUSPENDED: row(
     (plugin, count, restMs, problem) =>
       `Plugin ${plugin} has failed ${count} times in a row and is not called for ${restMs} ms; the last time: ${problem}`,

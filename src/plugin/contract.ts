@@ -52,11 +52,14 @@ function isFunctionContract(contract: Contract): contract is FunctionContract {
 export type Found =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'function' }
-  | { readonly kind: 'value'; readonly value: unknown };
+  | { readonly kind: 'value'; readonly value: unknown }
+  /** A value of another thread that can't be copied from there. */
+  | { readonly kind: 'uncopied'; readonly problem: string };
 
 /** Null where it is what the contract says, else what was expected and what there is. */
 export function findMismatch(contract: Contract, found: Found): string | null {
   if (found.kind === 'nothing') return 'and the plugin exports nothing of that name';
+  if (found.kind === 'uncopied') return `and it can't be copied from the plugin's thread: ${found.problem}`;
   if (isFunctionContract(contract))
     return found.kind === 'function' ? null : `a function was expected, and it is ${nameKind(found.value)}`;
   if (found.kind === 'function') return 'a value was expected, and it is a function; ask with fn()';

@@ -32,7 +32,7 @@ const SETUP_TIMEOUT_MS = 10_000;
 const DISPOSE_TIMEOUT_MS = 10_000;
 
 export interface InProcessOptions {
-  /** An error of what it has started, a timer or a promise, that nobody has caught. */
+  /** An error of what it has started, a timer or a promise, that nobody has caught. Absent: it goes its way. */
   readonly onFault?: (version: RunningVersion, error: Error) => void;
   readonly release: PluginRelease;
   /** Of the plugin: all its versions share it. */
@@ -63,6 +63,8 @@ export async function describeInProcess(options: InProcessOptions): Promise<Desc
 
 class InProcessVersion implements RunningVersion {
   readonly release: PluginRelease;
+  readonly stopped = null;
+  readonly takeOver = null;
   readonly #states: StateRegistry;
   readonly #generation: Generation;
   readonly #ending = new AbortController();
@@ -86,11 +88,7 @@ class InProcessVersion implements RunningVersion {
       onOpened: () => undefined,
       hot: { events: createHotEvents(), onInvalidate: () => undefined, onMessage: () => undefined },
     });
-    this.#letGoOfErrors = containErrors((error) => {
-      if (!this.#isCauseNow()) return false;
-      onFault?.(this, error);
-      return true;
-    });
+    this.#letGoOfErrors = onFault === undefined ? () => undefined : this.#contain(onFault);
   }
 
   get inFlightCount(): number {
@@ -141,6 +139,10 @@ class InProcessVersion implements RunningVersion {
       throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_UNHEALTHY', [this.label, 'health() says false']);
   }
 
+  get names(): readonly string[] {
+    return Object.keys(this.#exports);
+  }
+
   find(name: string): Found {
     if (!Object.hasOwn(this.#exports, name)) return { kind: 'nothing' };
     const value = this.#exports[name];
@@ -149,6 +151,10 @@ class InProcessVersion implements RunningVersion {
 
   toCall(name: string): Call {
     return this.#exports[name] as Call;
+  }
+
+  noteTimeout(): void {
+    // It can't be ended from outside.
   }
 
   commit(): void {
@@ -191,6 +197,14 @@ class InProcessVersion implements RunningVersion {
     this.#letGoOfErrors();
     this.#exports = {};
     this.#definition = {};
+  }
+
+  #contain(onFault: NonNullable<InProcessOptions['onFault']>): () => void {
+    return containErrors((error) => {
+      if (!this.#isCauseNow()) return false;
+      onFault(this, error);
+      return true;
+    });
   }
 
   /** Whether what runs now was caused by the evaluation of one of its modules. */

@@ -6,14 +6,18 @@ import { currentScope, onScopeEnd } from '../runtime/generation-scope.ts';
 import { createOwnStates, stateRegistry } from '../runtime/state.ts';
 import type { Contract } from './contract.ts';
 import { createFileSource } from './file-source.ts';
-import { evaluateInProcess } from './in-process-version.ts';
-import type { Plugin, PluginEvents } from './plugin-api.ts';
+import { evaluateInProcess, type InProcessOptions } from './in-process-version.ts';
+import type { Plugin, PluginEvents, ThreadPlugin } from './plugin-api.ts';
 import type { Need, PluginSource } from './plugin-source.ts';
 import { findRegistry } from './registry/find-registry.ts';
 import { isPluginName } from './registry/registry.ts';
 import { createRegistrySource } from './registry/registry-source.ts';
-import { SharedPlugin, type Holder } from './shared-plugin.ts';
+import type { RunningVersion } from './running-version.ts';
+import type { Holder } from './shared-options.ts';
+import { SharedPlugin } from './shared-plugin.ts';
 import { createSlot, type Slot } from './slot.ts';
+import { toLimits, type ThreadIsolation } from './thread/isolation.ts';
+import type { ThreadFamily } from './thread/thread-version.ts';
 
 export interface OpenOptions {
   /** A semver range that its version has to be in. */
@@ -23,7 +27,9 @@ export interface OpenOptions {
   readonly registry?: string;
   /** Follows what changes; true when absent. */
   readonly watch?: boolean;
-  /** By when a call that answers later has to have; without a limit when absent. */
+  /** `in-process` (when absent), or `worker`: in a thread of its own. */
+  readonly isolation?: 'in-process' | 'worker';
+  /** By when a call that answers later has to have; when absent 10 s in a thread, and without a limit in this one. */
   readonly timeoutMs?: number;
   /** How long calls in flight may hold the end of a version; 30 s when absent. */
   readonly drainTimeoutMs?: number;
@@ -33,6 +39,12 @@ export interface OpenOptions {
   readonly breaker?: { readonly failures?: number; readonly restMs?: number };
 }
 
+/** With the plugin in a thread of its own: it can't take this one along, and all calls answer later. */
+export interface ThreadOpenOptions extends OpenOptions, ThreadIsolation {
+  readonly isolation: 'worker';
+}
+
+const THREAD_TIMEOUT_MS = 10_000;
 const defaults = { drainTimeoutMs: 30_000, probationMs: 5_000, failures: 5, restMs: 10_000 };
 
 /** One that is open, and what its opening waits for. */
@@ -49,7 +61,12 @@ const table = new Map<string, Open>();
  *  opens it when it is open shares it, as it was opened first.
  *  What is opened while a generation of a Midflight app is evaluated, or by its requests, is closed with that generation.
  *  Errors: ERR_MIDFLIGHT_PLUGIN_UNKNOWN, …_INVALID, …_VERSION_UNSATISFIED, …_SETUP_FAILED, …_UNHEALTHY, those of its code. */
-export async function openPlugin(specifier: string, options: OpenOptions = {}): Promise<Plugin> {
+export async function openPlugin(specifier: string, options: ThreadOpenOptions): Promise<ThreadPlugin>;
+export async function openPlugin(specifier: string, options?: OpenOptions): Promise<Plugin>;
+export async function openPlugin(
+  specifier: string,
+  options: OpenOptions | ThreadOpenOptions = {},
+): Promise<Plugin | ThreadPlugin> {
   const source = await findSource(specifier, options);
   const need: Need = { by: 'the host', range: options.version ?? null };
   const { plugin } = await openFrom(source, options, need);
@@ -58,7 +75,10 @@ export async function openPlugin(specifier: string, options: OpenOptions = {}): 
   return plugin;
 }
 
-async function findSource(specifier: string, { registry }: OpenOptions): Promise<PluginSource> {
+async function findSource(
+  specifier: string,
+  { registry }: Pick<OpenOptions, 'registry'>,
+): Promise<PluginSource> {
   if (!isPluginName(specifier)) return createFileSource(path.resolve(specifier));
   return createRegistrySource(await findRegistry(process.cwd(), registry), specifier);
 }
@@ -71,11 +91,11 @@ export interface Opened {
 /** The same for any source. Errors: as `openPlugin`. */
 export async function openFrom(
   source: PluginSource,
-  options: OpenOptions,
+  options: OpenOptions | ThreadOpenOptions,
   need: Need,
   opener: Open | null = null,
 ): Promise<Opened> {
-  const entry = table.get(source.key) ?? begin(source, options);
+  const entry = table.get(toKey(source, options)) ?? begin(source, options);
   const holder = { need, slots: new Set<Slot>() };
   const plugin = new Handle(entry.shared, holder);
   try {
@@ -94,23 +114,23 @@ export async function openFrom(
   return { plugin, shared: entry.shared };
 }
 
-function begin(source: PluginSource, options: OpenOptions): Open {
-  const { key } = source;
-  const states = createOwnStates();
-  // Where there is a supervisor, they go to the next process with those of the app.
-  const stayBehind = stateRegistry()?.admit(source.name, states);
-  const shared = new SharedPlugin({
+/** In a thread it is another than in this one: where its state is can't be both. */
+function toKey({ key }: PluginSource, { isolation = 'in-process' }: OpenOptions): string {
+  return `${isolation} ${key}`;
+}
+
+function begin(source: PluginSource, options: OpenOptions | ThreadOpenOptions): Open {
+  const key = toKey(source, options);
+  const isInThread = options.isolation === 'worker';
+  const { evaluate, end } = isInThread ? inThreads(options as ThreadOpenOptions) : inProcess(source.name);
+  const shared: SharedPlugin = new SharedPlugin({
     source,
     evaluate: async (release, number) =>
-      evaluateInProcess({
-        release,
-        number,
-        states,
-        onFault: (version, error) => shared.noteFault(version, error),
-      }),
+      evaluate({ release, number, onFault: (version, error) => shared.noteFault(version, error) }),
     openRequired: async (name, need) => (await openFrom(source.sibling(name), options, need, entry)).plugin,
     isWatched: options.watch ?? true,
-    timeoutMs: options.timeoutMs ?? null,
+    isAsync: isInThread,
+    timeoutMs: options.timeoutMs ?? (isInThread ? THREAD_TIMEOUT_MS : null),
     drainTimeoutMs: options.drainTimeoutMs ?? defaults.drainTimeoutMs,
     probationMs: options.probationMs ?? defaults.probationMs,
     breaker: {
@@ -119,7 +139,7 @@ function begin(source: PluginSource, options: OpenOptions): Open {
     },
     onClosed: () => {
       table.delete(key);
-      stayBehind?.();
+      end();
     },
   });
   const opened = Promise.resolve().then(async () => {
@@ -131,6 +151,36 @@ function begin(source: PluginSource, options: OpenOptions): Open {
   const entry: Open = { shared, opened, isReady: false, waitsFor: new Set() };
   table.set(key, entry);
   return entry;
+}
+
+/** Where the versions of one plugin run. */
+interface Isolation {
+  evaluate(options: Omit<InProcessOptions, 'states'>): Promise<RunningVersion>;
+  /** It is closed. */
+  end(): void;
+}
+
+function inProcess(name: string): Isolation {
+  const states = createOwnStates();
+  // Where there is a supervisor, they go to the next process with those of the app.
+  const stayBehind = stateRegistry()?.admit(name, states);
+  return {
+    evaluate: async (options) => evaluateInProcess({ ...options, states }),
+    end: () => stayBehind?.(),
+  };
+}
+
+function inThreads({ env, permissions, ...options }: ThreadOpenOptions): Isolation {
+  const limits = toLimits(options.limits);
+  const family: ThreadFamily = { owner: null };
+  return {
+    async evaluate({ release, number }) {
+      // Who opens none in a thread loads nothing for that.
+      const { evaluateInThread } = await import('./thread/thread-version.ts');
+      return evaluateInThread({ release, number, env, permissions, limits, family });
+    },
+    end: () => undefined,
+  };
 }
 
 /** True where the opening of `from` waits, by way of others, for that of `to`. */

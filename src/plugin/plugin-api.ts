@@ -40,3 +40,14 @@ export interface Plugin {
    *  `drainTimeoutMs`. */
   close(): Promise<void>;
 }
+
+/** What is looked up in a plugin that runs in a thread: functions answer later; values are copies. */
+export type InThread<Value> = Value extends (...values: infer Values) => infer Result
+  ? (...values: Values) => Promise<Awaited<Result>>
+  : Value;
+
+/** A plugin that runs in a thread of its own. */
+export interface ThreadPlugin extends Omit<Plugin, 'lookup'> {
+  /** As `Plugin.lookup`; arguments, results and values are copied by structured clone. */
+  lookup<const C extends Contract>(name: string, contract: C): InThread<Contracted<C>>;
+}

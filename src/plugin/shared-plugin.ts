@@ -13,80 +13,63 @@
  *   on probation | too many failures in a row              | the one that was kept; it ends, and is not let in again
  *   on probation | another is let in                       | that (on probation); it ends, the kept one stays
  *   proved     | too many failures in a row                | it, suspended for `restMs`; then one call tries again
+ *   on probation | its thread has ended by itself          | as after too many failures
+ *   proved     | its thread has ended by itself            | it, started again after a while
  */
 
 import { EventEmitter } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import semver from 'semver';
 import { MidflightError } from '../errors.ts';
-import type { Plugin, PluginEvents } from './plugin-api.ts';
+import { Aim } from './aim.ts';
+import { KnownVersions } from './known-versions.ts';
+import { isInRange, requireRange } from './need.ts';
+import { News } from './news.ts';
+import type { PluginEvents } from './plugin-api.ts';
 import { toLabel, type PluginRelease } from './plugin-release.ts';
-import type { Need, PluginSource } from './plugin-source.ts';
+import { RequiredPlugins } from './required.ts';
+import { Restarts } from './restarts.ts';
 import type { RunningVersion } from './running-version.ts';
+import type { Holder, Prepared, SharedOptions } from './shared-options.ts';
 import type { Calls, Slot } from './slot.ts';
-
-/** A version that somebody may pin again: its code is in memory. */
-const KNOWN_COUNT_MAX = 20;
-
-export interface SharedOptions {
-  readonly source: PluginSource;
-  /** Evaluates a version. */
-  readonly evaluate: (release: PluginRelease, number: number) => Promise<RunningVersion>;
-  /** Opens what a version requires; `by` is who needs it. */
-  readonly openRequired: (name: string, need: Need) => Promise<Plugin>;
-  readonly isWatched: boolean;
-  readonly timeoutMs: number | null;
-  readonly drainTimeoutMs: number;
-  readonly probationMs: number;
-  readonly breaker: { readonly failures: number; readonly restMs: number };
-  /** Nobody has it open any more. */
-  readonly onClosed: () => void;
-}
-
-/** One who has it open. */
-export interface Holder {
-  readonly need: Need;
-  readonly slots: Set<Slot>;
-}
-
-export interface Prepared {
-  readonly running: RunningVersion;
-  /** Gives what takes it back, which has to be called at once or never.
-   *  Errors: those of a state's migration; nothing has changed then. */
-  commit(): () => void;
-  /** Nothing where it was committed. */
-  abort(): Promise<void>;
-}
-
-/** Half of a file that is being written is looked at again when nothing has changed for that long. */
-const SETTLE_MS = 150;
-const FAILED_COUNT_MAX = 100;
 
 export class SharedPlugin {
   readonly events = new EventEmitter<PluginEvents>();
   readonly calls: Calls;
   readonly #options: SharedOptions;
   readonly #holders = new Set<Holder>();
-  readonly #required = new Map<RunningVersion, readonly Plugin[]>();
-  readonly #known: PluginRelease[] = [];
-  /** Digests of versions that had to go. */
-  readonly #failed = new Set<string>();
+  readonly #required: RequiredPlugins;
+  readonly #known = new KnownVersions();
   #current: RunningVersion | null = null;
   #kept: RunningVersion | null = null;
-  #suspension: { readonly error: () => Error } | null = null;
+  /** Why the current one can't be called: its thread has ended. */
+  #stopped: Error | null = null;
+  readonly #aim = new Aim(() => this.#slots());
+  readonly #restarts: Restarts;
   #timer: NodeJS.Timeout | undefined;
   #pinned: string | null = null;
   #count = 0;
   #last: Promise<unknown> = Promise.resolve();
-  #hasNews = false;
+  readonly #news: News;
   #unwatch: (() => void) | null = null;
   #isClosed = false;
 
   constructor(options: SharedOptions) {
     this.#options = options;
+    this.#required = new RequiredPlugins(options.openRequired);
+    this.#restarts = new Restarts(options.breaker);
+    this.#news = new News({
+      isSettled: () => options.source.isSettled(),
+      isClosed: () => this.#isClosed,
+      letIn: async () => this.#letIn(),
+      onRejected: (error) => {
+        // Somebody has to hear of it.
+        if (!this.events.emit('rejected', { version: null, error }))
+          console.error(`Plugin ${this.name}: a version was not let in: ${error.message}`);
+      },
+    });
     this.calls = {
       failedCount: 0,
       timeoutMs: options.timeoutMs,
+      isAsync: options.isAsync,
       onFailure: (version, error) => this.#onFailure(version, error),
     };
   }
@@ -131,8 +114,7 @@ export class SharedPlugin {
   aim(slot: Slot): void {
     if (this.#current === null) return;
     slot.check(this.#current);
-    slot.point(this.#current);
-    if (this.#suspension !== null) slot.stop(this.#suspension.error);
+    this.#aim.add(slot);
   }
 
   /** Resolves when it has ended, if that was the last who had it open. */
@@ -150,7 +132,7 @@ export class SharedPlugin {
   }
 
   async update(): Promise<void> {
-    return this.#inTurn(async () => void (await this.#prepare())?.commit());
+    return this.#inTurn(async () => this.#letIn());
   }
 
   async pin(version: string | null): Promise<void> {
@@ -158,7 +140,7 @@ export class SharedPlugin {
       const before = this.#pinned;
       this.#pinned = version;
       try {
-        (await this.#prepare())?.commit();
+        await this.#letIn();
       } catch (error) {
         this.#pinned = before;
         throw error;
@@ -178,6 +160,7 @@ export class SharedPlugin {
       let isCommitted = false;
       result.resolve({
         running: prepared.running,
+        ready: prepared.ready,
         commit: () => {
           const undo = prepared.commit();
           isCommitted = true;
@@ -210,25 +193,64 @@ export class SharedPlugin {
   async #prepareWanted(): Promise<Prepared | null> {
     const release = await this.#load();
     if (release.digest === this.#current?.release.digest) return null;
-    if (this.#failed.has(release.digest)) {
+    if (this.#known.isRefused(release)) {
       const problem = 'this version has failed when it was called, and is not let in again';
       throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_INVALID', [toLabel(release), problem]);
     }
+    const running = await this.#start(release);
+    return {
+      running,
+      ready: async () => this.#takeOver(running),
+      commit: () => this.#commit(running),
+      abort: async () => {
+        this.#resume();
+        await this.#end(running);
+      },
+    };
+  }
+
+  async #letIn(): Promise<void> {
+    const prepared = await this.#prepare();
+    try {
+      await prepared?.ready();
+      prepared?.commit();
+    } catch (error) {
+      await prepared?.abort();
+      throw error;
+    }
+  }
+
+  /** Makes a version that has all that anybody has looked up. */
+  async #start(release: PluginRelease): Promise<RunningVersion> {
     const running = await this.#options.evaluate(release, ++this.#count);
+    void running.stopped?.then((error) => this.#onStopped(running, error));
     try {
       this.#requireVersion(running);
-      await running.setUp(await this.#openRequired(running));
-      this.#check(running);
+      await running.setUp(await this.#required.open(running));
+      this.#aim.check(running);
     } catch (error) {
       await this.#end(running);
       throw error;
     }
-    return { running, commit: () => this.#commit(running), abort: async () => this.#end(running) };
+    return running;
+  }
+
+  async #takeOver(running: RunningVersion): Promise<void> {
+    if (running.takeOver === null) return;
+    this.#aim.hold();
+    await running.takeOver(this.#current);
+  }
+
+  /** What was held back goes on with the version that is called now. */
+  #resume(): void {
+    if (!this.#aim.isHeld) return;
+    this.#current?.goBack();
+    this.#aim.resume();
   }
 
   async #load(): Promise<PluginRelease> {
     const pinned = this.#pinned;
-    const known = this.#known.find(({ version }) => pinned !== null && version === pinned);
+    const known = pinned === null ? undefined : this.#known.find(pinned);
     const needs = [...this.#holders].map(({ need }) => need);
     return known ?? this.#options.source.load({ pinned, needs });
   }
@@ -236,45 +258,35 @@ export class SharedPlugin {
   #requireVersion({ version }: RunningVersion): void {
     const { name } = this;
     if (this.#pinned !== null && version !== this.#pinned) {
-      const there = this.#known.flatMap((release) => release.version ?? []);
-      const what = there.length === 0 ? 'is none yet' : `are ${there.join(', ')}`;
-      throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN', [name, this.#pinned, what]);
+      throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN', [
+        name,
+        this.#pinned,
+        this.#known.describe(),
+      ]);
     }
     for (const { need } of this.#holders) requireRange(name, version, need);
   }
 
-  async #openRequired(running: RunningVersion): Promise<Record<string, Plugin>> {
-    const opened: Record<string, Plugin> = {};
-    for (const [name, range] of Object.entries(running.requires)) {
-      opened[name] = await this.#options.openRequired(name, { by: `plugin ${running.label}`, range });
-      this.#required.set(running, Object.values(opened));
-    }
-    return opened;
-  }
-
-  #check(running: RunningVersion): void {
-    for (const { slots } of this.#holders) for (const slot of slots) slot.check(running);
-  }
-
   #commit(running: RunningVersion): () => void {
-    const [before, kept] = [this.#current, this.#kept];
+    const [before, kept, stopped] = [this.#current, this.#kept, this.#stopped];
     // More may have been looked up since.
-    this.#check(running);
+    this.#aim.check(running);
     running.commit();
     before?.pause();
-    this.#note(running);
+    this.#known.add(running);
     this.#point(running);
     if (before === null) {
       running.prove();
       return () => undefined;
     }
-    this.#kept = kept ?? before;
+    if (stopped === null) this.#kept = kept ?? before;
+    else running.prove();
     this.#startProbation();
     let isUndone = false;
     // When all that changes together has changed.
     queueMicrotask(() => {
       if (isUndone) return;
-      if (kept !== null) void this.#end(before);
+      if (kept !== null || stopped !== null) void this.#end(before);
       this.events.emit('swap', { version: running.version, previous: before.version });
     });
     return () => {
@@ -284,23 +296,18 @@ export class SharedPlugin {
       this.#kept = kept;
       this.#point(before);
       if (kept !== null) this.#startProbation();
+      if (stopped !== null) this.#onStopped(before, stopped);
       void this.#end(running);
     };
   }
 
-  #note({ release, version }: RunningVersion): void {
-    const known = this.#known.findIndex((each) => each.version === version);
-    if (known !== -1) this.#known.splice(known, 1);
-    this.#known.push({ ...release, version });
-    if (this.#known.length > KNOWN_COUNT_MAX) this.#known.shift();
-  }
-
-  #point(running: RunningVersion): void {
+  #point(running: RunningVersion, isFit = true): void {
     this.#current = running;
-    this.#suspension = null;
+    this.#stopped = null;
     this.calls.failedCount = 0;
     clearTimeout(this.#timer);
-    for (const slot of this.#slots()) slot.point(running);
+    if (isFit) this.#aim.point(running);
+    else this.#aim.pointWhereFit(running);
   }
 
   #startProbation(): void {
@@ -323,26 +330,18 @@ export class SharedPlugin {
   }
 
   #goBack(failed: RunningVersion, kept: RunningVersion, error: Error): void {
-    this.#failed.add(failed.release.digest);
-    const [oldest] = this.#failed;
-    if (this.#failed.size > FAILED_COUNT_MAX && oldest !== undefined) this.#failed.delete(oldest);
+    this.#known.refuse(failed);
     failed.pause();
     kept.goBack();
     this.#kept = null;
-    this.#point(kept);
-    for (const slot of this.#slots()) stopUnlessFit(slot, kept);
+    this.#point(kept, false);
     void this.#end(failed);
     this.events.emit('rolled-back', { version: kept.version, failed: failed.version, error });
   }
 
-  #suspend({ label }: RunningVersion, error: Error): void {
+  #suspend(version: RunningVersion, error: Error): void {
+    this.#stopCalls(this.#toSuspended(version, error));
     const { failures, restMs } = this.#options.breaker;
-    const details = [label, failures, restMs, error.message];
-    this.#suspension = {
-      error: () => new MidflightError('ERR_MIDFLIGHT_PLUGIN_SUSPENDED', details, { cause: error }),
-    };
-    for (const slot of this.#slots()) slot.stop(this.#suspension.error);
-    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const current = this.#current;
       if (current === null) return;
@@ -352,48 +351,66 @@ export class SharedPlugin {
     }, restMs).unref();
   }
 
+  #toSuspended({ label }: RunningVersion, error: Error): () => Error {
+    const { failures, restMs } = this.#options.breaker;
+    const details = [label, failures, restMs, error.message];
+    return () => new MidflightError('ERR_MIDFLIGHT_PLUGIN_SUSPENDED', details, { cause: error });
+  }
+
+  #stopCalls(error: () => Error): void {
+    this.#aim.stop(error);
+    clearTimeout(this.#timer);
+  }
+
+  /** The thread of a version has ended by itself. */
+  #onStopped(version: RunningVersion, error: Error): void {
+    if (version === this.#kept) {
+      this.#kept = null;
+      void this.#end(version);
+    }
+    if (version !== this.#current || this.#isClosed) return;
+    this.#stopped = error;
+    if (this.#kept === null) this.#startLater(version, error);
+    else this.#goBack(version, this.#kept, error);
+  }
+
+  #startLater(version: RunningVersion, error: Error): void {
+    const { delayMs, isRest } = this.#restarts.next(performance.now());
+    this.#stopCalls(isRest ? this.#toSuspended(version, error) : () => error);
+    this.#timer = setTimeout(() => {
+      // It has been closed.
+      this.#inTurn(async () => this.#startAgain(version)).catch(() => undefined);
+    }, delayMs).unref();
+  }
+
+  async #startAgain(stopped: RunningVersion): Promise<void> {
+    if (this.#current !== stopped) return;
+    try {
+      const running = await this.#start(stopped.release);
+      await running.takeOver?.(null);
+      running.commit();
+      running.prove();
+      this.#point(running);
+      void this.#end(stopped);
+    } catch (error) {
+      if (this.#current === stopped) this.#startLater(stopped, error as Error);
+    }
+  }
+
   #slots(): Slot[] {
     return [...this.#holders].flatMap(({ slots }) => [...slots]);
   }
 
   #onNews(): void {
-    if (this.#hasNews || this.#isClosed) return;
-    this.#hasNews = true;
-    this.#inTurn(async () => this.#takeNews()).catch((error: unknown) => {
-      console.error(`Plugin ${this.name} can't be watched:`, error);
+    if (!this.#news.note()) return;
+    this.#inTurn(async () => this.#news.take()).catch((error: unknown) => {
+      if (!this.#isClosed) console.error(`Plugin ${this.name} can't be watched:`, error);
     });
-  }
-
-  /** What fails while it is still being written has not failed. */
-  async #takeNews(): Promise<void> {
-    for (;;) {
-      this.#hasNews = false;
-      try {
-        (await this.#prepare())?.commit();
-        return;
-      } catch (error) {
-        await sleep(SETTLE_MS);
-        if (this.#isClosed) return;
-        if (!this.#hasNews && this.#options.source.isSettled()) {
-          this.#reject(error);
-          return;
-        }
-      }
-    }
-  }
-
-  #reject(thrown: unknown): void {
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
-    // Somebody has to hear of it.
-    if (!this.events.emit('rejected', { version: null, error }))
-      console.error(`Plugin ${this.name}: a version was not let in: ${error.message}`);
   }
 
   async #end(running: RunningVersion): Promise<void> {
     await running.end(this.#options.drainTimeoutMs);
-    const required = this.#required.get(running) ?? [];
-    this.#required.delete(running);
-    for (const plugin of required) await plugin.close();
+    await this.#required.close(running);
   }
 
   async #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
@@ -404,24 +421,4 @@ export class SharedPlugin {
     this.#last = turn.catch(() => undefined);
     return turn;
   }
-}
-
-function stopUnlessFit(slot: Slot, version: RunningVersion): void {
-  try {
-    slot.check(version);
-  } catch (error) {
-    slot.stop(() => error as Error);
-  }
-}
-
-/** Errors: ERR_MIDFLIGHT_PLUGIN_VERSION_UNSATISFIED. */
-function requireRange(name: string, version: string | null, need: Need): void {
-  if (isInRange(version, need)) return;
-  const { by, range } = need;
-  const details = [name, version ?? 'without a version', range ?? '', by];
-  throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_VERSION_UNSATISFIED', details);
-}
-
-function isInRange(version: string | null, { range }: Need): boolean {
-  return range === null || (version !== null && semver.satisfies(version, range));
 }

@@ -1,6 +1,6 @@
 /** What one host has looked up under one name: a function, or an object, that stays while versions change. */
 
-import { MidflightError } from '../errors.ts';
+import { MidflightError, type ErrorCode } from '../errors.ts';
 import {
   findMismatch,
   isThenable,
@@ -18,6 +18,8 @@ export interface Calls {
   /** How many have failed since one went well. */
   failedCount: number;
   readonly timeoutMs: number | null;
+  /** Every call answers with a promise, also where it fails before the plugin is called. */
+  readonly isAsync: boolean;
   onFailure(version: RunningVersion, error: unknown): void;
 }
 
@@ -33,6 +35,8 @@ export interface Slot {
   check(version: RunningVersion): void;
   /** From now on that version is called. */
   point(version: RunningVersion): void;
+  /** From now on every call waits for that, and calls what is called then. */
+  hold(gate: Promise<void>): void;
   /** From now on every call throws that. */
   stop(error: () => Error): void;
   /** What the host gets. */
@@ -45,6 +49,7 @@ export function createSlot(options: SlotOptions): Slot {
 
 class LookedUp implements Slot {
   readonly #options: SlotOptions;
+  readonly #stable: Call;
   #call: Call;
   #version: RunningVersion | null = null;
   #value: unknown;
@@ -53,6 +58,7 @@ class LookedUp implements Slot {
 
   constructor(options: SlotOptions) {
     this.#options = options;
+    this.#stable = this.#makeStable();
     this.#call = () => {
       throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_UNREADY', [options.plugin]);
     };
@@ -74,6 +80,15 @@ class LookedUp implements Slot {
     } else if (found.kind === 'value') this.#value = toContracted(contract, found.value);
   }
 
+  hold(gate: Promise<void>): void {
+    // It is of no version before it begins.
+    this.#version = null;
+    this.#call = async (...values) => {
+      await gate;
+      return this.#stable(...values);
+    };
+  }
+
   stop(error: () => Error): void {
     this.#call = () => {
       throw error();
@@ -82,16 +97,20 @@ class LookedUp implements Slot {
 
   value(): unknown {
     if (this.#kept !== undefined) return this.#kept;
-    const { plugin, name, contract } = this.#options;
-    if ('kind' in contract)
-      this.#kept = withCheckedArguments(contract, `${name}() of plugin ${plugin}`, this.#stable());
+    if ('kind' in this.#options.contract) this.#kept = this.#toFunction();
     else if (typeof this.#value === 'object' && this.#value !== null)
       this.#kept = createLiveValue(() => this.#value as object);
     return this.#kept ?? this.#value;
   }
 
+  #toFunction(): Call {
+    const { plugin, name, contract, calls } = this.#options;
+    const checked = withCheckedArguments(contract, `${name}() of plugin ${plugin}`, this.#stable);
+    return calls.isAsync ? async (...values) => checked(...values) : checked;
+  }
+
   /** The way of every call: a call of the version's own function, and what a failure needs. */
-  #stable(): Call {
+  #makeStable(): Call {
     const { calls } = this.#options;
     const current = (): Call => this.#call;
     const fail = (error: unknown): void => this.#noteFailure(this.#version, error);
@@ -121,9 +140,7 @@ class LookedUp implements Slot {
     try {
       const { timeoutMs } = calls;
       const value =
-        timeoutMs === null
-          ? await settled
-          : await this.#byDeadline(settled, timeoutMs, `${name}() of plugin ${version.label}`);
+        timeoutMs === null ? await settled : await this.#byDeadline(settled, { timeoutMs, version, name });
       calls.failedCount = 0;
       return value;
     } catch (error) {
@@ -132,12 +149,13 @@ class LookedUp implements Slot {
     }
   }
 
-  async #byDeadline(settled: Promise<unknown>, timeoutMs: number, label: string): Promise<unknown> {
+  async #byDeadline(settled: Promise<unknown>, { timeoutMs, version, name }: Deadline): Promise<unknown> {
     const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new MidflightError('ERR_MIDFLIGHT_PLUGIN_TIMED_OUT', [label, timeoutMs])),
-      timeoutMs,
-    );
+    const timer = setTimeout(() => {
+      const details = [`${name}() of plugin ${version.label}`, timeoutMs];
+      reject(new MidflightError('ERR_MIDFLIGHT_PLUGIN_TIMED_OUT', details));
+      version.noteTimeout();
+    }, timeoutMs);
     try {
       return await Promise.race([settled, promise]);
     } finally {
@@ -150,12 +168,21 @@ class LookedUp implements Slot {
   }
 }
 
-/** The plugin was not called at all. */
+interface Deadline {
+  readonly timeoutMs: number;
+  readonly version: RunningVersion;
+  readonly name: string;
+}
+
+/** The plugin was not called at all, or its thread has ended, which is a failure by itself. */
+const notOfTheCall: ReadonlySet<ErrorCode> = new Set([
+  'ERR_MIDFLIGHT_PLUGIN_SUSPENDED',
+  'ERR_MIDFLIGHT_PLUGIN_CLOSED',
+  'ERR_MIDFLIGHT_PLUGIN_UNREADY',
+  'ERR_MIDFLIGHT_PLUGIN_ARGUMENTS_INVALID',
+  'ERR_MIDFLIGHT_PLUGIN_STOPPED',
+]);
+
 function isOurs(error: unknown): boolean {
-  if (!(error instanceof MidflightError)) return false;
-  return (
-    error.code === 'ERR_MIDFLIGHT_PLUGIN_SUSPENDED' ||
-    error.code === 'ERR_MIDFLIGHT_PLUGIN_CLOSED' ||
-    error.code === 'ERR_MIDFLIGHT_PLUGIN_UNREADY'
-  );
+  return error instanceof MidflightError && notOfTheCall.has(error.code);
 }

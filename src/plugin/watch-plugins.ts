@@ -17,7 +17,7 @@ import { createFileSource } from './file-source.ts';
 import { openFrom, type OpenOptions, type Opened } from './open-plugin.ts';
 import type { Plugin, PluginEvents } from './plugin-api.ts';
 import type { PluginSource } from './plugin-source.ts';
-import type { Prepared } from './shared-plugin.ts';
+import type { Prepared } from './shared-options.ts';
 
 export type Contracts = Readonly<Record<string, Contract>>;
 
@@ -206,7 +206,7 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
         });
       }
     }
-    if (problems.length === 0) problems.push(...commitAll(prepared));
+    if (problems.length === 0) problems.push(...(await commitAll(prepared)));
     if (problems.length === 0) this.#settle(candidates, opened);
     else {
       for (const each of prepared) await each.abort();
@@ -295,15 +295,16 @@ function toName(file: string): string | null {
 }
 
 /** All or none; what kept one from it. */
-function commitAll(prepared: readonly Prepared[]): Problem[] {
+async function commitAll(prepared: readonly Prepared[]): Promise<Problem[]> {
   const undo: (() => void)[] = [];
-  for (const { running, commit } of prepared) {
-    try {
-      undo.push(commit());
-    } catch (error) {
-      for (const each of undo.toReversed()) each();
-      return [{ name: running.release.name, error: error as Error }];
-    }
+  let at: Prepared | undefined;
+  try {
+    for (at of prepared) await at.ready();
+    // In one step.
+    for (at of prepared) undo.push(at.commit());
+  } catch (error) {
+    for (const each of undo.toReversed()) each();
+    return [{ name: at?.running.release.name ?? '', error: error as Error }];
   }
   return [];
 }
