@@ -30,6 +30,7 @@ import { Restarts } from './restarts.ts';
 import type { RunningVersion } from './running-version.ts';
 import type { Holder, Prepared, SharedOptions } from './shared-options.ts';
 import type { Calls, Slot } from './slot.ts';
+import { toSuspended } from './suspended.ts';
 
 export class SharedPlugin {
   readonly events = new EventEmitter<PluginEvents>();
@@ -340,7 +341,7 @@ export class SharedPlugin {
   }
 
   #suspend(version: RunningVersion, error: Error): void {
-    this.#stopCalls(this.#toSuspended(version, error));
+    this.#stopCalls(toSuspended(version, this.#options.breaker, error));
     const { failures, restMs } = this.#options.breaker;
     this.#timer = setTimeout(() => {
       const current = this.#current;
@@ -349,12 +350,6 @@ export class SharedPlugin {
       // One call is enough to tell.
       this.calls.failedCount = failures - 1;
     }, restMs).unref();
-  }
-
-  #toSuspended({ label }: RunningVersion, error: Error): () => Error {
-    const { failures, restMs } = this.#options.breaker;
-    const details = [label, failures, restMs, error.message];
-    return () => new MidflightError('ERR_MIDFLIGHT_PLUGIN_SUSPENDED', details, { cause: error });
   }
 
   #stopCalls(error: () => Error): void {
@@ -370,16 +365,16 @@ export class SharedPlugin {
     }
     if (version !== this.#current || this.#isClosed) return;
     this.#stopped = error;
+    console.error(error.message);
     if (this.#kept === null) this.#startLater(version, error);
     else this.#goBack(version, this.#kept, error);
   }
 
   #startLater(version: RunningVersion, error: Error): void {
     const { delayMs, isRest } = this.#restarts.next(performance.now());
-    this.#stopCalls(isRest ? this.#toSuspended(version, error) : () => error);
+    this.#stopCalls(isRest ? toSuspended(version, this.#options.breaker, error) : () => error);
     this.#timer = setTimeout(() => {
-      // It has been closed.
-      this.#inTurn(async () => this.#startAgain(version)).catch(() => undefined);
+      this.#inTurn(async () => this.#startAgain(version)).catch(() => 'it has been closed');
     }, delayMs).unref();
   }
 

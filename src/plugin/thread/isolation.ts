@@ -86,12 +86,16 @@ function toPermissionFlags(permissions: ThreadPermissions, root: string): string
   const canHoldNet = process.allowedNodeEnvironmentFlags.has('--allow-net');
   return [
     '--permission',
-    ...[own, root, ...read].map((at) => `--allow-fs-read=${at}`),
-    ...write.map((at) => `--allow-fs-write=${at}`),
+    ...[own, root, ...read].map((at) => `--allow-fs-read=${toAbsolute(at)}`),
+    ...write.map((at) => `--allow-fs-write=${toAbsolute(at)}`),
     ...(net && canHoldNet ? ['--allow-net'] : []),
     ...(childProcess ? ['--allow-child-process'] : []),
     ...(addons ? ['--allow-addons'] : []),
   ];
+}
+
+function toAbsolute(at: string): string {
+  return at === '*' ? at : path.resolve(at);
 }
 
 let isInterruptible = false;

@@ -17,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { MidflightError } from '../../errors.ts';
+import { runOutsideScopes } from '../../runtime/generation-scope.ts';
 import type { EncodedState } from '../../runtime/state-entry.ts';
 import type { WantedStates } from '../../runtime/state.ts';
 import type { Call, Found } from '../contract.ts';
@@ -58,7 +59,8 @@ export interface ThreadOptions extends Omit<ThreadIsolation, 'limits'> {
 /** Starts a thread and evaluates a version there, with a copy of the states; nobody calls it before `setUp` and `commit`.
  *  Errors: what its code threw; ERR_MIDFLIGHT_PLUGIN_INVALID, …_STOPPED. */
 export async function evaluateInThread(options: ThreadOptions): Promise<RunningVersion> {
-  const version = new ThreadVersion(options);
+  // It is the plugin's, and not that of the request that has opened it.
+  const version = runOutsideScopes(() => new ThreadVersion(options));
   try {
     await version.evaluate();
   } catch (error) {
