@@ -9,5 +9,5 @@ export type { OpenOptions, ThreadOpenOptions } from './plugin/open-plugin.ts';
 export type { InThread, Plugin, PluginEvents, ThreadPlugin } from './plugin/plugin-api.ts';
 export type { StandardSchema } from './plugin/standard-schema.ts';
 export { watchPlugins } from './plugin/watch-plugins.ts';
-export type { PluginSet, WatchedPlugin, WatchEvents } from './plugin/watch-plugins.ts';
+export type { PluginSet, ThreadPluginSet, WatchedPlugin, WatchEvents } from './plugin/watch-plugins.ts';
 export type { ThreadLimits, ThreadPermissions } from './plugin/thread/isolation.ts';

@@ -27,8 +27,8 @@ export interface OpenOptions {
   readonly registry?: string;
   /** Follows what changes; true when absent. */
   readonly watch?: boolean;
-  /** `in-process` (when absent), or `worker`: in a thread of its own. */
-  readonly isolation?: 'in-process' | 'worker';
+  /** Where it runs; see `ThreadOpenOptions` for another place. */
+  readonly isolation?: 'in-process';
   /** By when a call that answers later has to have; when absent 10 s in a thread, and without a limit in this one. */
   readonly timeoutMs?: number;
   /** How long calls in flight may hold the end of a version; 30 s when absent. */
@@ -40,9 +40,11 @@ export interface OpenOptions {
 }
 
 /** With the plugin in a thread of its own: it can't take this one along, and all calls answer later. */
-export interface ThreadOpenOptions extends OpenOptions, ThreadIsolation {
+export interface ThreadOpenOptions extends Omit<OpenOptions, 'isolation'>, ThreadIsolation {
   readonly isolation: 'worker';
 }
+
+export type AnyOpenOptions = OpenOptions | ThreadOpenOptions;
 
 const THREAD_TIMEOUT_MS = 10_000;
 const defaults = { drainTimeoutMs: 30_000, probationMs: 5_000, failures: 5, restMs: 10_000 };
@@ -65,7 +67,7 @@ export async function openPlugin(specifier: string, options: ThreadOpenOptions):
 export async function openPlugin(specifier: string, options?: OpenOptions): Promise<Plugin>;
 export async function openPlugin(
   specifier: string,
-  options: OpenOptions | ThreadOpenOptions = {},
+  options: AnyOpenOptions = {},
 ): Promise<Plugin | ThreadPlugin> {
   const source = await findSource(specifier, options);
   const need: Need = { by: 'the host', range: options.version ?? null };
@@ -91,7 +93,7 @@ export interface Opened {
 /** The same for any source. Errors: as `openPlugin`. */
 export async function openFrom(
   source: PluginSource,
-  options: OpenOptions | ThreadOpenOptions,
+  options: AnyOpenOptions,
   need: Need,
   opener: Open | null = null,
 ): Promise<Opened> {
@@ -115,14 +117,14 @@ export async function openFrom(
 }
 
 /** In a thread it is another than in this one: where its state is can't be both. */
-function toKey({ key }: PluginSource, { isolation = 'in-process' }: OpenOptions): string {
+function toKey({ key }: PluginSource, { isolation = 'in-process' }: AnyOpenOptions): string {
   return `${isolation} ${key}`;
 }
 
-function begin(source: PluginSource, options: OpenOptions | ThreadOpenOptions): Open {
+function begin(source: PluginSource, options: AnyOpenOptions): Open {
   const key = toKey(source, options);
   const isInThread = options.isolation === 'worker';
-  const { evaluate, end } = isInThread ? inThreads(options as ThreadOpenOptions) : inProcess(source.name);
+  const { evaluate, end } = options.isolation === 'worker' ? inThreads(options) : inProcess(source.name);
   const shared: SharedPlugin = new SharedPlugin({
     source,
     evaluate: async (release, number) =>

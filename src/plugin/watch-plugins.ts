@@ -12,17 +12,27 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
 import { currentScope, onScopeEnd } from '../runtime/generation-scope.ts';
-import type { Contract, Contracted } from './contract.ts';
+import type { Contract, Contracted, FunctionContract } from './contract.ts';
 import { createFileSource } from './file-source.ts';
-import { openFrom, type OpenOptions, type Opened } from './open-plugin.ts';
-import type { Plugin, PluginEvents } from './plugin-api.ts';
+import {
+  openFrom,
+  type AnyOpenOptions,
+  type OpenOptions,
+  type Opened,
+  type ThreadOpenOptions,
+} from './open-plugin.ts';
+import type { Plugin, PluginEvents, ThreadPlugin } from './plugin-api.ts';
 import type { PluginSource } from './plugin-source.ts';
 import type { Prepared } from './shared-options.ts';
 
 export type Contracts = Readonly<Record<string, Contract>>;
 
 /** A plugin of the folder, with all that its contract names. */
-export type WatchedPlugin<C extends Contracts> = Pick<Plugin, 'name' | 'version' | 'lookup'> & {
+export type WatchedPlugin<C extends Contracts, Lookup = Plugin['lookup']> = Pick<
+  Plugin,
+  'name' | 'version'
+> & {
+  readonly lookup: Lookup;
   readonly exports: { readonly [Name in keyof C]: Contracted<C[Name]> };
 };
 
@@ -34,14 +44,26 @@ export interface WatchEvents {
   'rolled-back': [change: { readonly name: string } & PluginEvents['rolled-back'][0]];
 }
 
-export interface PluginSet<C extends Contracts> extends Iterable<WatchedPlugin<C>> {
+export interface PluginSet<C extends Contracts, Lookup = Plugin['lookup']> extends Iterable<
+  WatchedPlugin<C, Lookup>
+> {
   readonly size: number;
-  get(name: string): WatchedPlugin<C> | undefined;
+  get(name: string): WatchedPlugin<C, Lookup> | undefined;
   on<Event extends keyof WatchEvents>(event: Event, listener: (...values: WatchEvents[Event]) => void): this;
   off<Event extends keyof WatchEvents>(event: Event, listener: (...values: WatchEvents[Event]) => void): this;
   /** Closes all of them. */
   close(): Promise<void>;
 }
+
+/** The same for plugins in threads: their functions answer with promises. */
+export type ThreadPluginSet<C extends Contracts> = PluginSet<
+  {
+    readonly [Name in keyof C]: C[Name] extends FunctionContract<infer Function>
+      ? FunctionContract<(...values: Parameters<Function>) => Promise<Awaited<ReturnType<Function>>>>
+      : C[Name];
+  },
+  ThreadPlugin['lookup']
+>;
 
 /** A burst is over, and a file is whole, when nothing has changed for that long. */
 const SETTLE_MS = 150;
@@ -52,8 +74,18 @@ const SETTLE_MS = 150;
 export async function watchPlugins<const C extends Contracts>(
   directory: string,
   contracts: C,
-  options: Omit<OpenOptions, 'watch' | 'version'> = {},
-): Promise<PluginSet<C>> {
+  options: Omit<ThreadOpenOptions, 'watch' | 'version'>,
+): Promise<ThreadPluginSet<C>>;
+export async function watchPlugins<const C extends Contracts>(
+  directory: string,
+  contracts: C,
+  options?: Omit<OpenOptions, 'watch' | 'version'>,
+): Promise<PluginSet<C>>;
+export async function watchPlugins<const C extends Contracts>(
+  directory: string,
+  contracts: C,
+  options: Omit<OpenOptions, 'watch' | 'version'> | Omit<ThreadOpenOptions, 'watch' | 'version'> = {},
+): Promise<PluginSet<C> | ThreadPluginSet<C>> {
   const folder = path.resolve(directory);
   if (!existsSync(folder)) {
     const details = [path.basename(folder), path.dirname(folder), 'is no such folder'];
@@ -84,7 +116,7 @@ interface Problem {
 class FolderSet<C extends Contracts> implements PluginSet<C> {
   readonly #folder: string;
   readonly #contracts: C;
-  readonly #options: OpenOptions;
+  readonly #options: AnyOpenOptions;
   readonly #events = new EventEmitter<WatchEvents>();
   readonly #members = new Map<string, Member<C>>();
   /** Those that are open, and those that were tried: what compiles them knows what it has read. */
@@ -95,7 +127,7 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
   #unwatch: () => void = () => undefined;
   #isClosed = false;
 
-  constructor(folder: string, contracts: C, options: OpenOptions) {
+  constructor(folder: string, contracts: C, options: AnyOpenOptions) {
     this.#folder = folder;
     this.#contracts = contracts;
     this.#options = options;

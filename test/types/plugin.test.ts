@@ -10,6 +10,8 @@ import {
   type Plugin,
   type PluginSet,
   type StandardSchema,
+  type ThreadPlugin,
+  type ThreadPluginSet,
 } from '../../src/plugin.ts';
 
 type Same<One, Other> = [One, Other] extends [Other, One] ? true : false;
@@ -19,6 +21,11 @@ function is<Expected>(): <Actual>(actual: Actual, same: Same<Actual, Expected>) 
 }
 
 declare const plugin: Plugin;
+declare const inThread: ThreadPlugin;
+declare const threads: ThreadPluginSet<{
+  readonly hello: typeof hello;
+  readonly limit: StandardSchema<string, number>;
+}>;
 declare const set: PluginSet<{
   readonly hello: typeof hello;
   readonly limit: StandardSchema<string, number>;
@@ -48,6 +55,19 @@ test('what is looked up is called as the contract says, and not otherwise', () =
     // @ts-expect-error No such event.
     plugin.on('swapped', () => undefined);
     plugin.on('rejected', ({ error }) => is<Error>()(error, true));
+  };
+  assert.equal(typeof calls, 'function');
+});
+
+test('what is looked up in a thread answers later', () => {
+  const calls = (): void => {
+    is<Promise<string>>()(inThread.lookup('hello', hello)('Ada'), true);
+    is<Promise<string>>()(inThread.lookup('later', fn<() => Promise<string>>())(), true);
+    is<string>()(inThread.lookup('name', z.string()), true);
+    is<Promise<string> | undefined>()(threads.get('a')?.exports.hello('Ada'), true);
+    for (const each of threads) is<number>()(each.exports.limit, true);
+    // @ts-expect-error It takes a text.
+    void inThread.lookup('hello', hello)(1);
   };
   assert.equal(typeof calls, 'function');
 });
