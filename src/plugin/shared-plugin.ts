@@ -31,6 +31,7 @@ import type { RunningVersion } from './running-version.ts';
 import type { Holder, Prepared, SharedOptions } from './shared-options.ts';
 import type { Calls, Slot } from './slot.ts';
 import { toSuspended } from './suspended.ts';
+import { Wanted } from './wanted.ts';
 
 export class SharedPlugin {
   readonly events = new EventEmitter<PluginEvents>();
@@ -46,7 +47,7 @@ export class SharedPlugin {
   readonly #aim = new Aim(() => this.#slots());
   readonly #restarts: Restarts;
   #timer: NodeJS.Timeout | undefined;
-  #pinned: string | null = null;
+  readonly #wanted: Wanted;
   #count = 0;
   #last: Promise<unknown> = Promise.resolve();
   readonly #news: News;
@@ -55,6 +56,11 @@ export class SharedPlugin {
 
   constructor(options: SharedOptions) {
     this.#options = options;
+    this.#wanted = new Wanted({
+      source: options.source,
+      known: this.#known,
+      needs: () => [...this.#holders].map(({ need }) => need),
+    });
     this.#required = new RequiredPlugins(options.openRequired);
     this.#restarts = new Restarts(options.breaker);
     this.#news = new News({
@@ -138,12 +144,12 @@ export class SharedPlugin {
 
   async pin(version: string | null): Promise<void> {
     return this.#inTurn(async () => {
-      const before = this.#pinned;
-      this.#pinned = version;
+      const before = this.#wanted.pinned;
+      this.#wanted.pinned = version;
       try {
         await this.#letIn();
       } catch (error) {
-        this.#pinned = before;
+        this.#wanted.pinned = before;
         throw error;
       }
     });
@@ -192,7 +198,7 @@ export class SharedPlugin {
   }
 
   async #prepareWanted(): Promise<Prepared | null> {
-    const release = await this.#load();
+    const release = await this.#wanted.load();
     if (release.digest === this.#current?.release.digest) return null;
     if (this.#known.isRefused(release)) {
       const problem = 'this version has failed when it was called, and is not let in again';
@@ -201,7 +207,10 @@ export class SharedPlugin {
     const running = await this.#start(release);
     return {
       running,
-      ready: async () => this.#takeOver(running),
+      ready: async () => {
+        if (running.takeOver !== null) this.#aim.hold();
+        await running.takeOver?.(this.#current);
+      },
       commit: () => this.#commit(running),
       abort: async () => {
         this.#resume();
@@ -226,7 +235,7 @@ export class SharedPlugin {
     const running = await this.#options.evaluate(release, ++this.#count);
     void running.stopped?.then((error) => this.#onStopped(running, error));
     try {
-      this.#requireVersion(running);
+      this.#wanted.require(running.version);
       await running.setUp(await this.#required.open(running));
       this.#aim.check(running);
     } catch (error) {
@@ -236,36 +245,11 @@ export class SharedPlugin {
     return running;
   }
 
-  async #takeOver(running: RunningVersion): Promise<void> {
-    if (running.takeOver === null) return;
-    this.#aim.hold();
-    await running.takeOver(this.#current);
-  }
-
   /** What was held back goes on with the version that is called now. */
   #resume(): void {
     if (!this.#aim.isHeld) return;
     this.#current?.goBack();
     this.#aim.resume();
-  }
-
-  async #load(): Promise<PluginRelease> {
-    const pinned = this.#pinned;
-    const known = pinned === null ? undefined : this.#known.find(pinned);
-    const needs = [...this.#holders].map(({ need }) => need);
-    return known ?? this.#options.source.load({ pinned, needs });
-  }
-
-  #requireVersion({ version }: RunningVersion): void {
-    const { name } = this;
-    if (this.#pinned !== null && version !== this.#pinned) {
-      throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN', [
-        name,
-        this.#pinned,
-        this.#known.describe(),
-      ]);
-    }
-    for (const { need } of this.#holders) requireRange(name, version, need);
   }
 
   #commit(running: RunningVersion): () => void {
@@ -341,8 +325,9 @@ export class SharedPlugin {
   }
 
   #suspend(version: RunningVersion, error: Error): void {
-    this.#stopCalls(toSuspended(version, this.#options.breaker, error));
     const { failures, restMs } = this.#options.breaker;
+    this.#aim.stop(toSuspended(version, this.#options.breaker, error));
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const current = this.#current;
       if (current === null) return;
@@ -350,11 +335,6 @@ export class SharedPlugin {
       // One call is enough to tell.
       this.calls.failedCount = failures - 1;
     }, restMs).unref();
-  }
-
-  #stopCalls(error: () => Error): void {
-    this.#aim.stop(error);
-    clearTimeout(this.#timer);
   }
 
   /** The thread of a version has ended by itself. */
@@ -372,7 +352,8 @@ export class SharedPlugin {
 
   #startLater(version: RunningVersion, error: Error): void {
     const { delayMs, isRest } = this.#restarts.next(performance.now());
-    this.#stopCalls(isRest ? toSuspended(version, this.#options.breaker, error) : () => error);
+    clearTimeout(this.#timer);
+    this.#aim.stop(isRest ? toSuspended(version, this.#options.breaker, error) : () => error);
     this.#timer = setTimeout(() => {
       this.#inTurn(async () => this.#startAgain(version)).catch(() => 'it has been closed');
     }, delayMs).unref();

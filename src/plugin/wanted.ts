@@ -1,0 +1,39 @@
+/** Which version of a plugin those want who have it open: the one that is pinned, else the newest that all can work with. */
+
+import { MidflightError } from '../errors.ts';
+import type { KnownVersions } from './known-versions.ts';
+import { requireRange } from './need.ts';
+import type { PluginRelease } from './plugin-release.ts';
+import type { Need, PluginSource } from './plugin-source.ts';
+
+export interface WantedOptions {
+  readonly source: PluginSource;
+  readonly known: KnownVersions;
+  readonly needs: () => readonly Need[];
+}
+
+export class Wanted {
+  readonly #options: WantedOptions;
+  pinned: string | null = null;
+
+  constructor(options: WantedOptions) {
+    this.#options = options;
+  }
+
+  /** Errors: those of the source. */
+  async load(): Promise<PluginRelease> {
+    const { source, known, needs } = this.#options;
+    const { pinned } = this;
+    return (pinned === null ? undefined : known.find(pinned)) ?? source.load({ pinned, needs: needs() });
+  }
+
+  /** Errors: ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN, …_UNSATISFIED. */
+  require(version: string | null): void {
+    const { source, known, needs } = this.#options;
+    if (this.pinned !== null && version !== this.pinned) {
+      const details = [source.name, this.pinned, known.describe()];
+      throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN', details);
+    }
+    for (const need of needs()) requireRange(source.name, version, need);
+  }
+}
