@@ -67,7 +67,9 @@ class Port<Own extends object, Other> implements Exchange<Other> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
     const { port, isUnref } = this.#options;
     const id = ++this.#count;
-    port.postMessage({ id, kind, values } satisfies Question, []);
+    // An empty list to transfer costs a microsecond.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port knows none.
+    port.postMessage({ id, kind, values } satisfies Question);
     const settled = Promise.withResolvers<unknown>();
     if (isUnref && this.#open.size === 0) port.ref();
     this.#open.set(id, settled);
@@ -108,6 +110,7 @@ class Port<Own extends object, Other> implements Exchange<Other> {
   }
 
   #post(answer: Answer): void {
-    this.#options.port.postMessage(answer, []);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port knows none.
+    this.#options.port.postMessage(answer);
   }
 }

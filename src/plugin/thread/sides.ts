@@ -32,7 +32,7 @@ export interface ThreadSide {
   /** With the states of the version that is called now. */
   evaluate(early: readonly EncodedState[]): Promise<Told>;
   setUp(required: readonly string[]): Promise<readonly (readonly [name: string, found: Found])[]>;
-  call(name: string, values: readonly unknown[]): unknown;
+  call(name: string, ...values: readonly unknown[]): unknown;
   wanted(): WantedStates;
   hasStates(): boolean;
   /** Its intervals are silent once that was the last time. */

@@ -48,7 +48,7 @@ function createThread({ release, number }: Start): ThreadSide {
       return version.names.map((name) => [name, toTold(version.find(name))]);
     },
     // Plain functions, called as in one thread; an answer that comes later is waited for by the exchange.
-    call: (name, values) => version.toCall(name)(...values),
+    call: (name, ...values) => version.toCall(name)(...values),
     wanted: () => states.wanted(),
     hasStates: () => states.names().length > 0,
     encode(wanted, isLast) {

@@ -162,7 +162,7 @@ class ThreadVersion implements RunningVersion {
     const exchange = this.#exchange;
     return (...values) => {
       try {
-        return exchange.ask('call', name, values);
+        return exchange.ask('call', name, ...values);
       } catch (cause) {
         return Promise.reject(toUncopiedArguments(`${name}() of plugin ${this.label}`, cause));
       }
