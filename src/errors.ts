@@ -389,7 +389,7 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_PLUGIN_STOPPED: row(
     (plugin, why) =>
-      `The thread of plugin ${plugin} has ended: ${why}; it is started again, or the version before comes back`,
+      `The thread of plugin ${plugin} has ended: ${why}; if it was in use, it is started again, or the version before comes back`,
   ),
   ERR_MIDFLIGHT_PLUGIN_OPTION_INVALID: row(
     (option, value, problem) => `"${option}" of openPlugin() is ${value}, and ${problem}`,
