@@ -7,6 +7,7 @@ import type { ManifestModules } from '../protocol/manifest.ts';
 import { toInlineMap } from '../protocol/source-map.ts';
 import type { ModuleIndex } from '../release/module-index.ts';
 import type { LoadedRelease } from '../runtime/loaded-release.ts';
+import { listFolder } from './folder-listing.ts';
 import { findPluginFile, readPluginPackage, type PluginFile, type PluginPackage } from './plugin-file.ts';
 import type { PluginRelease } from './plugin-release.ts';
 import type { PluginSource } from './plugin-source.ts';
@@ -23,6 +24,10 @@ class FileSource implements PluginSource {
   readonly #file: PluginFile;
   #index: ModuleIndex | null = null;
   #entry = '';
+  /** Where it starts and what its package says, as `load` has found it last. */
+  #head: string | null = null;
+  /** All that there was of a folder that `load` could not read: what it lacks may come anywhere in it. */
+  #lacking: string | null = null;
 
   constructor(file: PluginFile) {
     this.key = `file:${file.location}`;
@@ -31,6 +36,19 @@ class FileSource implements PluginSource {
   }
 
   async load(): Promise<PluginRelease> {
+    this.#head = this.#readHead();
+    const all = this.#listAll();
+    try {
+      const release = await this.#compile();
+      this.#lacking = null;
+      return release;
+    } catch (error) {
+      this.#lacking = all;
+      throw error;
+    }
+  }
+
+  async #compile(): Promise<PluginRelease> {
     const entry = this.#file.findEntry();
     if (this.#index === null || entry !== this.#entry) {
       // Who opens no plugin from source never loads the compiler.
@@ -58,17 +76,33 @@ class FileSource implements PluginSource {
   }
 
   isSettled(): boolean {
+    if (this.#head !== null && this.#head !== this.#readHead()) return false;
+    if (this.#lacking !== null && this.#lacking !== this.#listAll()) return false;
     const index = this.#index;
-    return (
-      index === null ||
-      this.files().every((file) => index.isUnchanged(path.relative(this.#file.root, file)) !== false)
-    );
+    const isSame = (file: string): boolean =>
+      index?.isUnchanged(path.relative(this.#file.root, file)) !== false;
+    return index === null || this.files().every(isSame);
   }
 
   files(): readonly string[] {
-    const modules = [...(this.#index?.modules.keys() ?? [])].map((at) => path.join(this.#file.root, at));
-    const own = this.#file.isFolder ? [path.join(this.#file.root, 'package.json')] : [];
-    return [...new Set([path.join(this.#file.root, this.#entry), ...modules, ...own])];
+    const { root, isFolder } = this.#file;
+    const modules = [...(this.#index?.modules.keys() ?? [])].map((at) => path.join(root, at));
+    const own = isFolder ? [path.join(root, 'package.json')] : [];
+    const folders = this.#lacking === null || !isFolder ? [] : listFolder(root).folders;
+    const lacking = folders.map((folder) => path.join(folder, 'any'));
+    return [...new Set([path.join(root, this.#entry), ...modules, ...own, ...lacking])];
+  }
+
+  #listAll(): string {
+    return this.#file.isFolder ? listFolder(this.#file.root).stamps : '';
+  }
+
+  #readHead(): string {
+    try {
+      return JSON.stringify([this.#file.findEntry(), this.#file.isFolder ? this.#package() : null]);
+    } catch (error) {
+      return String(error);
+    }
   }
 
   #toLoaded(digest: string, modules: ManifestModules, index: ModuleIndex): LoadedRelease {

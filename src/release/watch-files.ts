@@ -41,7 +41,8 @@ export function watchFiles({ files, onChange }: WatchFilesOptions): () => void {
   };
 }
 
-function toStamp(file: string): string {
+/** Another text when the file is another, or has changed. */
+export function toStamp(file: string): string {
   const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
   return stats === undefined ? `${file} -` : `${file} ${stats.ino} ${stats.size} ${stats.mtimeNs}`;
 }

@@ -1,7 +1,7 @@
 /** A folder of plugins that is changed while they are called. */
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -169,4 +169,15 @@ test('where there is no folder that is said', async () => {
     code: 'ERR_MIDFLIGHT_PLUGIN_UNKNOWN',
     message: /no plugin "all" in \/nowhere\/at; there is no such folder/,
   });
+});
+
+test('a folder that is copied slowly is a plugin as soon as it is whole', async (t) => {
+  const { plugins, next, write, directory } = await watch(t, {});
+  mkdirSync(path.join(directory, 'slow'));
+  assert.match((await next('rejected')).error.message, /no index\.ts or index\.js/);
+  write({ 'slow/index.ts': `export { hello } from './lib/deep/hello.ts';\n` });
+  assert.match((await next('rejected')).error.message, /lib\/deep\/hello\.ts/);
+  write({ 'slow/lib/deep/hello.ts': greet('hello') });
+  assert.equal((await next('added')).name, 'slow');
+  assert.equal(say(plugins, 'slow'), 'hello Ada');
 });
