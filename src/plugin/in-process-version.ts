@@ -27,13 +27,15 @@ import type { PluginExport } from './registry/plugin-manifest.ts';
 import type { RunningVersion } from './running-version.ts';
 import { within } from './within.ts';
 
-/** How long `setup` and `health` may take. */
-const SETUP_TIMEOUT_MS = 10_000;
+/** How long its modules, `setup` and `health` may take each, with what they wait for. */
+const START_TIMEOUT_MS = 10_000;
 const DISPOSE_TIMEOUT_MS = 10_000;
 
 export interface InProcessOptions {
   /** An error of what it has started, a timer or a promise, that nobody has caught. Absent: it goes its way. */
   readonly onFault?: (version: RunningVersion, error: Error) => void;
+  /** Whoever has its thread bounds each step; else this does. */
+  readonly isBounded?: boolean;
   readonly release: PluginRelease;
   /** Of the plugin: all its versions share it. */
   readonly states: StateRegistry;
@@ -56,7 +58,7 @@ export async function evaluateInProcess(options: InProcessOptions): Promise<Runn
 
 /** Evaluates a version that nobody is going to call, and tells what it says of itself and exports. */
 export async function describeInProcess(options: InProcessOptions): Promise<Description> {
-  const version = new InProcessVersion(options);
+  const version = new InProcessVersion({ ...options, isBounded: true });
   await version.evaluate();
   return version.describe();
 }
@@ -69,10 +71,12 @@ class InProcessVersion implements RunningVersion {
   readonly #generation: Generation;
   readonly #ending = new AbortController();
   readonly #letGoOfErrors: () => void;
+  readonly #startTimeoutMs: number | null;
   #definition: PluginDefinition = {};
   #exports: Readonly<Record<string, unknown>> = {};
 
-  constructor({ release, states, number, onFault }: InProcessOptions) {
+  constructor({ release, states, number, onFault, isBounded = false }: InProcessOptions) {
+    this.#startTimeoutMs = isBounded ? null : START_TIMEOUT_MS;
     this.release = release;
     this.#states = states;
     const state = (...values: Parameters<StateRegistry['state']>): unknown =>
@@ -113,9 +117,14 @@ class InProcessVersion implements RunningVersion {
 
   async evaluate(): Promise<void> {
     const { graph } = this.#generation;
-    await runOutsideScopes(async () => {
+    const evaluated = runOutsideScopes(async () => {
       await graph.load();
       await graph.evaluate();
+    });
+    const { name } = this.release;
+    await within(this.#startTimeoutMs, evaluated, (problem) => {
+      const details = [name, `its modules are not evaluated: ${problem}`];
+      return new MidflightError('ERR_MIDFLIGHT_PLUGIN_INVALID', details);
     });
     const namespace = graph.namespace(graph.entry) ?? {};
     this.#definition = readDefinition(namespace, this.release.name);
@@ -234,7 +243,7 @@ class InProcessVersion implements RunningVersion {
     act: () => unknown,
   ): Promise<unknown> {
     try {
-      return await within(SETUP_TIMEOUT_MS, this.#asItself(act));
+      return await within(this.#startTimeoutMs, this.#asItself(act));
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
       throw new MidflightError(code, [this.label, problem], { cause });

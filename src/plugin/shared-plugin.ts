@@ -94,8 +94,10 @@ export class SharedPlugin {
     await this.update();
     if (!this.#options.isWatched) return;
     const unwatch = await this.#options.source.watch(() => this.#onNews());
-    if (this.#isClosed) unwatch();
-    else this.#unwatch = unwatch;
+    if (this.#isClosed) return unwatch();
+    this.#unwatch = unwatch;
+    // What has come since it was read, nobody has told.
+    this.#onNews();
   }
 
   hold(holder: Holder): void {

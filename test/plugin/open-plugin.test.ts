@@ -231,3 +231,30 @@ test('a plugin that is closed ends what it has started once its calls have ended
   await Promise.all([waiting, closing]);
   assert.deepEqual(events, ['answered', 'aborted', 'disposed']);
 });
+
+test('a file that is saved while it is being opened is swapped in, too', async (t) => {
+  const waiting = (word: string): string => `
+    import { definePlugin } from 'midflight/plugin';
+    export default definePlugin({ setup: () => globalThis.whenSaved?.() });
+    ${greet(word)}`;
+  const folder = createPluginFolder(t, { 'greet.ts': waiting('old') });
+  const inSetup = globalThis as { whenSaved?: () => void };
+  inSetup.whenSaved = () => {
+    delete inSetup.whenSaved;
+    folder.write({ 'greet.ts': waiting('new') });
+  };
+  const plugin = await folder.open('greet', { watch: true });
+  const call = plugin.lookup('hello', hello);
+  while (call('Ada') !== 'new Ada') await new Promise(setImmediate);
+});
+
+test('modules that wait for what never comes are given up', async (t) => {
+  const folder = createPluginFolder(t, { 'greet.ts': `await new Promise(() => {});\n${greet('never')}` });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const tick = setInterval(() => t.mock.timers.tick(1_000), 1);
+  t.after(() => clearInterval(tick));
+  await assert.rejects(folder.open('greet'), {
+    code: 'ERR_MIDFLIGHT_PLUGIN_INVALID',
+    message: /not evaluated: it has not ended after 10000 ms/,
+  });
+});

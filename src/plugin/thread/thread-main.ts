@@ -40,7 +40,12 @@ function createThread({ release, number }: Start): ThreadSide {
   return {
     async evaluate(early) {
       states.receive(early, { isEarly: true });
-      version = await evaluateInProcess({ release: fromCarried(release), states, number });
+      version = await evaluateInProcess({
+        release: fromCarried(release),
+        states,
+        number,
+        isBounded: true,
+      });
       return { version: version.version, requires: version.requires };
     },
     async setUp(names) {
