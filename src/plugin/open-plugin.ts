@@ -98,7 +98,7 @@ export async function openFrom(
   opener: Open | null = null,
 ): Promise<Opened> {
   const entry = table.get(toKey(source, options)) ?? begin(source, options);
-  const holder = { need, slots: new Set<Slot>() };
+  const holder = { need, by: opener?.shared ?? null, slots: new Set<Slot>() };
   const plugin = new Handle(entry.shared, holder);
   try {
     // Two that require each other would wait for each other.
@@ -223,7 +223,7 @@ class Handle implements Plugin {
   }
 
   async pin(version: string | null): Promise<void> {
-    return this.#shared.pin(version);
+    return this.#shared.pin(version, this.#holder);
   }
 
   async refresh(): Promise<void> {

@@ -22,7 +22,7 @@ export interface Plugin {
    *  a number and the like are as they are now.
    *  Errors: ERR_MIDFLIGHT_PLUGIN_MISMATCH. */
   lookup<const C extends Contract>(name: string, contract: C): Contracted<C>;
-  /** Stays with that version, or goes to it; null follows the newest again.
+  /** Stays with that version, or goes to it, for all that have it open, until this one is closed; null follows the newest again.
    *  Errors: ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN, and those of a version that is not let in. */
   pin(version: string | null): Promise<void>;
   /** Looks for another version now, and swaps to it.

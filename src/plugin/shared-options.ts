@@ -26,7 +26,15 @@ export interface SharedOptions {
 /** One who has it open. */
 export interface Holder {
   readonly need: Need;
+  /** The plugin that requires it; null for a host. */
+  readonly by: Held | null;
   readonly slots: Set<Slot>;
+}
+
+/** A plugin, as far as it matters to those that it requires. */
+export interface Held {
+  /** Whether some host has it open, or a plugin that some host has open; `seen` has been asked already. */
+  isHeldByHost(seen: Set<Held>): boolean;
 }
 
 export interface Prepared {

@@ -28,12 +28,12 @@ import { toLabel, type PluginRelease } from './plugin-release.ts';
 import { RequiredPlugins } from './required.ts';
 import { Restarts } from './restarts.ts';
 import type { RunningVersion } from './running-version.ts';
-import type { Holder, Prepared, SharedOptions } from './shared-options.ts';
+import type { Held, Holder, Prepared, SharedOptions } from './shared-options.ts';
 import type { Calls, Slot } from './slot.ts';
 import { toSuspended } from './suspended.ts';
 import { Wanted } from './wanted.ts';
 
-export class SharedPlugin {
+export class SharedPlugin implements Held {
   readonly events = new EventEmitter<PluginEvents>();
   readonly calls: Calls;
   readonly #options: SharedOptions;
@@ -126,10 +126,16 @@ export class SharedPlugin {
     this.#aim.add(slot);
   }
 
-  /** Resolves when it has ended, if that was the last who had it open. */
+  isHeldByHost(seen: Set<Held>): boolean {
+    seen.add(this);
+    return [...this.#holders].some(({ by }) => by === null || (!seen.has(by) && by.isHeldByHost(seen)));
+  }
+
+  /** Resolves when it has ended, if that was the last host that had it open. Plugins that require each other keep nothing up. */
   async letGo(holder: Holder): Promise<void> {
     this.#holders.delete(holder);
-    if (this.#holders.size > 0 || this.#isClosed) return;
+    if (this.#isClosed) return;
+    if (this.isHeldByHost(new Set())) return this.#letOthersMove(holder);
     this.#isClosed = true;
     this.#options.onClosed();
     this.#unwatch?.();
@@ -140,18 +146,27 @@ export class SharedPlugin {
     for (const version of left) await this.#end(version);
   }
 
+  /** What one has held back who is gone now. */
+  #letOthersMove(holder: Holder): void {
+    const isFree = this.#wanted.pin?.by === holder;
+    if (isFree) this.#wanted.pin = null;
+    if (this.#options.isWatched && (isFree || holder.need.range !== null)) this.#onNews();
+  }
+
   async update(): Promise<void> {
     return this.#inTurn(async () => this.#letIn());
   }
 
-  async pin(version: string | null): Promise<void> {
+  /** As long as `by` has it open. */
+  async pin(version: string | null, by: Holder): Promise<void> {
     return this.#inTurn(async () => {
-      const before = this.#wanted.pinned;
-      this.#wanted.pinned = version;
+      const before = this.#wanted.pin;
+      if (!this.#holders.has(by)) throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_CLOSED', [this.name]);
+      this.#wanted.pin = version === null ? null : { version, by };
       try {
         await this.#letIn();
       } catch (error) {
-        this.#wanted.pinned = before;
+        this.#wanted.pin = before;
         throw error;
       }
     });

@@ -5,6 +5,7 @@ import type { KnownVersions } from './known-versions.ts';
 import { requireRange } from './need.ts';
 import type { PluginRelease } from './plugin-release.ts';
 import type { Need, PluginSource } from './plugin-source.ts';
+import type { Holder } from './shared-options.ts';
 
 export interface WantedOptions {
   readonly source: PluginSource;
@@ -14,7 +15,8 @@ export interface WantedOptions {
 
 export class Wanted {
   readonly #options: WantedOptions;
-  pinned: string | null = null;
+  /** As long as that one has it open. */
+  pin: { readonly version: string; readonly by: Holder } | null = null;
 
   constructor(options: WantedOptions) {
     this.#options = options;
@@ -23,15 +25,16 @@ export class Wanted {
   /** Errors: those of the source. */
   async load(): Promise<PluginRelease> {
     const { source, known, needs } = this.#options;
-    const { pinned } = this;
+    const pinned = this.pin?.version ?? null;
     return (pinned === null ? undefined : known.find(pinned)) ?? source.load({ pinned, needs: needs() });
   }
 
   /** Errors: ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN, …_UNSATISFIED. */
   require(version: string | null): void {
     const { source, known, needs } = this.#options;
-    if (this.pinned !== null && version !== this.pinned) {
-      const details = [source.name, this.pinned, known.describe()];
+    const { pin } = this;
+    if (pin !== null && version !== pin.version) {
+      const details = [source.name, pin.version, known.describe()];
       throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN', details);
     }
     for (const need of needs()) requireRange(source.name, version, need);

@@ -211,6 +211,38 @@ test('pin stays with a version, and null follows the newest again', async (t) =>
   assert.equal(plugin.version, '1.1.0');
 });
 
+test('a pin ends with who has pinned it', async (t) => {
+  const versioned = (version: string): string =>
+    `import { definePlugin } from 'midflight/plugin';\nexport default definePlugin({ version: '${version}' });\n`;
+  const folder = createPluginFolder(t, { 'greet.ts': versioned('1.0.0') });
+  const plugin = await folder.open('greet', { watch: true });
+  const other = await folder.open('greet');
+  await other.pin('1.0.0');
+  folder.write({ 'greet.ts': versioned('1.1.0') });
+  await plugin.refresh();
+  assert.equal(plugin.version, '1.0.0');
+  const swapped = new Promise((resolve) => plugin.on('swap', resolve));
+  await other.close();
+  assert.deepEqual(await swapped, { version: '1.1.0', previous: '1.0.0' });
+  await assert.rejects(other.pin('1.0.0'), { code: 'ERR_MIDFLIGHT_PLUGIN_CLOSED' });
+});
+
+test('plugins that require each other end when no host has one of them open', async (t) => {
+  const friend = (name: string, other: string): string => `
+    import { definePlugin } from 'midflight/plugin';
+    export default definePlugin({
+      version: '1.0.0', requires: { ${other}: '^1.0.0' },
+      dispose: () => (globalThis.friendsGone ??= []).push('${name}'),
+    });`;
+  const folder = createPluginFolder(t, { 'a.ts': friend('a', 'b'), 'b.ts': friend('b', 'a') });
+  const gone = (): unknown => (globalThis as { friendsGone?: unknown }).friendsGone;
+  const [a, b] = [await folder.open('a'), await folder.open('b')];
+  await a.close();
+  assert.equal(gone(), undefined);
+  await b.close();
+  assert.deepEqual(gone(), ['b', 'a']);
+});
+
 test('a plugin that is closed ends what it has started once its calls have ended, and can be called no more', async (t) => {
   const folder = createPluginFolder(t, {
     'tick.ts': `
