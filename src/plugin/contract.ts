@@ -48,6 +48,14 @@ function isFunctionContract(contract: Contract): contract is FunctionContract {
   return 'kind' in contract && contract.kind === 'function';
 }
 
+/** Whether they expect the same, by the same schemas. */
+export function isSameContract(left: Contract, right: Contract): boolean {
+  if (left === right) return true;
+  if (!isFunctionContract(left) || !isFunctionContract(right) || left.result !== right.result) return false;
+  const [some, others] = [left.args ?? [null], right.args ?? [null]];
+  return some.length === others.length && some.every((schema, index) => schema === others[index]);
+}
+
 /** What a plugin has under a name, as it can be told of it also from another thread. */
 export type Found =
   | { readonly kind: 'nothing' }

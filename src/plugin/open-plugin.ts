@@ -2,11 +2,12 @@
 
 import path from 'node:path';
 import { MidflightError } from '../errors.ts';
-import { currentScope, onScopeEnd } from '../runtime/generation-scope.ts';
+import { currentScope, onScopeEnd, runOutsideScopes } from '../runtime/generation-scope.ts';
 import { createOwnStates, stateRegistry } from '../runtime/state.ts';
-import type { Contract } from './contract.ts';
+import { isSameContract, type Contract } from './contract.ts';
 import { createFileSource } from './file-source.ts';
 import { evaluateInProcess, type InProcessOptions } from './in-process-version.ts';
+import { Listeners } from './listeners.ts';
 import type { Plugin, PluginEvents, ThreadPlugin } from './plugin-api.ts';
 import type { Need, PluginSource } from './plugin-source.ts';
 import { findRegistry } from './registry/find-registry.ts';
@@ -73,7 +74,7 @@ export async function openPlugin(
   const need: Need = { by: 'the host', range: options.version ?? null };
   const { plugin } = await openFrom(source, options, need);
   const scope = currentScope();
-  if (scope !== undefined) onScopeEnd(scope, () => void plugin.close());
+  if (scope !== undefined) plugin.whenClosed(onScopeEnd(scope, () => void plugin.close()));
   return plugin;
 }
 
@@ -86,7 +87,10 @@ async function findSource(
 }
 
 export interface Opened {
-  readonly plugin: Plugin;
+  readonly plugin: Plugin & {
+    /** Called when it is closed. */
+    whenClosed(forget: () => void): void;
+  };
   readonly shared: SharedPlugin;
 }
 
@@ -144,10 +148,12 @@ function begin(source: PluginSource, options: AnyOpenOptions): Open {
       end();
     },
   });
-  const opened = Promise.resolve().then(async () => {
+  const open = async (): Promise<void> => {
     await shared.open();
     entry.isReady = true;
-  });
+  };
+  // What watches it is not of the code that has opened it first. Later, when there is an entry.
+  const opened = runOutsideScopes(async () => Promise.resolve().then(open));
   // Who waits for it hears of it.
   opened.catch(() => undefined);
   const entry: Open = { shared, opened, isReady: false, waitsFor: new Set() };
@@ -193,15 +199,24 @@ function leadsTo(from: Open, to: Open, seen = new Set<Open>()): boolean {
   return [...from.waitsFor].some((next) => leadsTo(next, to, seen));
 }
 
+interface LookedUp {
+  readonly name: string;
+  readonly contract: Contract;
+  readonly slot: Slot;
+}
+
 class Handle implements Plugin {
   readonly #shared: SharedPlugin;
   readonly #holder: Holder & { readonly slots: Set<Slot> };
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners: Listeners;
+  readonly #lookedUp: LookedUp[] = [];
+  #forget: () => void = () => undefined;
   #isClosed = false;
 
   constructor(shared: SharedPlugin, holder: Holder & { readonly slots: Set<Slot> }) {
     this.#shared = shared;
     this.#holder = holder;
+    this.#listeners = new Listeners(shared.events);
     shared.hold(holder);
   }
 
@@ -216,10 +231,16 @@ class Handle implements Plugin {
   lookup(name: string, contract: Contract): never {
     if (this.#isClosed) throw this.#closed();
     const { calls, name: plugin } = this.#shared;
-    const slot = createSlot({ plugin, name, contract, calls });
+    // Who looks up the same for each request has it once.
+    const known = this.#lookedUp.find(
+      (each) => each.name === name && isSameContract(each.contract, contract),
+    );
+    const slot = known?.slot ?? createSlot({ plugin, name, contract, calls });
     this.#shared.aim(slot);
+    const value = slot.value() as never;
+    if (known === undefined) this.#lookedUp.push({ name, contract, slot });
     this.#holder.slots.add(slot);
-    return slot.value() as never;
+    return value;
   }
 
   async pin(version: string | null): Promise<void> {
@@ -234,8 +255,7 @@ class Handle implements Plugin {
     event: Event,
     listener: (...values: PluginEvents[Event]) => void,
   ): this {
-    this.#shared.events.on(event, listener as never);
-    this.#listeners.push(() => this.#shared.events.off(event, listener as never));
+    this.#listeners.add(event, listener as never);
     return this;
   }
 
@@ -243,15 +263,20 @@ class Handle implements Plugin {
     event: Event,
     listener: (...values: PluginEvents[Event]) => void,
   ): this {
-    this.#shared.events.off(event, listener as never);
+    this.#listeners.remove(event, listener as never);
     return this;
+  }
+
+  whenClosed(forget: () => void): void {
+    this.#forget = forget;
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const slot of this.#holder.slots) slot.stop(() => this.#closed());
-    for (const remove of this.#listeners) remove();
+    this.#listeners.removeAll();
+    this.#forget();
     await this.#shared.letGo(this.#holder);
   }
 

@@ -61,6 +61,8 @@ export class SharedPlugin implements Held {
       known: this.#known,
       needs: () => [...this.#holders].map(({ need }) => need),
     });
+    // As many as have it open.
+    this.events.setMaxListeners(0);
     this.#required = new RequiredPlugins(options.openRequired);
     this.#restarts = new Restarts(options.breaker);
     this.#news = new News({

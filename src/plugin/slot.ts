@@ -53,6 +53,7 @@ class LookedUp implements Slot {
   #call: Call;
   #version: RunningVersion | null = null;
   #value: unknown;
+  #isAimed = false;
   /** Made once: the function or object that the host keeps. */
   #kept: unknown;
 
@@ -75,6 +76,7 @@ class LookedUp implements Slot {
     const { name, contract } = this.#options;
     const found = version.find(name);
     this.#version = version;
+    this.#isAimed = true;
     if (found.kind === 'function') {
       this.#call = withCheckedResult(contract, `${name}() of plugin ${version.label}`, version.toCall(name));
     } else if (found.kind === 'value') this.#value = toContracted(contract, found.value);
@@ -100,6 +102,7 @@ class LookedUp implements Slot {
     if ('kind' in this.#options.contract) this.#kept = this.#toFunction();
     else if (typeof this.#value === 'object' && this.#value !== null)
       this.#kept = createLiveValue(() => this.#value as object);
+    else if (!this.#isAimed) throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_UNREADY', [this.#options.plugin]);
     return this.#kept ?? this.#value;
   }
 
@@ -141,7 +144,8 @@ class LookedUp implements Slot {
       const { timeoutMs } = calls;
       const value =
         timeoutMs === null ? await settled : await this.#byDeadline(settled, { timeoutMs, version, name });
-      calls.failedCount = 0;
+      // A version that was before says nothing about the one that is called now.
+      if (version === this.#version) calls.failedCount = 0;
       return value;
     } catch (error) {
       this.#noteFailure(version, error);

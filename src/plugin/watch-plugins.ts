@@ -7,7 +7,7 @@
  */
 
 import { EventEmitter } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
@@ -21,6 +21,7 @@ import {
   type Opened,
   type ThreadOpenOptions,
 } from './open-plugin.ts';
+import { Listeners } from './listeners.ts';
 import type { Plugin, PluginEvents, ThreadPlugin } from './plugin-api.ts';
 import type { PluginSource } from './plugin-source.ts';
 import type { Prepared } from './shared-options.ts';
@@ -87,14 +88,14 @@ export async function watchPlugins<const C extends Contracts>(
   options: Omit<OpenOptions, 'watch' | 'version'> | Omit<ThreadOpenOptions, 'watch' | 'version'> = {},
 ): Promise<PluginSet<C> | ThreadPluginSet<C>> {
   const folder = path.resolve(directory);
-  if (!existsSync(folder)) {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
     const details = [path.basename(folder), path.dirname(folder), 'is no such folder'];
     throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_UNKNOWN', details);
   }
   const set = new FolderSet<C>(folder, contracts, { ...options, watch: false });
   await set.begin();
   const scope = currentScope();
-  if (scope !== undefined) onScopeEnd(scope, () => void set.close());
+  if (scope !== undefined) set.whenClosed(onScopeEnd(scope, () => void set.close()));
   return set;
 }
 
@@ -118,6 +119,7 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
   readonly #contracts: C;
   readonly #options: AnyOpenOptions;
   readonly #events = new EventEmitter<WatchEvents>();
+  readonly #listeners = new Listeners(this.#events);
   readonly #members = new Map<string, Member<C>>();
   /** Those that are open, and those that were tried: what compiles them knows what it has read. */
   readonly #sources = new Map<string, PluginSource>();
@@ -125,6 +127,7 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
   #hasNews = false;
   #look: Promise<void> | null = null;
   #unwatch: () => void = () => undefined;
+  #forget: () => void = () => undefined;
   #isClosed = false;
 
   constructor(folder: string, contracts: C, options: AnyOpenOptions) {
@@ -146,7 +149,7 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
   }
 
   on<Event extends keyof WatchEvents>(event: Event, listener: (...values: WatchEvents[Event]) => void): this {
-    this.#events.on(event, listener as never);
+    this.#listeners.add(event, listener as never);
     return this;
   }
 
@@ -154,7 +157,7 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
     event: Event,
     listener: (...values: WatchEvents[Event]) => void,
   ): this {
-    this.#events.off(event, listener as never);
+    this.#listeners.remove(event, listener as never);
     return this;
   }
 
@@ -172,10 +175,16 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
     await this.#look;
   }
 
+  /** Called when it is closed. */
+  whenClosed(forget: () => void): void {
+    this.#forget = forget;
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#unwatch();
+    this.#forget();
     await this.#look;
     await Promise.all([...this.#members.values()].map(async ({ plugin }) => plugin.close()));
     this.#members.clear();
@@ -184,9 +193,14 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
   #onNews(): void {
     this.#hasNews = true;
     if (this.#isClosed || this.#look !== null) return;
-    this.#look = this.#lookUntilSettled().finally(() => {
-      this.#look = null;
-    });
+    this.#look = this.#lookUntilSettled()
+      .catch((error: unknown) => {
+        // Such as a folder that may not be read any more: what is open stays open.
+        console.error(`The plugins of ${this.#folder} can't be looked at:`, error);
+      })
+      .finally(() => {
+        this.#look = null;
+      });
   }
 
   /** What can't be let in now may be half of what is being written: it is tried again until that has settled. */

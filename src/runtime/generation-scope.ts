@@ -38,8 +38,9 @@ export function runOutsideScopes<Result>(callback: () => Result): Result {
   return storage.exit(callback);
 }
 
-/** Calls back when the generation ends: at once for one that has. */
-export function onScopeEnd(scope: GenerationScope, end: () => void): void {
+/** Calls back when the generation ends, at once for one that has; the returned function ends that. */
+export function onScopeEnd(scope: GenerationScope, end: () => void): () => void {
   if (scope.status === 'retired' || scope.status === 'aborted') end();
   else (scope.endings ??= new Set()).add(end);
+  return () => scope.endings?.delete(end);
 }

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { createRuntime } from '../../src/deploy/create-runtime.ts';
+import { fn, openPlugin, type Plugin } from '../../src/plugin.ts';
+import { currentScope, runInScope, type GenerationScope } from '../../src/runtime/generation-scope.ts';
 import { createPluginFolder } from './plugin-folder.ts';
 
 const app = (word: string): string => `
@@ -38,4 +40,27 @@ test('a swap of the app keeps the plugin as it is, and the plugin ends with the 
   await (await runtime.prepare()).commit();
   while (events().length < 2) await new Promise(setImmediate);
   assert.deepEqual(events(), ['evaluated', 'disposed']);
+});
+
+test('what listens runs as the code that has added it, and what a request has closed itself is not kept until its generation ends', async (t) => {
+  const folder = createPluginFolder(t, { 'greet.js': 'export const hello = () => "old";' });
+  const toScope = (generation: number): GenerationScope => ({
+    generation,
+    release: 'r',
+    status: 'current',
+    inFlightCount: 0,
+  });
+  const [first, second] = [toScope(1), toScope(2)];
+  const open = async (): Promise<Plugin> => openPlugin(path.join(folder.directory, 'greet'));
+  const early = await runInScope(first, open);
+  const late = await runInScope(second, open);
+  const heard = new Promise((resolve) => {
+    runInScope(second, () => late.on('swap', () => resolve(currentScope())));
+  });
+  folder.write({ 'greet.js': 'export const hello = () => "new";' });
+  assert.equal(await heard, second);
+  await early.close();
+  assert.equal(first.endings?.size, 0);
+  for (const end of second.endings ?? []) end();
+  assert.throws(() => late.lookup('hello', fn()), { code: 'ERR_MIDFLIGHT_PLUGIN_CLOSED' });
 });

@@ -290,3 +290,28 @@ test('modules that wait for what never comes are given up', async (t) => {
     message: /not evaluated: it has not ended after 10000 ms/,
   });
 });
+
+test('the same that is looked up again is the same', async (t) => {
+  const folder = createPluginFolder(t, { 'greet.ts': `${greet('hello')}export const words = { a: 1 };` });
+  const plugin = await folder.open('greet');
+  const words = z.object({ a: z.number() });
+  assert.equal(plugin.lookup('hello', fn()), plugin.lookup('hello', fn<(name: string) => string>()));
+  assert.equal(plugin.lookup('words', words), plugin.lookup('words', words));
+  const checked = fn([z.string()], z.string());
+  assert.notEqual(plugin.lookup('hello', checked), plugin.lookup('hello', fn()));
+});
+
+test('a value that is looked up in a plugin that is not there yet is an error, and not nothing', async (t) => {
+  const folder = createPluginFolder(t, {
+    'a.ts': `import { definePlugin } from 'midflight/plugin';
+      export default definePlugin({ version: '1.0.0', requires: { b: '*' } });
+      export const word = 'a';`,
+    'b.ts': `import { definePlugin } from 'midflight/plugin';
+      const any = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };
+      export default definePlugin({ version: '1.0.0', requires: { a: '*' }, setup: ({ plugins }) => void plugins.a.lookup('word', any) });`,
+  });
+  await assert.rejects(folder.open('a'), {
+    code: 'ERR_MIDFLIGHT_PLUGIN_SETUP_FAILED',
+    message: /Plugin a is called before/,
+  });
+});

@@ -181,3 +181,17 @@ test('a folder that is copied slowly is a plugin as soon as it is whole', async 
   assert.equal((await next('added')).name, 'slow');
   assert.equal(say(plugins, 'slow'), 'hello Ada');
 });
+
+test('a folder that can not be listed any more keeps what is open, and ends nothing', async (t) => {
+  const { plugins, write, directory, next } = await watch(t, { 'hello.ts': greet('hello') });
+  const error = t.mock.method(console, 'error', () => undefined);
+  renameSync(directory, `${directory}-away`);
+  writeFileSync(directory, '');
+  while (error.mock.callCount() === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(say(plugins, 'hello'), 'hello Ada');
+  rmSync(directory);
+  renameSync(`${directory}-away`, directory);
+  write({ 'hello.ts': greet('back') });
+  await next('swap');
+  assert.equal(say(plugins, 'hello'), 'back Ada');
+});
