@@ -53,7 +53,10 @@ export async function describeVersion(request: DescribeRequest): Promise<Descrip
     () => resolve({ problem: `its modules are not evaluated after ${EVALUATE_MS_MAX} ms` }),
     EVALUATE_MS_MAX,
   );
-  worker.once('message', resolve);
+  // What the plugin itself may post is no answer.
+  worker.on('message', (message: unknown) => {
+    if (isAnswer(message)) resolve(message);
+  });
   worker.once('error', (error: unknown) => resolve({ problem: `its code threw: ${String(error)}` }));
   worker.once('exit', (code) => resolve({ problem: toExitProblem(code) }));
   try {
@@ -64,6 +67,11 @@ export async function describeVersion(request: DescribeRequest): Promise<Descrip
     clearTimeout(timer);
     await worker.terminate();
   }
+}
+
+function isAnswer(message: unknown): message is DescribeAnswer {
+  if (typeof message !== 'object' || message === null) return false;
+  return 'description' in message || 'problem' in message;
 }
 
 function toExitProblem(code: number): string {

@@ -16,12 +16,13 @@ import { MAPS_LINK, toMapName, toStoredMap } from '../../protocol/source-map.ts'
 import { compileModules } from '../../release/compile-modules.ts';
 import { digestOf } from '../../release/inventory.ts';
 import { describeContents } from '../../release/release-contents.ts';
+import type { Envelope } from '../../release/dsse.ts';
 import { readSigningKey, type SigningKey } from '../../release/signing-key.ts';
 import { readEnvelope, writeEnvelope } from '../../release/statement.ts';
 import { compareVersions, findPredecessor, nextBreaking, type Compatibility } from './compatibility.ts';
 import { describeVersion, type Description } from './describe-version.ts';
 import { fetchPackage } from './npm-package.ts';
-import { openVersion } from './open-version.ts';
+import { compareVersion, openVersion } from './open-version.ts';
 import { readManifest, toManifestText, type PluginManifest } from './plugin-manifest.ts';
 import { requireSigned, signVersion } from './plugin-statement.ts';
 import { pointTo, readPointer, writePointer } from './pointer.ts';
@@ -107,9 +108,9 @@ class Publishing {
     const compared = isThere ? null : await this.#compare(built.manifest);
     const envelope = await this.#sign(built);
     this.#step('place');
-    if (!isThere) this.#place(built);
-    const place = toVersionPlace(this.#request.registry, { name, version });
-    if (envelope !== null) writeEnvelope(place.manifestFile, envelope);
+    const { manifestFile } = toVersionPlace(this.#request.registry, { name, version });
+    if (!isThere) await this.#place(built, envelope);
+    else if (envelope !== null) writeEnvelope(manifestFile, envelope);
     this.#step('use');
     const inUse = await this.#use({ name, version });
     return {
@@ -210,7 +211,7 @@ class Publishing {
     return { version: before, by: found.by, reason: found.reason };
   }
 
-  async #sign({ manifest: { name, version }, digest }: Built): Promise<ReturnType<typeof signVersion>> {
+  async #sign({ manifest: { name, version }, digest }: Built): Promise<Envelope | null> {
     const { registry, isUsed } = this.#request;
     const claim = { name, version, digest };
     const { manifestFile } = toVersionPlace(registry, claim);
@@ -220,11 +221,21 @@ class Publishing {
     return this.#keys.length === 0 ? null : envelope;
   }
 
-  #place({ manifest, text }: Built): void {
-    const { registry } = this.#request;
-    const staged = path.join(this.#staging, 'version');
-    writeFileSync(path.join(staged, 'manifest.json'), text, { flush: true });
+  /** With its signatures: a host may find it at once, also where it is not in use. */
+  async #place({ manifest, text }: Built, envelope: Envelope | null): Promise<void> {
+    const { registry, source } = this.#request;
+    const place = toVersionPlace(registry, manifest, this.#staging);
+    const staged = place.folder;
+    renameSync(path.join(this.#staging, 'version'), staged);
+    writeFileSync(place.manifestFile, text, { flush: true });
+    if (envelope !== null) writeEnvelope(place.manifestFile, envelope);
     symlinkSync(path.relative(staged, registry.store), path.join(staged, MAPS_LINK));
+    const [differing] = await compareVersion(place, manifest);
+    if (differing !== undefined) {
+      const file = path.relative(`${place.label}/app`, differing.path);
+      const problem = `it changes its own files when it is evaluated: ${file} is ${differing.kind}`;
+      throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_INVALID', [source, problem]);
+    }
     const plugin = toPluginFolder(registry, manifest.name);
     mkdirSync(plugin, { recursive: true });
     // Hosts watch it from the start.

@@ -312,3 +312,17 @@ test('a tarball that would write elsewhere, or has links in it, is refused', asy
     message: /can't be unpacked/,
   });
 });
+
+test('what changes its own files when it is evaluated is not published, and what it posts to its thread is nothing', async (t) => {
+  const folder = createRegistryFolder(t);
+  const code = `import { writeFileSync } from 'node:fs';
+    import { parentPort } from 'node:worker_threads';
+    parentPort?.postMessage('ready');
+    writeFileSync(import.meta.dirname + '/cache.txt', '1');
+    export const hello = () => 'hello';`;
+  await assert.rejects(folder.publishVersion('greet.js', '1.0.0', code), {
+    code: 'ERR_MIDFLIGHT_PLUGIN_INVALID',
+    message: /changes its own files when it is evaluated: cache\.txt is unexpected/,
+  });
+  assert.equal(existsSync(path.join(folder.registry.versions, 'greet')), false);
+});
