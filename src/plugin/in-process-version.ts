@@ -19,6 +19,7 @@ import { currentOrigin, runAsModule } from '../runtime/origin.ts';
 import { whenQuiet } from '../runtime/quiet.ts';
 import type { StateRegistry } from '../runtime/state.ts';
 import { fn, type Call, type Found } from './contract.ts';
+import { containLeftBehind } from './left-behind.ts';
 import { definePlugin, readDefinition, type PluginDefinition } from './define-plugin.ts';
 import type { Plugin } from './plugin-api.ts';
 import { toLabel, type PluginRelease } from './plugin-release.ts';
@@ -209,11 +210,16 @@ class InProcessVersion implements RunningVersion {
   }
 
   #contain(onFault: NonNullable<InProcessOptions['onFault']>): () => void {
-    return containErrors((error) => {
+    const end = containErrors((error) => {
       if (!this.#isCauseNow()) return false;
       onFault(this, error);
       return true;
     });
+    return () => {
+      const origins = [...this.#generation.lives].map(({ origin }) => origin);
+      containLeftBehind(origins, this.label);
+      end();
+    };
   }
 
   /** Whether what runs now was caused by the evaluation of one of its modules. */

@@ -49,6 +49,21 @@ test('an error in a timer or a promise of a plugin ends nothing, and counts as a
   assert.match(err, /an error that nobody has caught: Error: (?:later|nobody waits)\n\s+at .*greet\.ts:1:/);
 });
 
+test('an error that a version has left behind ends nothing either', async (t) => {
+  const { out, err, exitCode } = await runHost(
+    t,
+    `globalThis.later = Promise.withResolvers();
+    writeFileSync(file, ${JSON.stringify(`void globalThis.later.promise.then(() => { throw new Error('later'); });\n${greet}`)});
+    await plugin.refresh();
+    await plugin.close();
+    globalThis.later.resolve();
+    setImmediate(() => console.log('goes on'));`,
+  );
+  assert.equal(out, 'goes on\n', err);
+  assert.equal(exitCode, 0);
+  assert.match(err, /Plugin greet \(.*\), which has ended: an error that nobody has caught: Error: later/);
+});
+
 test('an error of the host ends its process as it does without plugins', async (t) => {
   const code = `setTimeout(() => { throw new Error('of the host ' + hello('Ada')); }, 1); setInterval(() => {}, 1_000);`;
   const { err, exitCode } = await runHost(t, code);
