@@ -7,7 +7,7 @@
  */
 
 import { EventEmitter } from 'node:events';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, type Dirent } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
@@ -100,6 +100,8 @@ export async function watchPlugins<const C extends Contracts>(
 }
 
 interface Member<C extends Contracts> extends Opened {
+  /** That of its source: `greet.js` is another plugin than `greet.ts`. */
+  readonly key: string;
   readonly watched: WatchedPlugin<C>;
 }
 
@@ -240,7 +242,7 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
       this.#refused.delete(name);
       try {
         const member = this.#members.get(name);
-        if (member === undefined) opened.set(name, await this.#open(source));
+        if (member?.key !== source.key) opened.set(name, await this.#open(source));
         else {
           const next = await member.shared.prepare();
           if (next !== null) prepared.push(next);
@@ -280,7 +282,7 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
         lookup: plugin.lookup.bind(plugin),
         exports: exports as WatchedPlugin<C>['exports'],
       };
-      return { ...opened, watched };
+      return { ...opened, key: source.key, watched };
     } catch (error) {
       await plugin.close();
       throw error;
@@ -290,9 +292,9 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
   #settle(candidates: readonly Candidate[], opened: ReadonlyMap<string, Member<C>>): void {
     const names = new Set(candidates.map(({ name }) => name));
     for (const [name, { plugin }] of this.#members) {
-      if (names.has(name)) continue;
+      if (names.has(name) && !opened.has(name)) continue;
       this.#members.delete(name);
-      this.#sources.delete(name);
+      if (!names.has(name)) this.#sources.delete(name);
       void plugin.close();
       this.#events.emit('removed', { name });
     }
@@ -318,8 +320,12 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
   #list(): Candidate[] {
     const names = new Set<string>();
     const entries = existsSync(this.#folder) ? readdirSync(this.#folder, { withFileTypes: true }) : [];
-    return entries.flatMap((entry) => {
-      const name = entry.isDirectory() ? entry.name : toName(entry.name);
+    const isOpen = (entry: Dirent): boolean =>
+      this.#members.get(toName(entry) ?? '')?.key === `file:${path.join(this.#folder, entry.name)}`;
+    // Of two with one name that which is open stays, such as `greet.ts` beside what is compiled from it.
+    const sorted = [...entries.filter(isOpen), ...entries.filter((entry) => !isOpen(entry))];
+    return sorted.flatMap((entry) => {
+      const name = toName(entry);
       if (name === null || /^[._]/.test(entry.name) || names.has(name)) return [];
       names.add(name);
       const location = path.join(this.#folder, entry.name);
@@ -336,7 +342,9 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
   }
 }
 
-function toName(file: string): string | null {
+function toName(entry: Dirent): string | null {
+  const { name: file } = entry;
+  if (entry.isDirectory()) return file;
   return /\.d\.[cm]?ts$/.test(file) ? null : (/^(.+)\.[cm]?[jt]s$/.exec(file)?.[1] ?? null);
 }
 

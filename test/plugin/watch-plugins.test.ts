@@ -195,3 +195,18 @@ test('a folder that can not be listed any more keeps what is open, and ends noth
   await next('swap');
   assert.equal(say(plugins, 'hello'), 'back Ada');
 });
+
+test('a file that gets another extension is another plugin of the same name', async (t) => {
+  const { plugins, next, write, directory } = await watch(t, { 'hello.ts': greet('typed') });
+  renameSync(path.join(directory, 'hello.ts'), path.join(directory, 'hello.js'));
+  write({ 'hello.js': `export const hello = (name) => 'plain ' + name;` });
+  assert.equal((await next('removed')).name, 'hello');
+  assert.equal((await next('added')).name, 'hello');
+  assert.equal(say(plugins, 'hello'), 'plain Ada');
+  write({
+    'hello.cjs': `exports.hello = () => 'another';`,
+    'hello.js': `export const hello = (name) => 'plainer ' + name;`,
+  });
+  await next('swap');
+  assert.equal(say(plugins, 'hello'), 'plainer Ada');
+});
