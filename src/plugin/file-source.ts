@@ -32,7 +32,7 @@ class FileSource implements PluginSource {
   constructor(file: PluginFile) {
     this.key = `file:${file.location}`;
     this.#file = file;
-    this.name = (file.isFolder ? this.#package().name : null) ?? path.parse(file.location).name;
+    this.name = (file.isFolder ? this.#findName() : null) ?? path.parse(file.location).name;
   }
 
   async load(): Promise<PluginRelease> {
@@ -118,6 +118,15 @@ class FileSource implements PluginSource {
           : { url: toInlineMap(map, path.join(this.#file.root, module.path)), read: () => map };
       },
     };
+  }
+
+  #findName(): string | null {
+    try {
+      return this.#package().name;
+    } catch {
+      // `load` says so.
+      return null;
+    }
   }
 
   #package(): PluginPackage {

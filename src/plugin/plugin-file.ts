@@ -54,13 +54,25 @@ export interface PluginPackage {
   readonly main: string | null;
 }
 
-/** What the `package.json` of a folder says; nothing where there is none. */
+/** What the `package.json` of a folder says; nothing where there is none. Errors: ERR_MIDFLIGHT_PLUGIN_INVALID. */
 export function readPluginPackage(root: string): PluginPackage {
-  const file = path.join(root, 'package.json');
-  const content = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>) : {};
+  const content = readContent(root);
   const text = (key: string): string | null =>
     typeof content[key] === 'string' ? content[key] || null : null;
   return { name: text('name'), version: text('version'), main: text('main') ?? findMain(content['exports']) };
+}
+
+function readContent(root: string): Record<string, unknown> {
+  const file = path.join(root, 'package.json');
+  if (!existsSync(file)) return {};
+  try {
+    const content: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof content === 'object' && content !== null) return content as Record<string, unknown>;
+    throw new Error('it is no object');
+  } catch (cause) {
+    const problem = `its package.json can't be read: ${(cause as Error).message}`;
+    throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_INVALID', [path.basename(root), problem], { cause });
+  }
 }
 
 /** The file that a package gives to `import`; null where that is not said plainly. */

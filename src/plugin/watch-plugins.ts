@@ -344,8 +344,14 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
 
 function toName(entry: Dirent): string | null {
   const { name: file } = entry;
-  if (entry.isDirectory()) return file;
+  if (isFolder(entry)) return file;
   return /\.d\.[cm]?ts$/.test(file) ? null : (/^(.+)\.[cm]?[jt]s$/.exec(file)?.[1] ?? null);
+}
+
+function isFolder(entry: Dirent): boolean {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  const place = path.join(entry.parentPath, entry.name);
+  return statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** All or none; what kept one from it. */

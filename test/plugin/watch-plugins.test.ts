@@ -1,7 +1,7 @@
 /** A folder of plugins that is changed while they are called. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -209,4 +209,19 @@ test('a file that gets another extension is another plugin of the same name', as
   });
   await next('swap');
   assert.equal(say(plugins, 'hello'), 'plainer Ada');
+});
+
+test('a folder with a package.json that is none is told, and let in when it is mended; so is one that is linked', async (t) => {
+  const { plugins, next, write, directory } = await watch(t, { '_there/index.ts': greet('linked') });
+  write({ 'pack/package.json': '{', 'pack/index.ts': greet('packed') });
+  const { name, error } = await next('rejected');
+  assert.equal(name, 'pack');
+  assert.equal((error as { code?: string }).code, 'ERR_MIDFLIGHT_PLUGIN_INVALID');
+  assert.match(error.message, /its package\.json can't be read/);
+  write({ 'pack/package.json': '{}' });
+  await next('added');
+  assert.equal(say(plugins, 'pack'), 'packed Ada');
+  symlinkSync(path.join(directory, '_there'), path.join(directory, 'link'));
+  await next('added');
+  assert.equal(say(plugins, 'link'), 'linked Ada');
 });
