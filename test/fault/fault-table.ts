@@ -147,7 +147,8 @@ export const faultTable: Readonly<Record<FaultPath, Readonly<Record<string, Row>
     'spawn new': ['old interrupted', 'old interrupted', '-', '-'],
     'spawned new': ['old interrupted', 'old interrupted', '-', 'old rejected'],
     'ask new to prepare': ['old interrupted', 'old interrupted', '-', 'old rejected'],
-    'new says hello': ['old interrupted', 'old interrupted', '-', 'old rejected'],
+    // Its answer to "prepare" may be on its way already.
+    'new says hello': ['old interrupted', 'old interrupted', '-', 'old rejected|new committed'],
     'new answers prepare': ['old interrupted', 'old interrupted', '-', 'new committed'],
     'ask new to commit': ['old interrupted', 'old interrupted', '-', 'new committed'],
     'new answers commit': ['old interrupted', 'old interrupted', '-', 'old rolled-back'],
