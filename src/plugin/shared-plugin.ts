@@ -31,6 +31,7 @@ import type { RunningVersion } from './running-version.ts';
 import type { Held, Holder, Prepared, SharedOptions } from './shared-options.ts';
 import type { Calls, Slot } from './slot.ts';
 import { toSuspended } from './suspended.ts';
+import { untilOver } from './until-over.ts';
 import { Wanted } from './wanted.ts';
 
 export class SharedPlugin implements Held {
@@ -44,7 +45,7 @@ export class SharedPlugin implements Held {
   #kept: RunningVersion | null = null;
   /** Why the current one can't be called: its thread has ended. */
   #stopped: Error | null = null;
-  readonly #aim = new Aim(() => this.#slots());
+  readonly #aim = new Aim(() => [...this.#holders].flatMap(({ slots }) => [...slots]));
   readonly #restarts: Restarts;
   #timer: NodeJS.Timeout | undefined;
   readonly #wanted: Wanted;
@@ -115,8 +116,7 @@ export class SharedPlugin implements Held {
   /** Whether what is called is what one can work with who has it open since; where `mayUpdate`, another version that all can is
    *  looked for. Errors: ERR_MIDFLIGHT_PLUGIN_VERSION_UNSATISFIED; of an update, those of `prepare`. */
   async fit({ need }: Holder, mayUpdate: boolean): Promise<void> {
-    const isFit = (): boolean => this.#current === null || isInRange(this.#current.version, need);
-    if (!isFit() && mayUpdate) await this.update();
+    if (mayUpdate && this.#current !== null && !isInRange(this.#current.version, need)) await this.update();
     if (this.#current !== null) requireRange(this.name, this.#current.version, need);
   }
 
@@ -182,23 +182,8 @@ export class SharedPlugin implements Held {
     const over = Promise.withResolvers<void>();
     void this.#inTurn(async () => {
       const prepared = await this.#prepare();
-      if (prepared === null) return result.resolve(null);
-      let isCommitted = false;
-      result.resolve({
-        running: prepared.running,
-        ready: prepared.ready,
-        commit: () => {
-          const undo = prepared.commit();
-          isCommitted = true;
-          over.resolve();
-          return undo;
-        },
-        abort: async () => {
-          if (!isCommitted) await prepared.abort();
-          over.resolve();
-        },
-      });
-      await over.promise;
+      result.resolve(prepared && untilOver(prepared, over.resolve));
+      if (prepared !== null) await over.promise;
     }).catch(result.reject);
     return result.promise;
   }
@@ -390,10 +375,6 @@ export class SharedPlugin implements Held {
     } catch (error) {
       if (this.#current === stopped) this.#startLater(stopped, error as Error);
     }
-  }
-
-  #slots(): Slot[] {
-    return [...this.#holders].flatMap(({ slots }) => [...slots]);
   }
 
   #onNews(): void {

@@ -207,7 +207,8 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
       for (const child of started) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
         child.kill('SIGTERM');
-        const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+        // What is in flight is waited for: a long poll whose client has gone, for all of the usual drainTimeoutMs.
+        const timer = setTimeout(() => child.kill('SIGKILL'), 45_000);
         await once(child, 'exit');
         clearTimeout(timer);
       }
@@ -215,7 +216,8 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
     },
     async dispose() {
       await app.end();
-      rmSync(directory, { recursive: true, force: true });
+      // Who was killed may still end.
+      rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   };
   return app;
