@@ -100,14 +100,14 @@ const report = (count, times) => {
   const { heapUsed, rss } = process.memoryUsage();
   console.log(JSON.stringify({ count, times, heapMb: heapUsed / 1e6, rssMb: rss / 1e6 }));
 };
-let times = [];
+const times = [];
 report(0, times);
 for (let count = 1; count <= ${swaps}; count++) {
   writeFileSync(file, filler.replace(/\\+ \\d+;/, '+ ' + count + ';'));
   const savedAt = performance.now();
   while ((await ask()) !== count) await turn();
-  times.push(performance.now() - savedAt);
-  if (count === Math.min(200, ${swaps}) || count === ${swaps}) { await sleep(300); report(count, times); times = []; }
+  if (count <= 200) times.push(performance.now() - savedAt);
+  if (count === Math.min(200, ${swaps}) || count === ${swaps}) { await sleep(300); report(count, times); }
   await sleep(count < 200 ? ${PAUSE_MS} : 0);
 }
 process.exit(0);
