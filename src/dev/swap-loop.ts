@@ -30,7 +30,7 @@ const RETRIES_MAX = 5;
 
 export interface SwapLoopOptions {
   readonly root: string;
-  readonly runtime: Pick<Runtime, 'prepare' | 'rollback' | 'chainTo' | 'isUnchanged'>;
+  readonly runtime: Pick<Runtime, 'prepare' | 'rollback' | 'chainTo' | 'files' | 'isUnchanged'>;
   readonly gitLock: GitLock;
   emit(event: DevEvent): void;
   /** The app consists of other files than before. */
@@ -213,7 +213,11 @@ class Loop implements SwapLoop {
     if (text === this.#said) return;
     const tell = (): void => {
       // What is being looked at will have its own word on it.
+      const moved =
+        this.#turn === null ? this.#options.runtime.files().filter((at) => this.#hasMoved(at)) : [];
       if (this.#turn !== null) this.#settle(event);
+      // It was read while somebody wrote it.
+      else if (moved.length > 0) this.notice(moved);
       else {
         this.#said = text;
         this.#options.emit(event);

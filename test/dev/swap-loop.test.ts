@@ -66,6 +66,7 @@ function createFixture(t: TestContext): Fixture {
         running = 'first';
       },
       chainTo: (at) => ['entry.ts', at],
+      files: () => [],
       isUnchanged: () => read() === taken,
     },
     gitLock: { isHeld: () => false, released: async () => undefined },
