@@ -95,9 +95,10 @@ export interface Runtime {
   /** The exports of the entry as the current version has them; null before it is loaded. */
   namespace(): object | null;
   /** Compiles what differs and evaluates it beside what runs. `changes` are the files that may differ, absolute or relative
-   *  to the root; every known file is looked at without them. One swap can be prepared at a time.
-   *  Errors: as `load`; nothing has changed then. */
-  prepare(changes?: readonly string[]): Promise<PreparedSwap>;
+   *  to the root; every known file is looked at without them. One swap can be prepared at a time. An abort by `signal` drops
+   *  what waits, at a top-level await or for a server.
+   *  Errors: as `load`, and the signal's reason; nothing has changed then. */
+  prepare(changes?: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<PreparedSwap>;
   /** Makes the version before the current one current again.
    *  Errors: ERR_MIDFLIGHT_INVALID_STATE where there is none. */
   rollback(): Promise<void>;
@@ -178,14 +179,17 @@ class InProcessRuntime implements Runtime {
     return this.#generations.namespace();
   }
 
-  async prepare(changes?: readonly string[]): Promise<PreparedSwap> {
+  async prepare(
+    changes?: readonly string[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<PreparedSwap> {
     return this.#exclusively(async () => {
       const startedAt = performance.now();
       const paths = changes?.map((file) => this.#toRelative(file));
       const { modules, problems } = await this.#index.update(paths);
       this.#noticeAssets(modules, paths ?? Object.keys(this.#assets));
       if (problems[0] !== undefined) throw problems[0];
-      return this.#prepareModules(modules, performance.now() - startedAt);
+      return this.#prepareModules(modules, performance.now() - startedAt, signal);
     });
   }
 
@@ -262,7 +266,11 @@ class InProcessRuntime implements Runtime {
     if (this.#status !== 'closed') this.#status = status;
   }
 
-  async #prepareModules(modules: ManifestModules, compileMs: number): Promise<PreparedSwap> {
+  async #prepareModules(
+    modules: ManifestModules,
+    compileMs: number,
+    signal?: AbortSignal,
+  ): Promise<PreparedSwap> {
     const next = toOwnManifest({
       entry: this.#index.entry,
       modules,
@@ -272,7 +280,7 @@ class InProcessRuntime implements Runtime {
     const policy = { path: 'auto', unswappable: new Set<string>() } as const;
     const plan = toPlan({ current: this.#current, next, problems: [], policy });
     const isRunnable = plan.path === 'swap' || this.#current === null;
-    const prepareMs = isRunnable ? await this.#evaluate(next) : 0;
+    const prepareMs = isRunnable ? await this.#evaluate(next, signal) : 0;
     return {
       plan,
       timings: { compileMs, prepareMs },
@@ -288,7 +296,8 @@ class InProcessRuntime implements Runtime {
     };
   }
 
-  async #evaluate(manifest: Manifest): Promise<number> {
+  async #evaluate(manifest: Manifest, signal?: AbortSignal): Promise<number> {
+    signal?.throwIfAborted();
     const release: LoadedRelease = {
       id: manifest.id,
       root: this.#root,
@@ -304,14 +313,23 @@ class InProcessRuntime implements Runtime {
     this.#count += 1;
     const serves = this.#generations.servers.listening().length > 0;
     const isFirst = this.#current === null;
-    const { prepareMs } = await this.#generations.prepare({
-      release,
-      generation: this.#count,
-      ready: serves ? 'listen' : isFirst ? this.#ready : 'load',
-      readyTimeoutMs: this.#readyTimeoutMs,
-      health: null,
-    });
-    return prepareMs;
+    const drop = (): void => this.#generations.abort(this.#count);
+    signal?.addEventListener('abort', drop, { once: true });
+    try {
+      const { prepareMs } = await this.#generations.prepare({
+        release,
+        generation: this.#count,
+        ready: serves ? 'listen' : isFirst ? this.#ready : 'load',
+        readyTimeoutMs: this.#readyTimeoutMs,
+        health: null,
+      });
+      return prepareMs;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', drop);
+    }
   }
 
   #leavePrepared(): void {

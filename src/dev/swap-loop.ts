@@ -7,6 +7,7 @@
  *    swap: an edit during a swap is not lost.
  * 2. What fails is told once it has stayed so for a moment: a file may be half written, or the first of several.
  * 3. One thing at a time is done with the runtime.
+ * 4. A swap that waits for what its code may never do is dropped when that code has changed: it may have been half written.
  */
 
 import { statSync } from 'node:fs';
@@ -65,6 +66,8 @@ class Loop implements SwapLoop {
   /** Since when something may differ. */
   #noticedAt = 0;
   #turn: Promise<unknown> | null = null;
+  /** Drops the swap that is being prepared, where it may be. */
+  #preparing: AbortController | null = null;
   /** When the turn has begun what it does; null while that may take its time. */
   #stepStartedAt: number | null = null;
   #status: 'watching' | 'stopped' = 'watching';
@@ -84,10 +87,13 @@ class Loop implements SwapLoop {
     if (this.#dirty.size === 0) return;
     if (this.#turn === null)
       void this.#inTurn(() => this.#work()).catch((error: unknown) => this.#failWith(error));
-    else this.#watchStep();
+    else {
+      if ([...this.#dirty].some((at) => this.#hasMoved(at))) this.#preparing?.abort();
+      this.#watchStep();
+    }
   }
 
-  /** The swap under way can't be taken back from outside of it; another process can do without it. */
+  /** What a swap under way does can't all be taken back from outside of it; another process can do without it. */
   #watchStep(): void {
     if (this.#stepStartedAt === null) return;
     const elapsedMs = performance.now() - this.#stepStartedAt;
@@ -151,13 +157,17 @@ class Loop implements SwapLoop {
   async #take(paths: readonly string[], mayRetry: boolean): Promise<boolean> {
     const { runtime } = this.#options;
     const startedAt = this.#noticedAt;
+    const preparing = new AbortController();
+    if (mayRetry) this.#preparing = preparing;
     let prepared: PreparedSwap;
     try {
-      prepared = await runtime.prepare(paths);
+      prepared = await runtime.prepare(paths, preparing);
     } catch (error) {
-      if (this.#isAnyBeingWritten(paths)) return false;
+      if (preparing.signal.aborted || this.#isAnyBeingWritten(paths)) return false;
       this.#failWith(error);
       return true;
+    } finally {
+      this.#preparing = null;
     }
     const hasMoved = mayRetry && paths.some((at) => this.#hasMoved(at));
     if (hasMoved || this.#isAnyBeingWritten(paths) || this.#isStopped()) {
@@ -213,15 +223,12 @@ class Loop implements SwapLoop {
     if (text === this.#said) return;
     const tell = (): void => {
       // What is being looked at will have its own word on it.
-      const moved =
-        this.#turn === null ? this.#options.runtime.files().filter((at) => this.#hasMoved(at)) : [];
-      if (this.#turn !== null) this.#settle(event);
+      if (this.#turn !== null) return this.#settle(event);
       // It was read while somebody wrote it.
-      else if (moved.length > 0) this.notice(moved);
-      else {
-        this.#said = text;
-        this.#options.emit(event);
-      }
+      const moved = this.#options.runtime.files().filter((at) => this.#hasMoved(at));
+      if (moved.length > 0) return this.notice(moved);
+      this.#said = text;
+      this.#options.emit(event);
     };
     // Timers come before news of files in a turn of the event loop, so a process that was busy looks at those first.
     this.#settling = setTimeout(() => void (this.#settling = setTimeout(tell, 1)), SETTLE_MS);

@@ -454,6 +454,20 @@ test('closing ends a swap the evaluation of which never ends', { timeout: 60_000
   await rejected;
 });
 
+test('an abort drops a swap whose evaluation never ends, and the next is prepared', async (t) => {
+  const { runtime, main, prepare, swap, log } = await runApp(t, { 'main.js': 'export const text = 1;' });
+  const controller = new AbortController();
+  const preparing = prepare({ 'main.js': 'log("waits"); await new Promise(() => {});' }, controller);
+  while (log().length === 0) await new Promise(setImmediate);
+  controller.abort(new Error('not any more'));
+  await assert.rejects(preparing, { message: 'not any more' });
+  assert.deepEqual([main.text, runtime.generations.length], [1, 1]);
+  await swap({ 'main.js': 'export const text = 2;' });
+  assert.equal((runtime.namespace() as typeof main).text, 2);
+  const late = prepare({ 'main.js': 'export const text = 3;' }, { signal: AbortSignal.abort() });
+  await assert.rejects(late, { name: 'AbortError' });
+});
+
 test('a callback of accept(dependency) that throws leads importers back to the dependency before', async (t) => {
   const app = await runApp(t, {
     'main.mjs': `import { name } from './dep.mjs'; export const seen = () => name;

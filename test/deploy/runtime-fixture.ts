@@ -13,7 +13,10 @@ export interface RunningApp {
   /** What the app's `log(...)` was called with; emptied by reading. */
   readonly log: () => unknown[];
   /** Writes files (null: deletes one) and prepares the swap. */
-  readonly prepare: (files: Readonly<Record<string, string | null>>) => Promise<PreparedSwap>;
+  readonly prepare: (
+    files: Readonly<Record<string, string | null>>,
+    options?: { readonly signal: AbortSignal },
+  ) => Promise<PreparedSwap>;
   /** The same, committed. */
   readonly swap: (files: Readonly<Record<string, string | null>>) => Promise<PreparedSwap>;
   /** Exports of the entry. */
@@ -34,12 +37,12 @@ export async function runApp(t: TestContext, files: Files): Promise<RunningApp> 
     await runtime.close();
     rmSync(root, { recursive: true, force: true });
   });
-  const prepare: RunningApp['prepare'] = async (changes) => {
+  const prepare: RunningApp['prepare'] = async (changes, options) => {
     for (const [at, text] of Object.entries(changes)) {
       if (text === null) sources.delete(at);
       else sources.set(at, text);
     }
-    return runtime.prepare(Object.keys(changes));
+    return runtime.prepare(Object.keys(changes), options);
   };
   return {
     runtime,

@@ -17,8 +17,8 @@ interface Fixture {
   running(): string;
   /** `mtimeS` is when, where that matters. */
   write(text: string, mtimeS?: number): void;
-  /** The next swap is never prepared. */
-  hang(): void;
+  /** The next swap is never prepared; it ends when it is dropped, unless it can't be. */
+  hang(options: { isDroppable: boolean }): void;
   /** What is done before the next swap reads the file. */
   before(act: () => void): void;
   /** What is done while a swap is prepared, once. */
@@ -42,13 +42,13 @@ function createFixture(t: TestContext): Fixture {
   let taken = 'first';
   let act = (): void => undefined;
   let actBefore = (): void => undefined;
-  let hanging = Promise.resolve();
+  let hangs: 'never' | 'until dropped' | 'always' = 'never';
   const prepared: string[] = [];
   const news = new EventEmitter<{ event: [DevEvent] }>();
   const loop = createSwapLoop({
     root,
     runtime: {
-      async prepare() {
+      async prepare(_, { signal } = {}) {
         actBefore();
         actBefore = () => undefined;
         taken = read();
@@ -56,7 +56,13 @@ function createFixture(t: TestContext): Fixture {
         const text = taken;
         act();
         act = () => undefined;
-        await hanging;
+        if (hangs !== 'never') {
+          const isDroppable = hangs === 'until dropped';
+          hangs = 'never';
+          await new Promise((_resolve, reject) => {
+            if (isDroppable) signal?.addEventListener('abort', () => reject(new Error('it was dropped')));
+          });
+        }
         if (text.startsWith('bad')) throw new MidflightError('ERR_MIDFLIGHT_SYNTAX', ['a.ts', 1, 1, text]);
         return toPrepared(text, text === running ? 'none' : text === 'handoff' ? 'handoff' : 'swap', () => {
           running = text;
@@ -66,7 +72,7 @@ function createFixture(t: TestContext): Fixture {
         running = 'first';
       },
       chainTo: (at) => ['entry.ts', at],
-      files: () => [],
+      files: () => ['a.ts'],
       isUnchanged: () => read() === taken,
     },
     gitLock: { isHeld: () => false, released: async () => undefined },
@@ -79,7 +85,7 @@ function createFixture(t: TestContext): Fixture {
     loop,
     write,
     prepared,
-    hang: () => (hanging = new Promise(() => undefined)),
+    hang: ({ isDroppable }) => (hangs = isDroppable ? 'until dropped' : 'always'),
     running: () => running,
     before: (next) => (actBefore = next),
     meanwhile: (next) => (act = next),
@@ -127,6 +133,15 @@ test('an error that the next save mends at once is not told', async (t) => {
   loop.notice(['a.ts']);
   assert.equal((await next()).type, 'swapped');
   assert.deepEqual(prepared, ['bad', 'good']);
+});
+
+test('what has moved since it was read is looked at again before it is told, also without news of it', async (t) => {
+  const { loop, write, meanwhile, prepared, running, next } = createFixture(t);
+  write('bad');
+  meanwhile(() => void setImmediate(() => write('good')));
+  loop.notice(['a.ts']);
+  assert.equal((await next()).type, 'swapped');
+  assert.deepEqual([prepared, running()], [['bad', 'good'], 'good']);
 });
 
 test('an error that stands is told with the imports, and its end is told where nothing has changed by it', async (t) => {
@@ -188,12 +203,24 @@ test('a file that is emptied again and again is waited for each time', async (t)
   assert.deepEqual([prepared, running()], [['second'], 'second']);
 });
 
+test('a swap that waits for what never comes is dropped when its code has changed', async (t) => {
+  const { loop, write, hang, running, prepared, next } = createFixture(t);
+  hang({ isDroppable: true });
+  write('half');
+  loop.notice(['a.ts']);
+  await new Promise(setImmediate);
+  write('half and half');
+  loop.notice(['a.ts']);
+  assert.equal((await next()).type, 'swapped');
+  assert.deepEqual([prepared, running()], [['half', 'half and half'], 'half and half']);
+});
+
 test('a swap that never ends is given up for one save that comes after its start', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let now = 0;
   t.mock.method(performance, 'now', () => now);
   const { loop, write, hang, next } = createFixture(t);
-  hang();
+  hang({ isDroppable: false });
   write('endless');
   loop.notice(['a.ts']);
   await new Promise(setImmediate);
@@ -213,7 +240,7 @@ test('news of what a swap has read are no save after its start, however long it 
   let now = 0;
   t.mock.method(performance, 'now', () => now);
   const { loop, write, hang, next } = createFixture(t);
-  hang();
+  hang({ isDroppable: false });
   write('slow');
   loop.notice(['a.ts']);
   await new Promise(setImmediate);

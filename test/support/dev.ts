@@ -94,12 +94,14 @@ export async function createTestDev(
     get,
     start,
     async next(type, matches = () => true) {
+      const deadline = AbortSignal.timeout(60_000);
+      deadline.addEventListener('abort', () => news.emit('notice'));
       for (;;) {
         while (seen < notices.length) {
           const notice = notices[seen++] as Notice<typeof type>;
           if (notice.type === type && matches(notice)) return notice;
         }
-        if (started.every((child) => child.exitCode !== null))
+        if (deadline.aborted || started.every((child) => child.exitCode !== null))
           throw new Error(`no ${type}:\n${log}${output}`);
         await once(news, 'notice');
       }
