@@ -464,6 +464,11 @@ export class MidflightError extends Error {
   }
 }
 
+/** What was thrown, as an error: anything can be. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+}
+
 /** What ends a command or a deploy, as the user is told. */
 export interface Failure {
   readonly code: ErrorCode;

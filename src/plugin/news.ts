@@ -1,6 +1,7 @@
 /** Lets in what a source has anew, when it is whole: what fails while it is still being written has not failed. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { toError } from '../errors.ts';
 
 /** Half of a file that is being written is looked at again when nothing has changed for that long. */
 const SETTLE_MS = 150;
@@ -37,7 +38,7 @@ export class News {
         await sleep(SETTLE_MS);
         if (isClosed()) return;
         if (this.#isWaiting || !isSettled()) continue;
-        return onRejected(error instanceof Error ? error : new Error(String(error), { cause: error }));
+        return onRejected(toError(error));
       }
     }
   }

@@ -18,7 +18,7 @@
  */
 
 import { EventEmitter } from 'node:events';
-import { MidflightError } from '../errors.ts';
+import { MidflightError, toError } from '../errors.ts';
 import { Aim } from './aim.ts';
 import { KnownVersions } from './known-versions.ts';
 import { isInRange, requireRange } from './need.ts';
@@ -313,7 +313,7 @@ export class SharedPlugin implements Held {
     const { failures } = this.#options.breaker;
     this.calls.failedCount += 1;
     if (this.calls.failedCount < failures) return;
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+    const error = toError(thrown);
     if (this.#kept === null) this.#suspend(version, error);
     else this.#goBack(version, this.#kept, error);
   }

@@ -12,6 +12,7 @@ import {
 } from './contract.ts';
 import { createLiveValue } from './live-value.ts';
 import type { RunningVersion } from './running-version.ts';
+import { within } from './within.ts';
 
 /** What the calls of all slots of a plugin have in common. */
 export interface Calls {
@@ -135,15 +136,13 @@ class LookedUp implements Slot {
 
   async #follow(result: PromiseLike<unknown>): Promise<unknown> {
     const version = this.#version;
-    const { calls, name } = this.#options;
+    const { calls } = this.#options;
     if (version === null) return result;
     version.inFlightCount += 1;
     // The call itself goes on where its deadline has passed: only its own end ends it.
     const settled = Promise.resolve(result).finally(() => (version.inFlightCount -= 1));
     try {
-      const { timeoutMs } = calls;
-      const value =
-        timeoutMs === null ? await settled : await this.#byDeadline(settled, { timeoutMs, version, name });
+      const value = await within(calls.timeoutMs, settled, () => this.#toLate(version));
       // A version that was before says nothing about the one that is called now.
       if (version === this.#version) calls.failedCount = 0;
       return value;
@@ -153,29 +152,16 @@ class LookedUp implements Slot {
     }
   }
 
-  async #byDeadline(settled: Promise<unknown>, { timeoutMs, version, name }: Deadline): Promise<unknown> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      const details = [`${name}() of plugin ${version.label}`, timeoutMs];
-      reject(new MidflightError('ERR_MIDFLIGHT_PLUGIN_TIMED_OUT', details));
-      version.noteTimeout();
-    }, timeoutMs);
-    try {
-      return await Promise.race([settled, promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #toLate(version: RunningVersion): Error {
+    const { calls, name } = this.#options;
+    version.noteTimeout();
+    const details = [`${name}() of plugin ${version.label}`, String(calls.timeoutMs)];
+    return new MidflightError('ERR_MIDFLIGHT_PLUGIN_TIMED_OUT', details);
   }
 
   #noteFailure(version: RunningVersion | null, error: unknown): void {
     if (version !== null && !isOurs(error)) this.#options.calls.onFailure(version, error);
   }
-}
-
-interface Deadline {
-  readonly timeoutMs: number;
-  readonly version: RunningVersion;
-  readonly name: string;
 }
 
 /** The plugin was not called at all, or its thread has ended, which is a failure by itself. */

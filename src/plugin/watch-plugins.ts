@@ -10,7 +10,7 @@ import { EventEmitter } from 'node:events';
 import { existsSync, readdirSync, statSync, type Dirent } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MidflightError } from '../errors.ts';
+import { MidflightError, toError } from '../errors.ts';
 import { currentScope, onScopeEnd } from '../runtime/generation-scope.ts';
 import type { Contract, Contracted, FunctionContract } from './contract.ts';
 import { createFileSource } from './file-source.ts';
@@ -248,10 +248,7 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
           if (next !== null) prepared.push(next);
         }
       } catch (error) {
-        problems.push({
-          name,
-          error: error instanceof Error ? error : new Error(String(error), { cause: error }),
-        });
+        problems.push({ name, error: toError(error) });
       }
     }
     if (problems.length === 0) problems.push(...(await commitAll(prepared)));
@@ -364,7 +361,7 @@ async function commitAll(prepared: readonly Prepared[]): Promise<Problem[]> {
     for (at of prepared) undo.push(at.commit());
   } catch (error) {
     for (const each of undo.toReversed()) each();
-    return [{ name: at?.running.release.name ?? '', error: error as Error }];
+    return [{ name: at?.running.release.name ?? '', error: toError(error) }];
   }
   return [];
 }

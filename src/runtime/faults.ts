@@ -3,7 +3,7 @@
  * plugins, must not take the process along; for all other Node's own rules hold.
  */
 
-import { MidflightError } from '../errors.ts';
+import { MidflightError, toError } from '../errors.ts';
 import { currentScope, type GenerationScope } from './generation-scope.ts';
 
 export interface FaultOptions {
@@ -18,11 +18,15 @@ type Contain = (error: Error) => boolean;
 
 const containers = new Set<Contain>();
 const crashes = new Set<(error: Error) => void>();
-const exit = process.exit.bind(process);
+/** As it was before it was watched. */
+let exit = process.exit.bind(process);
 
 /** Asks `contain` of every uncaught error, as the code that has caused it; returns a function that ends that. */
 export function containErrors(contain: Contain): () => void {
-  if (containers.size === 0) process.on('uncaughtException', onUncaught);
+  if (containers.size === 0) {
+    exit = process.exit.bind(process);
+    process.on('uncaughtException', onUncaught);
+  }
   containers.add(contain);
   return () => {
     containers.delete(contain);
@@ -46,19 +50,20 @@ export function watchFaults({ onFault, onCrash }: FaultOptions): () => void {
     // Nothing after process.exit() expects to run, so the code must end here.
     throw error;
   };
-  const release = containErrors(contain);
+  const letGo = containErrors(contain);
+  const before = process.exit;
   crashes.add(tellCrash);
   process.exit = onExit;
   return () => {
-    release();
+    letGo();
     crashes.delete(tellCrash);
-    process.exit = exit;
+    process.exit = before;
   };
 }
 
 function onUncaught(thrown: unknown, origin: string): void {
   if (isContainedExit(thrown)) return;
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+  const error = toError(thrown);
   if ([...containers].some((contain) => contain(error))) return;
   if (process.listenerCount('uncaughtException') > 1) return;
   for (const tell of crashes) tell(error);

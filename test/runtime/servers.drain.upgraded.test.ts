@@ -262,11 +262,12 @@ test('retired generations have their WebSockets closed, and the current one keep
 
 test('a stream of events that no EventSource has asked for is a request like any other', async () => {
   using world = createWorld();
+  const told = Promise.withResolvers<void>();
   await world.deploy(() =>
     http
       .createServer((_request, response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
-        setTimeout(() => response.end('data: done\n\n'), 100);
+        void told.promise.then(() => response.end('data: done\n\n'));
       })
       .listen(0, host),
   );
@@ -274,6 +275,7 @@ test('a stream of events that no EventSource has asked for is a request like any
   const [response] = (await once(request, 'response')) as [http.IncomingMessage];
   const upgraded = { policy: 'close', spreadMs: 0 } as const;
   const drained = world.adoption.drain({ timeoutMs: 10_000, idle: 'await', upgraded });
+  told.resolve();
   assert.match(Buffer.concat(await response.toArray()).toString(), /done/);
   assert.equal((await drained).timedOut, false);
 });

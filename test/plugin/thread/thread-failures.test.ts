@@ -88,10 +88,13 @@ test('within probation a thread that has ended gives way to the version before, 
   const hello = plugin.lookup('hello', text);
   const heard = nextRollback(plugin);
   folder.write({
-    'greet.ts': `setTimeout(() => { throw new Error('a while later'); }, 100);\nexport const hello = () => 'new';\n`,
+    'greet.ts': `import { existsSync } from 'node:fs';
+      setInterval(() => { if (existsSync(import.meta.dirname + '/now')) throw new Error('a while later'); }, 10);
+      export const hello = () => 'new';\n`,
   });
   await plugin.refresh();
   assert.equal(await hello(), 'new');
+  folder.write({ now: '' });
   const { error } = await heard;
   assert.match(error.message, /not caught: a while later/);
   assert.equal(await hello(), 'good');
