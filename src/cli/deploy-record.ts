@@ -5,9 +5,11 @@ import type { DeployRecord } from '../deploy/history.ts';
 import { paint, print, toDurationText } from './output.ts';
 
 export function printDeploy(deploy: DeployRecord): void {
-  const { id, release, previous, path, result, startedAt, endedAt, reasons, timings } = deploy;
+  const { id, action, release, previous, path, result, startedAt, endedAt, reasons, timings } = deploy;
   const isGood = result === 'committed' || result === 'unchanged';
-  print(`deploy ${id}  ${paint(isGood ? 'green' : 'red', result)}  ${path}  ${release ?? 'no release'}`);
+  print(
+    `${action ?? 'deploy'} ${id}  ${paint(isGood ? 'green' : 'red', result)}  ${path}  ${release ?? 'no release'}`,
+  );
   print(`  before it ${previous ?? 'nothing'}; from ${startedAt} to ${endedAt ?? 'now'}`);
   const times = Object.entries(timings).filter(([name]) => name.endsWith('Ms'));
   if (times.length > 0)

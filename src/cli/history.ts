@@ -45,10 +45,10 @@ function toCount(text: string): number {
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
-function toLine({ id, startedAt, release, path, result, reasons, evidence }: DeployRecord): string {
+function toLine({ id, action, startedAt, release, path, result, reasons, evidence }: DeployRecord): string {
   const isGood = result === 'committed' || result === 'unchanged';
   const why =
     evidence?.split('\n')[0]?.replace(/^MidflightError: /, '') ??
     reasons.map(({ message }) => message).join('; ');
-  return `${String(id).padStart(4)}  ${startedAt.slice(0, 19).replace('T', ' ')}  ${paint(isGood ? 'green' : 'red', result.padEnd(11))} ${path.padEnd(8)} ${release ?? '-'}  ${paint('dim', why)}`;
+  return `${String(id).padStart(4)}  ${startedAt.slice(0, 19).replace('T', ' ')}  ${(action ?? '').padEnd(8)}  ${paint(isGood ? 'green' : 'red', result.padEnd(11))} ${path.padEnd(8)} ${release ?? '-'}  ${paint('dim', why)}`;
 }

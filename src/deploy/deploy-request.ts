@@ -5,7 +5,7 @@ import type { Policy } from '../plan/plan.ts';
 import type { DeployPath, Reason } from '../plan/reason.ts';
 import type { Signer } from './admission.ts';
 import type { Actor } from './audit-chain.ts';
-import type { DeployResult } from './history.ts';
+import type { DeployAction, DeployResult } from './history.ts';
 
 export interface DeployRequest {
   readonly ref: string;
@@ -69,8 +69,7 @@ export interface Following {
 /** Who wants to change something, and how. */
 export interface DeployWish extends DeployCaller {
   readonly what: string;
-  /** As the audit log names it. */
-  readonly action: string;
+  readonly action: DeployAction;
   readonly detach: boolean;
   readonly waitMs: number;
 }

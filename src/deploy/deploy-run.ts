@@ -16,14 +16,14 @@ import type { Actor } from './audit-chain.ts';
 import type { DeployParts } from './deploy-parts.ts';
 import type { DeployReport, DeployRequest, Progress } from './deploy-request.ts';
 import { toEvidenceText, type ProbationFigures } from './evidence.ts';
-import type { DeployResult } from './history.ts';
+import type { DeployAction, DeployResult } from './history.ts';
 import type { HookReport } from './hooks.ts';
 
 export interface DeployRun {
   readonly id: number;
   /** For whoever has to wait for it. */
   readonly what: string;
-  readonly action: string;
+  readonly action: DeployAction;
   readonly actor: Actor;
   readonly startedAt: number;
   readonly timings: Record<string, number>;
@@ -63,7 +63,7 @@ export function beginRun(
   { what, action, actor }: Pick<DeployRun, 'what' | 'action' | 'actor'>,
 ): DeployRun {
   const previous = workers.currentRelease();
-  const id = history.begin(previous?.manifest.id ?? null);
+  const id = history.begin(action, previous?.manifest.id ?? null);
   return {
     id,
     what,

@@ -110,7 +110,8 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
   });
 
   async function deploy(request: DeployRequest, caller: DeployCaller): Promise<DeployReport> {
-    const wish = { ...request, ...caller, what: `deploy of ${toSourceText(request)}`, action: 'deploy' };
+    const what = `deploy of ${toSourceText(request)}`;
+    const wish = { ...request, ...caller, what, action: 'deploy' } as const;
     return exclusively(wish, async (run) => {
       const candidate = await buildCandidate(parts, run, { request, signer: caller.signer });
       return planAndApply(run, { candidate, path: request.path, shownPlan: request.plan });
@@ -118,7 +119,7 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
   }
 
   async function rollback(id: string | null, caller: DeployCaller): Promise<DeployReport> {
-    const wish = { ...kAtOnce, ...caller, what: 'rollback', action: 'rollback' };
+    const wish = { ...kAtOnce, ...caller, what: 'rollback', action: 'rollback' } as const;
     return exclusively(wish, async (run) => {
       const candidate = await rollBack(parts, run, id);
       if (candidate === null) return { ended: finishRun(parts, run, { result: 'committed', error: null }) };
@@ -155,7 +156,7 @@ export function createDeployer({ home, workers, history, gate, audit }: Deployer
     const isOthers = atWork.isTaken() || atWork.probation !== null || workers.generation() !== generation;
     if (isOthers || release === null) return;
     const actor = toOwnActor('supervisor');
-    const wish = { ...kAtOnce, actor, what: 'handoff of retired generations', action: 'handoff' };
+    const wish = { ...kAtOnce, actor, what: 'handoff of retired generations', action: 'handoff' } as const;
     await exclusively(wish, async (run) => {
       run.release = release.manifest.id;
       run.path = reason.path;

@@ -11,8 +11,13 @@ import { migrate } from './record-schema.ts';
 export const deployResults = ['committed', 'rolled-back', 'rejected', 'unchanged', 'interrupted'] as const;
 export type DeployResult = (typeof deployResults)[number];
 
+/** What was asked for; `handoff` is what Midflight does by itself where memory grows. */
+export type DeployAction = 'deploy' | 'rollback' | 'start' | 'handoff';
+
 export interface DeployRecord {
   readonly id: number;
+  /** Null where an older Midflight has written it. */
+  readonly action: DeployAction | null;
   readonly release: string | null;
   readonly previous: string | null;
   readonly path: string;
@@ -45,7 +50,7 @@ export interface History {
   /** The highest generation that there was. */
   generationCount(): number;
   setGenerationCount(count: number): void;
-  begin(previous: string | null): number;
+  begin(action: DeployAction, previous: string | null): number;
   /** What is known of a deploy that is at work. */
   note(id: number, known: Pick<DeployRecord, 'release' | 'path'>): void;
   end(id: number, outcome: DeployOutcome): void;
@@ -168,12 +173,12 @@ function toHistory(database: DatabaseSync): History {
       if (count === null) database.exec('DELETE FROM scale');
       else database.prepare('INSERT OR REPLACE INTO scale VALUES (1, ?)').run(count);
     },
-    begin(previous) {
+    begin(action, previous) {
       for (const [id, outcome] of unwritten) end(id, outcome);
       const insert = database.prepare(
-        `INSERT INTO deploy (release, previous, path, result, reasons, started_at, timings) VALUES (NULL, ?, 'none', 'running', '[]', ?, '{}')`,
+        `INSERT INTO deploy (action, previous, path, result, reasons, started_at, timings) VALUES (?, ?, 'none', 'running', '[]', ?, '{}')`,
       );
-      return Number(insert.run(previous, new Date().toISOString()).lastInsertRowid);
+      return Number(insert.run(action, previous, new Date().toISOString()).lastInsertRowid);
     },
     note(id, { release, path }) {
       database.prepare('UPDATE deploy SET release = ?, path = ? WHERE id = ?').run(release, path, id);
@@ -262,6 +267,7 @@ function toRecord(row: Record<string, unknown>): DeployRecord {
   const text = (key: string): string | null => (typeof row[key] === 'string' ? row[key] : null);
   return {
     id: Number(row['id']),
+    action: text('action') as DeployAction | null,
     release: text('release'),
     previous: text('previous'),
     path: text('path') ?? 'none',

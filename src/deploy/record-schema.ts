@@ -22,6 +22,7 @@ export const schemaSteps: readonly string[] = [
    CREATE TABLE IF NOT EXISTS accepted (id INTEGER PRIMARY KEY CHECK (id = 1), counter INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
    CREATE TABLE notice (id INTEGER PRIMARY KEY, at TEXT NOT NULL, message TEXT NOT NULL) STRICT;
    CREATE INDEX deploy_release ON deploy (release);`,
+  `ALTER TABLE deploy ADD COLUMN action TEXT`,
 ];
 
 /** The lowest schema whose Midflight can work with a database of this one. */

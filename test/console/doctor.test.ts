@@ -110,7 +110,7 @@ test('files of the release that serves which differ fail, and a clock that is be
   const home = toHome(directory);
   const { manifest } = await buildRelease({ home, ref: '', isDirty: true, onStep: () => undefined });
   const history = openHistory(home.database);
-  history.begin(null);
+  history.begin('deploy', null);
   history.setCurrent(manifest.id);
   history.close();
   const find = async (name: string): Promise<Check> =>

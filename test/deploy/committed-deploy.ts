@@ -3,7 +3,7 @@
 import type { History } from '../../src/deploy/history.ts';
 
 export function recordCommitted(history: History, release: string): void {
-  const id = history.begin(null);
+  const id = history.begin('deploy', null);
   history.end(id, {
     release,
     previous: null,

@@ -19,7 +19,7 @@ function record(
   result: DeployResult,
   previous: string | null = null,
 ): void {
-  const id = history.begin(previous);
+  const id = history.begin('deploy', previous);
   history.end(id, {
     release,
     previous,
@@ -52,14 +52,17 @@ test('the pointers and the rows outlive the process that wrote them', (t) => {
 test('a deploy that was under way when its supervisor died is interrupted with evidence', (t) => {
   const file = createFile(t);
   const first = openHistory(file);
-  first.note(first.begin('a'), { release: 'b', path: 'swap' });
+  first.note(first.begin('deploy', 'a'), { release: 'b', path: 'swap' });
   first.close();
   const next = openHistory(file);
   assert.equal(next.list(1)[0]?.result, 'running');
   next.interrupt('it was killed');
   const row = next.list(1)[0];
   assert.equal(row?.result, 'interrupted');
-  assert.deepEqual([row.release, row.path, row.evidence], ['b', 'swap', 'it was killed']);
+  assert.deepEqual(
+    [row.action, row.release, row.path, row.evidence],
+    ['deploy', 'b', 'swap', 'it was killed'],
+  );
   assert.notEqual(row.endedAt, null);
   next.close();
 });

@@ -66,7 +66,8 @@ test('a database without a number gets the steps that it lacks, and keeps what i
   for (let count = 0; count < 2; count++) {
     const history = openHistory(file);
     assert.deepEqual([history.current(), history.proved(), history.scaledTo()], ['b', 'a', 3]);
-    assert.equal(history.list(1)[0]?.id, 7);
+    const [row] = history.list(1);
+    assert.deepEqual([row?.id, row?.action], [7, null]);
     assert.equal(history.notice(), null);
     history.close();
   }
@@ -82,7 +83,7 @@ test('a newer database is refused with a sentence, unless it says that this one 
   const newer = schemaSteps.length + 1;
   database.exec(`ALTER TABLE deploy ADD COLUMN more TEXT; PRAGMA user_version = ${newer}`);
   const history = openHistory(file);
-  history.begin(null);
+  history.begin('deploy', null);
   history.close();
   database.exec(`UPDATE oldest_reader SET version = ${newer}`);
   assert.throws(() => openHistory(file), {
@@ -188,7 +189,7 @@ test('a copy has what was committed, also while another process writes', (t) => 
 test('what a deploy came to and could not be written is written before the next begins', (t) => {
   const home = createHome(t);
   const history = openHistory(home.database);
-  const id = history.begin(null);
+  const id = history.begin('deploy', null);
   const database = new DatabaseSync(home.database);
   database.exec(`CREATE TRIGGER full BEFORE UPDATE ON deploy BEGIN SELECT RAISE(ABORT, 'full'); END`);
   const outcome = {
@@ -204,7 +205,7 @@ test('what a deploy came to and could not be written is written before the next 
   database.exec('DROP TRIGGER full');
   database.close();
   assert.equal(history.list(1)[0]?.result, 'running');
-  history.begin(null);
+  history.begin('deploy', null);
   assert.equal(history.list(2)[1]?.result, 'rejected');
   history.close();
 });

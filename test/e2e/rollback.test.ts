@@ -25,6 +25,7 @@ createServer((request, response) => {
 });
 
 interface Row {
+  readonly action: string;
   readonly release: string;
   readonly previous: string;
   readonly path: string;
@@ -95,7 +96,8 @@ for (const path of ['swap', 'handoff']) {
     await load.waitForRequests(100);
     const { failures } = await load.stop();
     assert.deepEqual(failures, []);
-    const [rollback, withdrawn] = await readHistory(app);
+    const [rollback, withdrawn, start] = await readHistory(app);
+    assert.deepEqual([rollback?.action, withdrawn?.action, start?.action], ['rollback', 'deploy', 'start']);
     assert.deepEqual([rollback?.result, rollback?.release, rollback?.previous], ['committed', first, second]);
     assert.deepEqual([withdrawn?.result, withdrawn?.path, withdrawn?.release], ['rolled-back', path, second]);
     assert.match(withdrawn?.evidence ?? '', /by hand/);
