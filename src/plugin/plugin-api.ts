@@ -5,7 +5,7 @@ import type { Contract, Contracted } from './contract.ts';
 export interface PluginEvents {
   /** Another version is called from now on. */
   swap: [change: { readonly version: string | null; readonly previous: string | null }];
-  /** A version was not let in, and the one before goes on. */
+  /** A version was not let in, and the one before goes on. `version` is null where it says none, or could not be read. */
   rejected: [problem: { readonly version: string | null; readonly error: Error }];
   /** A version that was called has failed too often, and the one before is called again. */
   'rolled-back': [

@@ -72,7 +72,7 @@ export class SharedPlugin implements Held {
       letIn: async () => this.#letIn(),
       onRejected: (error) => {
         // Somebody has to hear of it.
-        if (!this.events.emit('rejected', { version: null, error }))
+        if (!this.events.emit('rejected', { version: this.#wanted.tried, error }))
           console.error(`Plugin ${this.name}: a version was not let in: ${error.message}`);
       },
     });

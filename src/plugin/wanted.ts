@@ -17,6 +17,8 @@ export class Wanted {
   readonly #options: WantedOptions;
   /** As long as that one has it open. */
   pin: { readonly version: string; readonly by: Holder } | null = null;
+  /** Of what was tried last; null where it has not said one, or could not be read. */
+  tried: string | null = null;
 
   constructor(options: WantedOptions) {
     this.#options = options;
@@ -26,13 +28,18 @@ export class Wanted {
   async load(): Promise<PluginRelease> {
     const { source, known, needs } = this.#options;
     const pinned = this.pin?.version ?? null;
-    return (pinned === null ? undefined : known.find(pinned)) ?? source.load({ pinned, needs: needs() });
+    this.tried = pinned;
+    const kept = pinned === null ? undefined : known.find(pinned);
+    const release = kept ?? (await source.load({ pinned, needs: needs() }));
+    this.tried = release.version;
+    return release;
   }
 
   /** Errors: ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN, …_UNSATISFIED. */
   require(version: string | null): void {
     const { source, known, needs } = this.#options;
     const { pin } = this;
+    this.tried = version;
     if (pin !== null && version !== pin.version) {
       const details = [source.name, pin.version, known.describe()];
       throw new MidflightError('ERR_MIDFLIGHT_PLUGIN_VERSION_UNKNOWN', details);

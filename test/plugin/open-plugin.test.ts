@@ -34,6 +34,22 @@ test('a saved file is swapped in by itself, and the host hears of it', async (t)
   assert.equal(call('Ada'), 'goodbye Ada');
 });
 
+test('a saved version that is not let in is told with its number, as far as that is known', async (t) => {
+  const versioned = (version: string, more: string): string =>
+    `import { definePlugin } from 'midflight/plugin';\n${more}\nexport default definePlugin({ version: '${version}' });\n`;
+  const folder = createPluginFolder(t, { 'greet.ts': versioned('1.0.0', greet('hello')) });
+  const plugin = await folder.open('greet.ts', { watch: true });
+  plugin.lookup('hello', hello);
+  for (const [version, text] of [
+    ['1.1.0', versioned('1.1.0', 'export const hallo = 1;')],
+    [null, versioned('1.2.0', 'export const hello = ;')],
+  ] as const) {
+    const rejected = nextOf(plugin, 'rejected') as Promise<{ version: string | null }>;
+    folder.write({ 'greet.ts': text });
+    assert.equal((await rejected).version, version);
+  }
+});
+
 test('a call in flight ends in the version that it began in', async (t) => {
   const slow = (word: string): string =>
     `export const hello = async (gate: Promise<void>) => { await gate; return word(); };\nconst word = () => '${word}';\n`;
