@@ -273,7 +273,7 @@ export const catalog = {
   ),
   ERR_MIDFLIGHT_RELEASE_ALTERED: row(
     (release, problem) =>
-      `${release} is not what was built: ${problem}; nothing of it is loaded, deploy its commit again`,
+      `${release} is not what was built: ${problem}; nothing of it is loaded; deploy its commit again, or publish it again if it is a plugin`,
     3,
   ),
   ERR_MIDFLIGHT_STATEMENT_INVALID: row(

@@ -1,7 +1,7 @@
 /** What a generation is made of: a release's modules and where their code is. From disk in a worker, from memory elsewhere. */
 
 import { createHash } from 'node:crypto';
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MidflightError } from '../errors.ts';
@@ -25,7 +25,7 @@ export interface LoadedRelease {
  *  manifest say is not evaluated. Errors: ERR_MIDFLIGHT_RELEASE_ALTERED, also of `readCompiled`. */
 export function readRelease({ id, root, manifestFile, store, digest }: ReleaseLocation): LoadedRelease {
   const bytes = readFileSync(manifestFile);
-  if (digest !== undefined && digestOf(bytes) !== digest) throw altered(id, 'its manifest');
+  if (digest !== undefined && digestOf(bytes) !== digest) throw altered(id, 'its manifest was changed since');
   return toLoadedRelease({ id, root, store }, parseManifest(bytes.toString()));
 }
 
@@ -47,9 +47,12 @@ export function toLoadedRelease(
     root,
     manifest,
     readCompiled({ hash, path: at }) {
-      const code = readFileSync(path.join(store, `${hash}.js`));
+      const file = path.join(store, `${hash}.js`);
+      // What is imported late may be asked for when the release is gone.
+      if (!existsSync(file)) throw altered(id, `the compiled code of ${at} is missing`);
+      const code = readFileSync(file);
       if (compiled !== null && digestOf(code) !== compiled[hash])
-        throw altered(id, `the compiled code of ${at}`);
+        throw altered(id, `the compiled code of ${at} was changed since`);
       return code.toString();
     },
     findMap: ({ mapHash }) => (mapHash === undefined ? null : toLocation(toMapName(mapHash))),
@@ -60,6 +63,6 @@ function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function altered(id: string, what: string): MidflightError {
-  return new MidflightError('ERR_MIDFLIGHT_RELEASE_ALTERED', [id, `${what} was changed since`]);
+function altered(id: string, problem: string): MidflightError {
+  return new MidflightError('ERR_MIDFLIGHT_RELEASE_ALTERED', [id, problem]);
 }

@@ -47,6 +47,16 @@ test('a worker evaluates no code that was changed in the store, also where that 
   assert.throws(() => release.readCompiled(entry), { code: 'ERR_MIDFLIGHT_RELEASE_ALTERED' });
 });
 
+test('code that is gone when it is asked for is named', (t) => {
+  const { store, read } = makeRelease(t);
+  const release = read();
+  rmSync(path.join(store, 'c0de.js'));
+  assert.throws(() => release.readCompiled(entry), {
+    code: 'ERR_MIDFLIGHT_RELEASE_ALTERED',
+    message: /^release-1 .*the compiled code of server\.ts is missing/,
+  });
+});
+
 test('a worker evaluates no code of which the manifest has no digest, whatever is in the store', (t) => {
   const { store, read } = makeRelease(t);
   writeFileSync(path.join(store, 'beef.js'), code);
