@@ -8,7 +8,6 @@
 
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
 import { toErrorReport } from '../protocol/messages.ts';
 import { runCommand } from '../release/command.ts';
@@ -19,10 +18,7 @@ import { createBuiltFiles, type BuiltFiles } from './built-files.ts';
 import type { DevApp } from './dev-app.ts';
 import type { Say } from './dev-notice.ts';
 import { readDevSettings, type DevSettings, type DevSource } from './dev-settings.ts';
-
-/** A file that was emptied is not meant to be so, most of the time: who saves it is about to write it. */
-const EMPTY_MS = 1_000;
-const EMPTY_INTERVAL_MS = 10;
+import { untilWritten } from './until-written.ts';
 
 export interface CommandAppOptions {
   readonly source: DevSource;
@@ -101,23 +97,13 @@ class CommandApp implements DevApp {
     if (this.#work !== 'idle') return;
     while (this.#changed.size > 0 && !this.#isStopped()) {
       this.#work = 'waiting';
-      await this.#untilWritten();
+      await untilWritten(this.#options.source.root, this.#changed);
       const paths = [...this.#changed];
       this.#changed = new Set();
       for (const at of paths) this.#taken.set(at, this.#writtenAt(at));
       await this.#replace(paths);
     }
     if (!this.#isStopped()) this.#work = 'idle';
-  }
-
-  async #untilWritten(): Promise<void> {
-    const { root } = this.#options.source;
-    const isEmpty = (at: string): boolean =>
-      statSync(path.join(root, at), { throwIfNoEntry: false })?.size === 0;
-    for (let waitedMs = 0; waitedMs < EMPTY_MS && [...this.#changed].some(isEmpty);) {
-      await sleep(EMPTY_INTERVAL_MS);
-      waitedMs += EMPTY_INTERVAL_MS;
-    }
   }
 
   #isStopped(): boolean {

@@ -33,6 +33,7 @@ import type { DevApp } from './dev-app.ts';
 import type { Say } from './dev-notice.ts';
 import { changedStartFiles, readDevSettings, type DevSettings, type DevSource } from './dev-settings.ts';
 import { createSeenFiles, toStamps, type SeenFiles } from './seen-files.ts';
+import { untilWritten } from './until-written.ts';
 
 type Worker = NodeWorker<DevRequest>;
 
@@ -70,6 +71,8 @@ class NodeApp implements DevApp {
   readonly #killed = new WeakSet<Worker>();
   /** Why a process has to be started. */
   #due: readonly string[] = [];
+  /** What was saved since the last start. */
+  readonly #saved = new Set<string>();
   #work: 'idle' | 'starting' | 'starting, and once more' | 'stopped' = 'idle';
 
   /** One save may be told of more than once. */
@@ -96,6 +99,7 @@ class NodeApp implements DevApp {
     const isNews = paths.some((at) => this.#mayMend(at) && !this.#heard.isSeen(at));
     this.#heard.see(toStamps(this.#options.source.root, paths));
     if (isNews || changed.length > 0) this.#endStuck();
+    for (const at of paths) this.#saved.add(at);
     if (changed.length > 0 || isDue) void this.#want(changed.map((at) => `${at} differs`));
   }
 
@@ -198,6 +202,9 @@ class NodeApp implements DevApp {
   async #startNext(): Promise<DevProblem | null> {
     const before = this.#serving;
     try {
+      await untilWritten(this.#options.source.root, this.#saved);
+      this.#saved.clear();
+      if (this.#isStopped()) return null;
       const settings = await readDevSettings(this.#options.source);
       // A failed start is tried again when these files differ from what it was made of.
       this.#settings = settings;

@@ -34,18 +34,26 @@ export async function watchTree(options: TreeWatchOptions): Promise<TreeWatch> {
   let current: AsyncSubscription | null = null;
   let isClosed = false;
   let renewal: Promise<void> | null = null;
+  /** Of the subscription that began last. */
+  let failure: Error | null = null;
 
   async function begin(): Promise<void> {
-    current = await subscribeTo(options, (error) => (renewal ??= renew(error)));
+    current = await subscribeTo(options, (error) => {
+      failure = error;
+      renewal ??= renew(error);
+    });
   }
 
   async function renew(why: Error): Promise<void> {
     try {
-      // Its subscription is not ended: that waits for a thread that answers no more.
-      current = null;
-      await sleep(REST_MS);
-      if (isClosed) return;
-      await begin();
+      while (failure !== null) {
+        // Its subscription is not ended: that waits for a thread that answers no more.
+        current = null;
+        await sleep(REST_MS);
+        if (isClosed) return;
+        failure = null;
+        await begin();
+      }
       onError(why);
     } catch (error) {
       onError(error instanceof Error ? error : why);
