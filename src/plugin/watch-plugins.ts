@@ -211,8 +211,9 @@ class FolderSet<C extends Contracts> implements PluginSet<C> {
       this.#hasNews = false;
       const candidates = this.#list();
       if (this.#lacksSome(candidates)) {
-        // Many save a file by removing it and writing another.
+        // Many save a file by removing it and writing another, of which news may be on its way.
         await sleep(SETTLE_MS);
+        this.#hasNews ||= !this.#lacksSome(this.#list());
         if (this.#hasNews) continue;
       }
       const problems = await this.#letIn(candidates);

@@ -7,8 +7,9 @@ import type { Limits } from './isolation.ts';
 /** While it works; a bomb has filled some tens of MiB between two looks. */
 const LOOK_INTERVAL_MS = 25;
 const IDLE_LOOK_INTERVAL_MS = 100;
-/** Code that lets no collection begin for so long holds what there is. */
-const COLLECT_TIMEOUT_MS = 1_000;
+/** Code that lets no collection begin for so many looks, about a second, holds what there is. A clock would count what the machine
+ *  stands still. */
+const COLLECT_LOOKS_MAX = 40;
 const MIB = 2 ** 20;
 
 export interface WatchOptions {
@@ -33,8 +34,8 @@ class Watch {
   readonly #cpu: CpuWindow | null;
   #timer: NodeJS.Timeout | undefined;
   #hasEnded = false;
-  /** Since it was over its limit, and whether that is after a collection. */
-  #over: { readonly sinceMs: number; isCollected: boolean } | null = null;
+  /** For how many looks it has been over its limit, and whether that is after a collection. */
+  #over: { lookCount: number; isCollected: boolean } | null = null;
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -77,11 +78,11 @@ class Watch {
     const why = `it holds ${Math.round(usedMib)} MiB, and limits.memoryMib is ${memoryMib}`;
     if (usedMib > 2 * memoryMib || this.#over?.isCollected === true) return why;
     this.#over ??= this.#collect();
-    return performance.now() - this.#over.sinceMs > COLLECT_TIMEOUT_MS ? why : null;
+    return this.#over.lookCount++ > COLLECT_LOOKS_MAX ? why : null;
   }
 
-  #collect(): { sinceMs: number; isCollected: boolean } {
-    const over = { sinceMs: performance.now(), isCollected: false };
+  #collect(): { lookCount: number; isCollected: boolean } {
+    const over = { lookCount: 0, isCollected: false };
     this.#options.collect().then(
       () => (over.isCollected = true),
       // The thread has ended.
