@@ -11,9 +11,8 @@ export function addStop(program: Command): void {
     .description('end what runs: requests in flight are answered first')
     .option('--json', 'one JSON object', false)
     .action(async ({ json }: { readonly json: boolean }) => {
-      const answer = (await callControl(toHome(process.cwd()), { method: 'POST', path: '/stop' })) as {
-        stopping: number;
-      };
+      const call = { method: 'POST', path: '/stop', isRepeatable: true } as const;
+      const answer = (await callControl(toHome(process.cwd()), call)) as { stopping: number };
       await waitForEnd(answer.stopping);
       if (json) printJson({ stopped: answer.stopping });
       else print(`stopped ${answer.stopping}`);

@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { MidflightError } from '../errors.ts';
 import type { Ready } from '../protocol/manifest.ts';
 import { openNotifySocket, type Notification } from './notify-socket.ts';
@@ -72,8 +72,9 @@ async function waitForPolling({ hosted, timeoutMs, signal }: ReadinessStart): Pr
   const startedAt = performance.now();
   while (performance.now() - startedAt < timeoutMs && !signal.aborted) {
     const isOld = performance.now() - startedAt > READY_BLOCKING_MS;
-    if (isOld || pollsInherited(hosted.pid)) return readyNow;
+    if (pollsInherited(hosted.pid)) return readyNow;
     await pause(signal);
+    if (isOld && !signal.aborted) return readyNow;
   }
   return notReady('it does not poll the socket that it inherited');
 }
@@ -145,6 +146,8 @@ async function openPipe(): Promise<Readiness> {
       if (how === 'over') return notReady('it wrote nothing to READY_FD, and did not close it');
       // A program that ends closes it too, which is heard of by another way.
       await sleep(how === 'closed' ? CLOSED_MS : POLL_MS, null, { signal }).catch(() => null);
+      // Timers come before news in a turn of the event loop, and this process may have stood still.
+      await nextTurn();
       return signal.aborted ? notReady('') : readyNow;
     },
     async close() {
