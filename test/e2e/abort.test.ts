@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { callControl } from '../../src/console/control-client.ts';
 import type { DeployReport } from '../../src/deploy/deploy-request.ts';
@@ -64,6 +65,7 @@ test('Ctrl-C at a terminal asks once: a deploy is left to itself, and joined aga
   assert.equal(await first.exitCode, 130);
   const second = typeAt(t, app, 'deploy', '--watch');
   await second.waitFor(/fetch.*HEAD[^]*build/);
+  while (!existsSync(pidFile) || readFileSync(pidFile, 'utf8') === '') await sleep(5);
   second.type('\u0003');
   await second.waitFor(/a: abort/);
   second.type('a');

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { createTestApp, type Files, type TestApp } from '../support/app.ts';
 
@@ -87,7 +88,9 @@ for (const kind of kinds) {
       assert.equal(exitCode, 0);
       assert.match(await app.get(), new RegExp(`^old old ${count} `));
     }
-    const releases = readdirSync(path.join(app.directory, '.midflight/releases'));
-    assert.ok(releases.length <= 4, releases.join(', '));
+    // Nobody waits for the sweep after a deploy.
+    const releases = (): string[] =>
+      readdirSync(path.join(app.directory, '.midflight/releases')).filter((name) => !name.startsWith('.'));
+    while (releases().length > 4) await sleep(10);
   });
 }

@@ -343,7 +343,7 @@ test('types are checked after a swap with the code around the error, and the cod
   );
   assert.deepEqual(errors[0]?.importChain, ['server.ts', 'answer.ts', 'word.ts']);
   assert.match(errors[0]?.frame ?? '', /2 \| export const count: number = word;\n.*\^/);
-  assert.equal(await dev.get(), 'b');
+  await dev.answers('b');
   dev.write({ 'word.ts': word('right') });
   await dev.next('types-right');
 });

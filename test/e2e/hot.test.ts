@@ -16,7 +16,7 @@ console.log('server evaluated');
 const rooms = state('rooms', () => new Map<string, Room>([['hall', new Room('hall')]]), { local: true });
 const hall = rooms.get('hall')!;
 const captured = describe;
-const server = createServer(async (request, response) => {
+const server = createServer({ keepAliveTimeout: 600_000 }, async (request, response) => {
   if (request.url === '/now') process.emit('now');
   if (request.url === '/slow') for await (const _ of request) response.write('begun ');
   response.end(JSON.stringify({ said: hall.say(), described: captured(), isRoom: hall instanceof Room, pid: process.pid }));

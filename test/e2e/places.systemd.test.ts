@@ -121,9 +121,10 @@ test('a service manager is told when it serves, of each deploy, that it lives an
   await receiver.waitFor(/STATUS=release \S+ serves; plan: swap/, from);
   await receiver.waitFor(/READY=1/, from);
   await hang(receiver, (await app.status()).supervisor.pid);
+  const exited = once(start, 'exit');
   process.kill(start.pid ?? 0, 'SIGTERM');
   await receiver.waitFor(/STOPPING=1/, from);
-  const [exitCode] = (await once(start, 'exit')) as [number | null];
+  const [exitCode] = (await exited) as [number | null];
   assert.equal(exitCode, 0);
 });
 

@@ -86,6 +86,7 @@ test('Ctrl-C twice ends all of it also where the supervisor hangs', async (t) =>
 
 test('a terminal that is closed stops it: what is in flight is answered first', async (t) => {
   const { app, terminal, waitFor } = await startAtTerminal(t);
+  await waitFor(/serving .*; pid \d+\r?\n/);
   const [, pid = ''] = /serving .*; pid (\d+)/.exec(app.log()) ?? [];
   const slow = app.get('/slow');
   await waitFor(/in flight/);

@@ -406,7 +406,7 @@ test('of fewer workers each gets the states of one before, and the others are na
   app.commit({ 'midflight.config.json': JSON.stringify({ ...config, workers: 1 }) });
   const { result, path } = await deploy(app);
   assert.deepEqual([result, path], ['committed', 'handoff']);
-  assert.match(app.log(), /worker \d+ has no successor, so its states are lost: "count"/);
+  await app.printed(/worker \d+ has no successor, so its states are lost: "count"/);
 });
 
 test('an app without states is handed over as ever', async (t) => {

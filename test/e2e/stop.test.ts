@@ -17,16 +17,17 @@ test('who has connected before a stop is answered, though the request comes afte
   const socket = connect(app.port, '127.0.0.1');
   await once(socket, 'connect');
   const answer = text(socket);
-  while (((await app.status()).workers[0] as { open?: number } | undefined)?.open !== 1) await sleep(10);
+  while ((await app.status()).workers[0]?.open !== 1) await sleep(10);
   const { pid } = (await app.status()).workers[0] ?? { pid: 0 };
   // It is asked to stop first, and has no time to run out before it can read the request.
   process.kill(pid, 'SIGSTOP');
+  const exited = once(start, 'exit');
   start.kill('SIGTERM');
   await waitForLog(start, () => app.log(), /stopping/);
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   process.kill(pid, 'SIGCONT');
   assert.match(await answer, /answered$/);
-  const [exitCode] = (await once(start, 'exit')) as [number | null];
+  const [exitCode] = (await exited) as [number | null];
   assert.equal(exitCode, 0);
 });
 
@@ -40,8 +41,8 @@ test('what would change something after a stop is refused and leaves no trace, a
   const socket = connect(app.port, '127.0.0.1');
   const answer = text(socket);
   socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nConnection: close\r\n\r\n');
-  while (((await app.status()).workers[0] as { inFlight?: number } | undefined)?.inFlight !== 1)
-    await sleep(10);
+  while ((await app.status()).workers[0]?.inFlight !== 1) await sleep(10);
+  const exited = once(start, 'exit');
   start.kill('SIGTERM');
   await waitForLog(start, () => app.log(), /stopping/);
   for (const verb of [['deploy'], ['rollback'], ['scale', '2'], ['upgrade-self']]) {
@@ -51,7 +52,7 @@ test('what would change something after a stop is refused and leaves no trace, a
   }
   socket.write('x');
   assert.match(await answer, /late$/);
-  await once(start, 'exit');
+  await exited;
   const { stdout } = await app.midflight('history', '--json');
   assert.equal((JSON.parse(stdout) as unknown[]).length, 1);
 });

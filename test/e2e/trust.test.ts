@@ -149,7 +149,9 @@ test('going back in probation and going on after a killed supervisor need no new
 
   const manifest = app.file(`releases/${release}/manifest.json`);
   writeFileSync(manifest, `${readFileSync(manifest, 'utf8')} `);
+  const from = app.log().length;
   process.kill(supervisor.pid, 'SIGKILL');
+  await waitForLog(child, () => app.log().slice(from), /midflight serving /);
   const next = await app.status();
   assert.notEqual(next.supervisor.pid, supervisor.pid);
   assert.deepEqual([next.release, await app.get()], [release, 'one']);

@@ -1,6 +1,7 @@
 /** Apps found anywhere, changed in no line: started, and given a commit under load. */
 
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { io, type Socket } from 'socket.io-client';
 import { startLoad } from '../../scripts/load/load.ts';
@@ -25,9 +26,10 @@ for (const unmodified of unmodifiedApps) {
   test(`${unmodified.name}: a commit is swapped in under load, in the same process`, async (t) => {
     const app = await startApp(t, unmodified);
     const { pid } = JSON.parse(await app.get()) as { pid: number };
+    const inFlight = app.get('/?ms=1500');
+    while ((await app.status()).workers[0]?.inFlight !== 1) await sleep(10);
     const load = startLoad({ origin: app.origin, clients, slowPath: '/?ms=200' });
     await load.waitForVersion('one');
-    const inFlight = app.get('/?ms=1500');
     app.commit(unmodified.toVersion('two'));
     const outcome = await deploy(app);
     assert.deepEqual([outcome['path'], outcome['result']], ['swap', 'committed'], JSON.stringify(outcome));

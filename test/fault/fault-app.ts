@@ -233,8 +233,13 @@ export class FaultApp {
 
   async #marks(): Promise<ReadonlySet<string>> {
     const marks = new Set<string>();
+    const pids = new Set<number>();
     // Which worker answers is for the kernel to say.
-    for (let count = 0; count < 20; count++) for (const { mark } of await this.#answers()) marks.add(mark);
+    while (pids.size < this.#scenario.workerCount)
+      for (const { mark, pid } of await this.#answers()) {
+        marks.add(mark);
+        pids.add(pid);
+      }
     return marks;
   }
 

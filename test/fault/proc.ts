@@ -63,8 +63,18 @@ export function processesIn(directory: string): ReadonlyMap<number, string> {
   return new Map(
     pids
       .filter((pid) => linkOf(`/proc/${pid}/cwd`) === directory)
-      .map((pid) => [pid, readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')]),
+      .map((pid) => [pid, commandLineOf(pid)] as const)
+      .filter(([, commandLine]) => commandLine !== ''),
   );
+}
+
+/** Empty where it has ended. */
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
 }
 
 /** What a small parent in Perl has started; else the process itself. */

@@ -48,7 +48,7 @@ createServer((request, response) => {
 }).listen(Number(process.env.PORT), '127.0.0.1');
 `,
   },
-  config: () => ({ entry: 'server.ts', workers: 2, probationMs: 250, drainTimeoutMs: 3_000 }),
+  config: () => ({ entry: 'server.ts', workers: 2, probationMs: 250, drainTimeoutMs: 10_000 }),
   version: (count) => ({ 'version.ts': `export const version: string = 'v${count}';\n` }),
   from: 'fetch',
   hasGap: false,
@@ -95,7 +95,7 @@ const scenarios: Readonly<Record<FaultPath, Scenario>> = {
       command: ['perl', 'server.pl'],
       listen: [`127.0.0.1:${port}`],
       probationMs: 250,
-      drainTimeoutMs: 3_000,
+      drainTimeoutMs: 10_000,
     }),
     version: (count) => ({ 'server.pl': program(count) }),
     from: 'fetch',

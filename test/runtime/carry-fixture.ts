@@ -39,7 +39,9 @@ export function createCarryWorld(options: CarryWorldOptions = {}): CarryWorld & 
 
   return {
     port: () => port,
-    async start(settings = options.settings ?? {}) {
+    async start(given = options.settings) {
+      // Connections rest while processes start.
+      const settings = { keepAliveTimeout: 600_000, ...given };
       const pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
       let lastId = 0;
       const hosted = await host.spawn(

@@ -14,10 +14,11 @@ test('the keep-alive timeout of a carried connection begins anew, and closes it 
   const client = await RawClient.connect(world.port());
   const next = await world.start();
   await client.get('/');
-  assert.equal((await world.carry(old, next)).carriedCount, 1);
   let text = '';
   client.socket.on('data', (chunk: string) => (text += chunk));
-  await once(client.socket, 'end');
+  const ended = once(client.socket, 'end');
+  assert.equal((await world.carry(old, next)).carriedCount, 1);
+  await ended;
   assert.equal(text, '');
 });
 
@@ -35,10 +36,11 @@ test('the keep-alive timeout does not cut the first request after the move, and 
   const carried = old.ask({ type: 'carry', timeoutMs: 60_000 });
   await old.ask({ type: 'pause' });
   client.write(toGet('/slow/500'));
+  const ended = once(client.socket, 'end');
   process.kill(next.pid, 'SIGCONT');
   await carried;
   assert.equal((await client.answer()).pid, next.pid);
-  await once(client.socket, 'end');
+  await ended;
 });
 
 test('a carried connection that waits for its next request is not taken for one that never sends any', async () => {

@@ -8,6 +8,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import tls from 'node:tls';
 
+import { stopClock } from '../support/stopped-clock.ts';
 import { cert, key } from './servers-certificate.ts';
 import { createWorld, type World } from './servers-fixture.ts';
 
@@ -87,7 +88,8 @@ for (const [name, toEvaluate] of Object.entries(servers)) {
   });
 }
 
-test('streams that come while a session is being told to end are answered, and the GOAWAY names the last of them', async () => {
+test('streams that come while a session is being told to end are answered, and the GOAWAY names the last of them', async (t) => {
+  stopClock(t);
   using world = createWorld();
   await world.deploy(
     servers.h2c((stream) => {

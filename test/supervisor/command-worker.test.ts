@@ -89,6 +89,8 @@ test('the status of a program that says that it stops is in the error', async (t
 for (const ready of ['listen', { http: '/' }, 'pipe', 'notify'] as const) {
   test(`a program that ends while it starts is an error at once: ${JSON.stringify(ready)}`, async (t) => {
     const programs = createPrograms(t);
+    // One that lives long counts as ready.
+    stopClock(t);
     const command = ['sh', '-c', 'echo broken; exit 4'];
     await assert.rejects(programs.start({ command, settings: { ready } }), {
       code: 'ERR_MIDFLIGHT_WORKER_EXITED',

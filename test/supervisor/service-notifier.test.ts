@@ -29,8 +29,8 @@ test('what is told arrives as systemd wants it, at a socket in the file system a
     notifier.reloading();
     notifier.stopping();
     work.resolve();
-    await notifier.close();
     await receiver.waitFor(/STOPPING/);
+    await notifier.close();
     const [extension, status, ready, reloading = '', stopping] = receiver.messages;
     assert.equal(extension, 'EXTEND_TIMEOUT_USEC=30000000');
     assert.equal(status, 'STATUS=release one');
@@ -93,10 +93,16 @@ test('without perl, systemd-notify sends the messages', async (t) => {
 
 test('with neither, one line is logged and nothing else happens', async () => {
   const logged: string[] = [];
-  const options = toOptions({ socket: '/run/notify', log: (message) => logged.push(message) });
+  const hasLogged = Promise.withResolvers<void>();
+  const log = (message: string): void => {
+    logged.push(message);
+    hasLogged.resolve();
+  };
+  const options = toOptions({ socket: '/run/notify', log });
   const notifier = withPath('/nowhere', () => createServiceNotifier(options));
   notifier.ready('one');
   notifier.stopping();
+  await hasLogged.promise;
   await notifier.close();
   assert.deepEqual(logged, [
     'the service manager is not told all, at /run/notify: neither perl nor systemd-notify is installed',

@@ -14,13 +14,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import http, { type IncomingMessage } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { callControl } from '../../src/console/control-client.ts';
 import { toHome } from '../../src/release/home.ts';
+import { readStat } from './processes.ts';
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 export const commandLine = path.join(repository, 'bin/midflight.js');
@@ -61,7 +62,7 @@ export interface TestApp {
   spawnStart(...args: string[]): ChildProcess;
   status(): Promise<{
     supervisor: { pid: number };
-    workers: { pid: number; generation: number; state: string }[];
+    workers: { pid: number; generation: number; state: string; open?: number; inFlight?: number }[];
     release: string;
     isStopping: boolean;
   }>;
@@ -231,8 +232,12 @@ function endOrphans(directory: string): void {
     pid: number;
     startTime: string;
   }[]) {
-    const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '';
-    if (stat.includes(` ${startTime} `)) process.kill(pid, 'SIGKILL');
+    if (readStat(pid)?.includes(` ${startTime} `) !== true) continue;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
   }
 }
 
@@ -273,19 +278,25 @@ async function run(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv)
 const PORT_MIN = 12_000;
 const PORT_MAX = 32_000;
 
-/** A port of 127.0.0.1 on which nobody listens. */
+/** A port of 127.0.0.1 on which nobody listens, and which no other test process gets before this one ends. */
 export async function findFreePort(): Promise<number> {
   for (;;) {
-    const server = createServer().listen(randomInt(PORT_MIN, PORT_MAX), '127.0.0.1');
-    const port = await once(server, 'listening').then(
-      () => (server.address() as AddressInfo).port,
-      () => null,
-    );
-    if (port === null) continue;
+    const port = randomInt(PORT_MIN, PORT_MAX);
+    const reservation = createServer().listen(`\0midflight-test-port-${port}`).unref();
+    if (!(await isListening(reservation))) continue;
+    const server = createServer().listen(port, '127.0.0.1');
+    if (!(await isListening(server))) continue;
     server.close();
     await once(server, 'close');
     return port;
   }
+}
+
+async function isListening(server: Server): Promise<boolean> {
+  return once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Reads a file of this repository. */
