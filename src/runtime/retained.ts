@@ -8,6 +8,7 @@
  * 3. There are at most REMAINS_MAX.
  */
 
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import type { RetainedGeneration } from '../protocol/messages.ts';
 import type { CallingLine } from './calling-line.ts';
 import { collectGarbage } from './collect-garbage.ts';
@@ -83,8 +84,12 @@ export function createRetainedLedger(pinsOf: (scope: GenerationScope) => Pins): 
 class Ledger implements RetainedLedger {
   readonly #pinsOf: (scope: GenerationScope) => Pins;
   readonly #remains = new Set<Remains>();
-  /** Objects that nobody holds: they are gone after the next collection of the whole heap. */
-  readonly #witnesses = new FinalizationRegistry<Remains>((remains) => this.#onCollection(remains));
+  /** Works while there is something to follow. An object that nobody holds would not do as a witness: from Node 26 on also a
+   *  collection of what is young takes it. */
+  readonly #collections = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries())
+      if (isOfWholeHeap(entry)) for (const remains of this.#remains) this.#onCollection(remains);
+  });
 
   constructor(pinsOf: (scope: GenerationScope) => Pins) {
     this.#pinsOf = pinsOf;
@@ -94,10 +99,10 @@ class Ledger implements RetainedLedger {
     const modules = instances.map(toRemaining);
     const weakLifetimes = lifetimes.map((lifetime) => new WeakRef(lifetime));
     const remains = { scope, modules, lifetimes: weakLifetimes, collectionCount: 0 };
+    if (this.#remains.size === 0) this.#collections.observe({ entryTypes: ['gc'] });
     this.#remains.add(remains);
     const [oldest] = this.#remains;
     if (this.#remains.size > REMAINS_MAX && oldest !== undefined) this.#remains.delete(oldest);
-    this.#witnesses.register({}, remains);
   }
 
   list(): RetainedGeneration[] {
@@ -132,13 +137,12 @@ class Ledger implements RetainedLedger {
   }
 
   #onCollection(remains: Remains): void {
-    if (!this.#remains.has(remains)) return;
-    if (!this.#isThere(remains)) {
-      this.#remains.delete(remains);
+    if (this.#isThere(remains)) {
+      remains.collectionCount += 1;
       return;
     }
-    remains.collectionCount += 1;
-    this.#witnesses.register({}, remains);
+    this.#remains.delete(remains);
+    if (this.#remains.size === 0) this.#collections.disconnect();
   }
 
   #reasons(remains: Remains): string[] {
@@ -169,6 +173,12 @@ function toRemaining({ manifest, filename, root, token, targets }: ModuleInstanc
     target.kind === 'module' ? target.node.manifest.path : [],
   );
   return { path: manifest.path, filename, root, token: new WeakRef(token), imports };
+}
+
+/** Of an entry of type `gc`. */
+function isOfWholeHeap(entry: object): boolean {
+  const { detail } = entry as { readonly detail?: { readonly kind: number } };
+  return detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
 }
 
 function isAlive({ token }: RemainingModule): boolean {
